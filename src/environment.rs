@@ -1,0 +1,59 @@
+//! The process environment as a value: read once in `main`, handed to whoever needs it.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
+/// A snapshot of environment variables. Variables that are not UTF-8 are left out.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// The value of `name`; empty counts as unset, as on every forge's runner.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// All variables.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Where programs are looked for, in order.
+    pub fn search_path(&self) -> impl Iterator<Item = Utf8PathBuf> {
+        self.get("PATH")
+            .unwrap_or("/usr/local/bin:/usr/bin:/bin")
+            .split(':')
+            .map(Utf8PathBuf::from)
+    }
+
+    /// The first executable file called `program` on the search path, absolute.
+    pub fn find_program(&self, program: &str) -> Option<Utf8PathBuf> {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.search_path()
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(program))
+            .find(|path| {
+                fs_err::metadata(path)
+                    .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+            })
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}

@@ -1,0 +1,48 @@
+//! The words of the project as data: names, versions, digests, what a build left, what was found
+//! inside it, what was decided about it and what is remembered of it.
+//!
+//! Values only. Nothing here reads a file, a clock or the environment.
+
+mod advisories;
+mod artifact;
+mod catalog;
+mod digest;
+mod event;
+mod evidence;
+mod failure;
+mod findings;
+mod history;
+mod log_entry;
+mod names;
+mod os;
+mod plan;
+mod policy;
+mod publication;
+mod severity;
+mod tool;
+mod verdict;
+mod version;
+
+pub use advisories::{Advisories, Probe};
+pub use artifact::{Artifact, ArtifactFile};
+pub use catalog::{
+    Address, Arch, Cadence, Catalog, Image, Prepare, Source, StoreAddress, Timeouts, VersionScheme,
+};
+pub use digest::{Digest, ParseDigestError};
+pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
+pub use evidence::{Evidence, Inventory, Obstacle, Package};
+pub use failure::{ExitCode, Failure, FailureClass};
+pub use findings::{Finding, Scan, Status};
+pub use history::{Attempt, History, Satisfied};
+pub use log_entry::{
+    ArtifactRecord, Commit, Entry, LogEntry, Material, RejectedRecord, SCHEMA, VersionRecord,
+};
+pub use names::{ChannelName, ImageName, InvalidName, RunId};
+pub use os::{Os, OsIdentity};
+pub use plan::{Due, NotDue, Plan, Planned, Skipped};
+pub use policy::{EolRule, GatePolicy};
+pub use publication::{Document, Publication, Stored};
+pub use severity::{ParseSeverityError, Severity};
+pub use tool::Tool;
+pub use verdict::{Bucket, Decision, Judged, Reason, ReasonId, Verdict};
+pub use version::{ParseVersionError, Version, VersionBase};

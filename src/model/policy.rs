@@ -1,0 +1,33 @@
+//! What blocks an image.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Severity;
+
+/// The `gate:` of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatePolicy {
+    /// Severities that block.
+    pub fail_on: BTreeSet<Severity>,
+    /// Whether a finding without a fix never blocks.
+    pub ignore_unfixed: bool,
+    /// How old the advisory database may be.
+    pub max_db_age: Duration,
+    /// What an operating system past its end of life means.
+    pub eol: EolRule,
+}
+
+/// What an operating system past its end of life means: no advisories come for it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EolRule {
+    /// The scan proves nothing.
+    Untrusted,
+    /// It is said in the report.
+    Warn,
+    /// It is not looked at.
+    Off,
+}

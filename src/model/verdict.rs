@@ -1,0 +1,110 @@
+//! The decision of the gate.
+
+use serde::{Deserialize, Serialize};
+
+use super::Finding;
+
+/// The decision over one artifact, with every reason for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The decision.
+    pub decision: Decision,
+    /// Why it is not `passed`; empty when it is.
+    pub reasons: Vec<Reason>,
+    /// What people should know although it decides nothing.
+    pub warnings: Vec<Reason>,
+    /// Every finding with the bucket it ended in, gravest first.
+    pub findings: Vec<Judged>,
+}
+
+/// Passed, blocked, or nothing was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Scanned, and nothing objects.
+    Passed,
+    /// Scanned, and something objects.
+    Blocked,
+    /// Nothing was proven: "nothing looked at" is not "nothing found".
+    Untrusted,
+}
+
+/// One reason or warning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Which rule speaks.
+    pub id: ReasonId,
+    /// What it says: one sentence.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// The rules of the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonId {
+    /// Findings that the policy does not accept.
+    Findings,
+    /// No operating system was identified.
+    OsUnknown,
+    /// Another operating system than `os:` names was found.
+    OsMismatch,
+    /// Scanner and evidence disagree about the operating system.
+    OsDisagreement,
+    /// Too few packages to be a whole system.
+    TooFewPackages,
+    /// The scanner looked at other packages than the evidence holds.
+    PackagesLost,
+    /// Part of the disk could not be read.
+    NotEverythingRead,
+    /// The scanner complained about something that makes its silence worthless.
+    ScannerComplained,
+    /// The report is not of this run.
+    StaleReport,
+    /// The report is about something else.
+    ForeignReport,
+    /// The evidence is of another artifact.
+    ForeignEvidence,
+    /// The advisory database is too old.
+    OldAdvisories,
+    /// The advisory database says that it was made in the future.
+    FutureAdvisories,
+    /// The advisory database has nothing about this operating system.
+    NoAdvisories,
+    /// The operating system is past its end of life.
+    EndOfLife,
+    /// The advisory database holds demonstration data.
+    DemoData,
+}
+
+/// A finding and where it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The finding.
+    pub finding: Finding,
+    /// Its one bucket.
+    pub bucket: Bucket,
+}
+
+/// Where a finding ends. Exactly one for each, so that counts add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bucket {
+    /// It blocks.
+    Blocks,
+    /// Grave enough to block, but there is no fix.
+    Unfixed,
+    /// Its severity does not block.
+    BelowThreshold,
+}
+
+impl Verdict {
+    /// The findings of one bucket.
+    pub fn in_bucket(&self, bucket: Bucket) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(move |judged| judged.bucket == bucket)
+            .map(|judged| &judged.finding)
+    }
+}

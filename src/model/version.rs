@@ -1,0 +1,209 @@
+//! Versions of an image: `1.0.20251118`, and `1.0.20251118.2` for the second of the same day.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a text is not a version or a version base. The user's fault, or a damaged registry's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ParseVersionError {
+    /// Not of the form `MAJOR.MINOR`.
+    #[error("`{0}` is not a version base: expected two numbers, such as `1.0`")]
+    Base(String),
+    /// Not of the form `MAJOR.MINOR.YYYYMMDD[.N]`.
+    #[error(
+        "`{0}` is not a version: expected `MAJOR.MINOR.YYYYMMDD`, and `.N` from the second of a day on"
+    )]
+    Version(String),
+}
+
+/// The part of a version that people choose: `1.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VersionBase {
+    major: u32,
+    minor: u32,
+}
+
+impl Default for VersionBase {
+    fn default() -> Self {
+        Self { major: 1, minor: 0 }
+    }
+}
+
+/// A number without sign or leading zero, so that every version has one spelling.
+fn number(text: &str) -> Option<u32> {
+    let canonical = text == "0" || (!text.starts_with('0') && !text.starts_with('+'));
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
+impl FromStr for VersionBase {
+    type Err = ParseVersionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseVersionError> {
+        let (major, minor) = text
+            .split_once('.')
+            .and_then(|(major, minor)| Some((number(major)?, number(minor)?)))
+            .ok_or_else(|| ParseVersionError::Base(text.to_owned()))?;
+        Ok(Self { major, minor })
+    }
+}
+
+impl TryFrom<String> for VersionBase {
+    type Error = ParseVersionError;
+
+    fn try_from(text: String) -> Result<Self, ParseVersionError> {
+        text.parse()
+    }
+}
+
+impl From<VersionBase> for String {
+    fn from(base: VersionBase) -> Self {
+        base.to_string()
+    }
+}
+
+impl fmt::Display for VersionBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// An immutable, published build of an image.
+///
+/// The order is base, then day, then the count within the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Version {
+    base: VersionBase,
+    day: Date,
+    /// 1 for the first of a day, which is not written out.
+    count: u32,
+}
+
+impl Version {
+    /// The first version of `base` on `day`.
+    pub fn first_of(base: VersionBase, day: Date) -> Self {
+        Self {
+            base,
+            day,
+            count: 1,
+        }
+    }
+
+    /// The next version of the same base and day.
+    #[must_use]
+    pub fn next_of_day(self) -> Self {
+        Self {
+            count: self.count + 1,
+            ..self
+        }
+    }
+
+    /// Whether both versions share base and day.
+    pub fn same_day(&self, other: &Self) -> bool {
+        (self.base, self.day) == (other.base, other.day)
+    }
+}
+
+impl FromStr for Version {
+    type Err = ParseVersionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseVersionError> {
+        let parse = || {
+            let mut parts = text.split('.');
+            let major = number(parts.next()?)?;
+            let minor = number(parts.next()?)?;
+            let day = parts.next().filter(|day| day.len() == 8)?;
+            let day = Date::strptime("%Y%m%d", day).ok()?;
+            let count = match parts.next() {
+                None => 1,
+                Some(count) => number(count).filter(|count| *count >= 2)?,
+            };
+            parts.next().is_none().then_some(Self {
+                base: VersionBase { major, minor },
+                day,
+                count,
+            })
+        };
+        parse().ok_or_else(|| ParseVersionError::Version(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = ParseVersionError;
+
+    fn try_from(text: String) -> Result<Self, ParseVersionError> {
+        text.parse()
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> Self {
+        version.to_string()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.base, self.day.strftime("%Y%m%d"))?;
+        if self.count > 1 {
+            write!(f, ".{}", self.count)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn versions_order_by_base_day_and_count() {
+        let ordered = [
+            "1.0.20251118",
+            "1.0.20251118.2",
+            "1.0.20251118.10",
+            "1.0.20251119",
+            "1.1.20251101",
+            "1.10.20250101",
+            "2.0.20240101",
+        ];
+        let versions: Vec<Version> = ordered.iter().map(|text| text.parse().unwrap()).collect();
+        assert!(versions.is_sorted(), "{versions:?}");
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        for text in [
+            "1.0",
+            "1.0.2025118",
+            "1.0.20251318",
+            "1.0.20251118.1",
+            "1.0.20251118.02",
+            "01.0.20251118",
+            "1.0.20251118.2.3",
+            "1.0.20251118.",
+            "v1.0.20251118",
+            "",
+        ] {
+            assert!(text.parse::<Version>().is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_value_are_one_to_one(
+            major in 0u32..50, minor in 0u32..50, days in 0i32..40_000, count in 1u32..200,
+        ) {
+            let day = jiff::civil::date(1990, 1, 1) + jiff::Span::new().days(days);
+            let version = Version { base: VersionBase { major, minor }, day, count };
+            prop_assert_eq!(version.to_string().parse::<Version>().unwrap(), version);
+        }
+    }
+}
