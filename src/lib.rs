@@ -1,4 +1,16 @@
-//! x
+//! goldsmith: golden images that can be trusted.
+//!
+//!     images.yml ─► Catalog ─► Plan ─► Build ─► Artifact ─► Evidence ─► Findings ─► Verdict ─► Publication ─► Record ─► Report
+//!      config/      matrix/    plan/   packer/              evidence/   trivy/      gate/      publish/       registry/  report/
+//!
+//! One way. `run/` walks an image through it. Every arrow is a plain value of `model/`, and a stage
+//! knows the values, never the other stages.
+
 pub mod clock;
 pub mod environment;
+pub mod findings;
+pub mod gate;
+pub mod inputs;
+pub mod matrix;
 pub mod model;
+pub mod plan;

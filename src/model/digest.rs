@@ -1,6 +1,6 @@
 //! SHA-256 digests.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Read};
 use std::str::FromStr;
 
@@ -41,7 +41,12 @@ impl Digest {
 
     /// The 64 hexadecimal digits alone, as `sha256sum` prints them.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut hex = String::with_capacity(64);
+        for byte in self.0 {
+            // Writing to a String does not fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        hex
     }
 
     /// The first twelve digits: enough for people to tell digests apart.

@@ -1,5 +1,7 @@
 //! What was found inside an artifact.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, OsIdentity};
@@ -31,11 +33,11 @@ pub struct Inventory {
 impl Inventory {
     /// A digest of names and versions alone: equal for two builds with the same package set.
     pub fn package_set(&self) -> Digest {
-        let lines: String = self
-            .packages
-            .iter()
-            .map(|package| format!("{} {} {}\n", package.name, package.version, package.arch))
-            .collect();
+        let mut lines = String::new();
+        for Package { name, version, arch, .. } in &self.packages {
+            // Writing to a String does not fail.
+            let _ = writeln!(lines, "{name} {version} {arch}");
+        }
         Digest::of(lines.as_bytes())
     }
 }

@@ -62,11 +62,7 @@ impl ExitCode {
     /// The graver of two.
     #[must_use]
     pub fn graver(self, other: Self) -> Self {
-        if other.gravity() > self.gravity() {
-            other
-        } else {
-            self
-        }
+        if other.gravity() > self.gravity() { other } else { self }
     }
 
     /// The `failure_reason` output of the action.
@@ -233,12 +229,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without hints.
     pub fn new(class: FailureClass, reason: impl Into<String>) -> Self {
-        Self {
-            class,
-            reason: reason.into(),
-            hints: Vec::new(),
-            log: None,
-        }
+        Self { class, reason: reason.into(), hints: Vec::new(), log: None }
     }
 
     /// A failure from an error and its causes, in one line.
@@ -277,20 +268,14 @@ mod tests {
     #[test]
     fn the_gravest_failure_decides_the_exit_code() {
         let worst = |codes: &[ExitCode]| {
-            codes
-                .iter()
-                .fold(ExitCode::Done, |worst, code| worst.graver(*code))
-                .code()
+            codes.iter().fold(ExitCode::Done, |worst, code| worst.graver(*code)).code()
         };
         assert_eq!(worst(&[]), 0);
         assert_eq!(worst(&[ExitCode::Blocked, ExitCode::Done]), 1);
         assert_eq!(worst(&[ExitCode::Blocked, ExitCode::BuildFailed]), 3);
         assert_eq!(worst(&[ExitCode::Untrusted, ExitCode::BuildFailed]), 4);
         assert_eq!(worst(&[ExitCode::PublishFailed, ExitCode::Untrusted]), 5);
-        assert_eq!(
-            worst(&[ExitCode::Interrupted, ExitCode::PublishFailed]),
-            130
-        );
+        assert_eq!(worst(&[ExitCode::Interrupted, ExitCode::PublishFailed]), 130);
     }
 
     #[test]
@@ -304,6 +289,27 @@ mod tests {
                 format!("{name} {code} {reason}\n")
             })
             .collect();
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @"
+        usage 2 config_invalid
+        config 2 config_invalid
+        tool-missing 2 tool_missing
+        plugin-missing 2 tool_missing
+        template 3 build_failed
+        prepare 3 build_failed
+        provisioner 3 build_failed
+        timeout 3 build_failed
+        killed 3 build_failed
+        no-artifact 3 build_failed
+        build 3 build_failed
+        blocked 1 gate_blocked
+        untrusted 4 scan_untrusted
+        scan 4 scan_untrusted
+        artifact-changed 5 publish_failed
+        publish 5 publish_failed
+        registry 5 publish_failed
+        report 6 report_failed
+        interrupted 130 cancelled
+        terminated 143 cancelled
+        ");
     }
 }

@@ -69,11 +69,7 @@ impl History {
                         started_at: record.started_at,
                     });
                 }
-                Entry::Verified {
-                    version,
-                    definition,
-                    started_at,
-                } => {
+                Entry::Verified { version, definition, started_at } => {
                     history.rejected = None;
                     history.satisfied = Some(Satisfied {
                         version: *version,

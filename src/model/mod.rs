@@ -18,6 +18,8 @@ mod os;
 mod plan;
 mod policy;
 mod publication;
+#[cfg(test)]
+pub(crate) mod samples;
 mod severity;
 mod tool;
 mod verdict;

@@ -131,9 +131,6 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<ImageName>().unwrap_err(), why, "{bad:?}");
         }
-        assert_eq!(
-            "a".repeat(101).parse::<ImageName>().unwrap_err(),
-            InvalidName::TooLong(101)
-        );
+        assert_eq!("a".repeat(101).parse::<ImageName>().unwrap_err(), InvalidName::TooLong(101));
     }
 }

@@ -52,14 +52,9 @@ mod tests {
 
     #[test]
     fn a_release_is_admitted_by_its_leading_parts() {
-        let os = |family: &str, release: &str| Os {
-            family: family.into(),
-            release: release.into(),
-        };
-        let found = OsIdentity {
-            family: "debian".into(),
-            release: "12.11".into(),
-        };
+        let os =
+            |family: &str, release: &str| Os { family: family.into(), release: release.into() };
+        let found = OsIdentity { family: "debian".into(), release: "12.11".into() };
         assert!(os("debian", "12").admits(&found));
         assert!(os("debian", "12.11").admits(&found));
         assert!(!os("debian", "1").admits(&found));

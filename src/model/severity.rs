@@ -29,13 +29,8 @@ pub enum Severity {
 
 impl Severity {
     /// All severities, gravest first: the order of reports.
-    pub const GRAVEST_FIRST: [Self; 5] = [
-        Self::Critical,
-        Self::High,
-        Self::Medium,
-        Self::Low,
-        Self::Unknown,
-    ];
+    pub const GRAVEST_FIRST: [Self; 5] =
+        [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Unknown];
 
     /// The name as files and reports write it.
     pub fn as_str(self) -> &'static str {

@@ -87,25 +87,17 @@ pub struct Version {
 impl Version {
     /// The first version of `base` on `day`.
     pub fn first_of(base: VersionBase, day: Date) -> Self {
-        Self {
-            base,
-            day,
-            count: 1,
-        }
+        Self { base, day, count: 1 }
     }
 
-    /// The next version of the same base and day.
+    /// The version that follows all of `taken` that have the same base and day. Gaps stay gaps.
     #[must_use]
-    pub fn next_of_day(self) -> Self {
-        Self {
-            count: self.count + 1,
-            ..self
+    pub fn next(base: VersionBase, day: Date, taken: &[Self]) -> Self {
+        let taken = taken.iter().filter(|other| (other.base, other.day) == (base, day));
+        match taken.map(|other| other.count).max() {
+            None => Self::first_of(base, day),
+            Some(count) => Self { base, day, count: count + 1 },
         }
-    }
-
-    /// Whether both versions share base and day.
-    pub fn same_day(&self, other: &Self) -> bool {
-        (self.base, self.day) == (other.base, other.day)
     }
 }
 

@@ -1,0 +1,243 @@
+//! The decision over evidence, findings and policy. Pure; the clock is an argument.
+//!
+//! Two questions, in this order: may the scan be believed ([`trust`]), and does the policy accept
+//! what it found ([`policy`]). "Nothing found" and "nothing looked at" are different answers.
+
+mod policy;
+mod trust;
+
+use jiff::Timestamp;
+
+use crate::model::{
+    Bucket, Decision, Digest, Evidence, Finding, GatePolicy, Judged, Os, Reason, ReasonId, Scan,
+    Verdict,
+};
+
+/// Everything that a decision is made from.
+pub struct Case<'a> {
+    /// Digest of the artifact that is to be published.
+    pub subject: Digest,
+    /// What `images.yml` says that it is.
+    pub expected: &'a Os,
+    /// What was found inside.
+    pub evidence: &'a Evidence,
+    /// What the scanner said of it.
+    pub scan: &'a Scan,
+    /// What blocks.
+    pub policy: &'a GatePolicy,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Decides.
+pub fn judge(case: &Case<'_>) -> Verdict {
+    let trust = trust::examine(case);
+    let mut findings: Vec<Judged> = case
+        .scan
+        .findings
+        .iter()
+        .map(|finding| Judged {
+            bucket: policy::bucket(finding, case.policy),
+            finding: finding.clone(),
+        })
+        .collect();
+    findings.sort_by(order);
+
+    let mut reasons = trust.doubts;
+    let blocking: Vec<_> = findings
+        .iter()
+        .filter(|judged| judged.bucket == Bucket::Blocks)
+        .map(|judged| &judged.finding)
+        .collect();
+    let decision = if !reasons.is_empty() {
+        Decision::Untrusted
+    } else if blocking.is_empty() {
+        Decision::Passed
+    } else {
+        Decision::Blocked
+    };
+    if !blocking.is_empty() {
+        reasons.push(policy::objection(&blocking));
+    }
+    Verdict { decision, reasons, warnings: trust.warnings, findings }
+}
+
+/// What blocks first, then the gravest, then by name: a total order, so that reports are equal for
+/// equal findings.
+fn order(a: &Judged, b: &Judged) -> std::cmp::Ordering {
+    fn key(judged: &Judged) -> impl Ord + '_ {
+        let Finding { severity, source, id, package, installed, fixed, .. } = &judged.finding;
+        (judged.bucket, std::cmp::Reverse(severity), source, id, package, installed, fixed)
+    }
+    key(a).cmp(&key(b))
+}
+
+fn reason(id: ReasonId, message: impl Into<String>, help: impl Into<String>) -> Reason {
+    Reason { id, message: message.into(), help: help.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::samples::{evidence, finding, policy, scan};
+    use crate::model::{EolRule, Obstacle, OsIdentity, Probe, Severity};
+
+    const NOW: &str = "2026-11-23T12:00:00Z";
+
+    fn judge_of(evidence: &Evidence, scan: &Scan, policy: &GatePolicy) -> Verdict {
+        let expected = Os { family: "debian".into(), release: "12".into() };
+        judge(&Case {
+            subject: Digest::of(b"disk"),
+            expected: &expected,
+            evidence,
+            scan,
+            policy,
+            now: NOW.parse().unwrap(),
+        })
+    }
+
+    fn ids(verdict: &Verdict) -> Vec<ReasonId> {
+        verdict.reasons.iter().map(|reason| reason.id).collect()
+    }
+
+    #[test]
+    fn a_believable_scan_without_findings_passes() {
+        let verdict = judge_of(&evidence(), &scan(Vec::new()), &policy());
+        assert_eq!(verdict.decision, Decision::Passed);
+        assert_eq!((verdict.reasons, verdict.warnings), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn every_false_green_is_untrusted_for_its_own_reason() {
+        type Spoil = fn(&mut Evidence, &mut Scan);
+        let cases: [(ReasonId, Spoil); 14] = [
+            (ReasonId::ForeignEvidence, |e, _| e.subject = Digest::of(b"other")),
+            (ReasonId::NotEverythingRead, |e, _| {
+                e.obstacles.push(Obstacle { what: "LVM is not supported, skipping".into() });
+            }),
+            (ReasonId::OsUnknown, |e, s| (e.os, s.os) = (None, None)),
+            (ReasonId::OsMismatch, |e, s| {
+                let os = Some(OsIdentity { family: "debian".into(), release: "13.1".into() });
+                (e.os, s.os) = (os.clone(), os);
+            }),
+            (ReasonId::TooFewPackages, |e, _| e.inventory.packages.truncate(1)),
+            (ReasonId::OsDisagreement, |_, s| s.os = None),
+            (ReasonId::PackagesLost, |_, s| s.packages = 119),
+            (ReasonId::ScannerComplained, |_, s| {
+                s.complaints.push("This OS version is not on the EOL list".into());
+            }),
+            (ReasonId::ForeignReport, |_, s| s.about_subject = false),
+            (ReasonId::StaleReport, |_, s| {
+                s.made_at = Some("2026-11-22T12:00:00Z".parse().unwrap())
+            }),
+            (ReasonId::StaleReport, |_, s| s.made_at = None),
+            (ReasonId::OldAdvisories, |_, s| {
+                s.advisories.updated_at = "2025-11-23T12:00:00Z".parse().unwrap();
+            }),
+            (ReasonId::NoAdvisories, |_, s| s.advisories.probe = Probe::Silent),
+            (ReasonId::EndOfLife, |_, s| s.end_of_life = true),
+        ];
+        for (id, spoil) in cases {
+            let (mut evidence, mut scan) = (evidence(), scan(Vec::new()));
+            spoil(&mut evidence, &mut scan);
+            let verdict = judge_of(&evidence, &scan, &policy());
+            assert_eq!(verdict.decision, Decision::Untrusted, "{id:?}");
+            assert_eq!(ids(&verdict), [id], "{verdict:#?}");
+        }
+    }
+
+    #[test]
+    fn reasons_read_as_sentences() {
+        let mut evidence = evidence();
+        evidence.os = Some(OsIdentity { family: "ubuntu".into(), release: "24.04".into() });
+        evidence.inventory.packages.truncate(1);
+        let mut scan = scan(vec![finding("CVE-2026-1", "curl", Severity::Critical, Some("2"))]);
+        scan.os.clone_from(&evidence.os);
+        scan.advisories.updated_at = "2025-11-23T12:00:00Z".parse().unwrap();
+        scan.advisories.fixture = Some("demo".into());
+        let verdict = judge_of(&evidence, &scan, &policy());
+        let lines: Vec<String> = verdict
+            .reasons
+            .iter()
+            .chain(&verdict.warnings)
+            .map(|reason| format!("{}\n  {}\n", reason.message, reason.help))
+            .collect();
+        insta::assert_snapshot!(lines.join(""), @"
+        found ubuntu 24.04, but images.yml says debian 12
+          correct `os:` in images.yml, or the template if it builds the wrong system
+        only 1 package was found; a whole debian 12 has at least 100
+          check that the image keeps its package database (/var/lib/dpkg, /var/lib/rpm)
+        the advisory database is 365 days old, the limit is 48 hours
+          refresh it (leave `--db` out, or update the folder that it names), or raise `gate.max_db_age`
+        1 finding blocks: CVE-2026-1 (CRITICAL) in curl 1, fixed in 2
+          bring the fixed versions into the image: upgrade curl in the template, or use a newer base
+        judged by demonstration data (demo), not by today's advisories
+          run without `--db` to use the real database
+        ");
+    }
+
+    #[test]
+    fn end_of_life_can_be_a_warning_or_nothing() {
+        let mut scan = scan(Vec::new());
+        scan.end_of_life = true;
+        for (rule, warnings) in [(EolRule::Warn, 1), (EolRule::Off, 0)] {
+            let policy = GatePolicy { eol: rule, ..policy() };
+            let verdict = judge_of(&evidence(), &scan, &policy);
+            assert_eq!((verdict.decision, verdict.warnings.len()), (Decision::Passed, warnings));
+        }
+    }
+
+    #[test]
+    fn a_finding_blocks_by_severity_and_fix_alone() {
+        for severity in Severity::GRAVEST_FIRST {
+            for fixed in [None, Some("2")] {
+                for ignore_unfixed in [false, true] {
+                    let policy = GatePolicy { ignore_unfixed, ..policy() };
+                    let scan = scan(vec![finding("CVE-2026-1", "curl", severity, fixed)]);
+                    let verdict = judge_of(&evidence(), &scan, &policy);
+                    let grave = matches!(severity, Severity::High | Severity::Critical);
+                    let blocks = grave && (fixed.is_some() || !ignore_unfixed);
+                    let expected = if blocks { Decision::Blocked } else { Decision::Passed };
+                    assert_eq!(verdict.decision, expected, "{severity} {fixed:?} {ignore_unfixed}");
+                    assert_eq!(verdict.in_bucket(Bucket::Blocks).count(), usize::from(blocks));
+                }
+            }
+        }
+    }
+
+    fn any_finding() -> impl Strategy<Value = Finding> {
+        ("CVE-2026-[0-9]", "[a-c]", 0usize..5, any::<bool>()).prop_map(
+            |(id, package, severity, fixed)| {
+                finding(&id, &package, Severity::GRAVEST_FIRST[severity], fixed.then_some("2"))
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn every_finding_ends_in_one_bucket_whatever_the_order(
+            findings in prop::collection::vec(any_finding(), 0..12),
+        ) {
+            let verdict = judge_of(&evidence(), &scan(findings.clone()), &policy());
+            prop_assert_eq!(verdict.findings.len(), findings.len());
+            let mut reversed = findings;
+            reversed.reverse();
+            let again = judge_of(&evidence(), &scan(reversed), &policy());
+            prop_assert_eq!(verdict, again);
+        }
+
+        #[test]
+        fn one_more_finding_never_blocks_less(
+            findings in prop::collection::vec(any_finding(), 0..6), more in any_finding(),
+        ) {
+            let before = judge_of(&evidence(), &scan(findings.clone()), &policy());
+            let mut findings = findings;
+            findings.push(more);
+            let after = judge_of(&evidence(), &scan(findings), &policy());
+            let blocking = |verdict: &Verdict| verdict.in_bucket(Bucket::Blocks).count();
+            prop_assert!(blocking(&after) >= blocking(&before));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! May the scan be believed? Every way in which a scanner is known to say "clean" about something
+//! that it never saw, one check each.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Case, reason};
+use crate::model::{EolRule, Probe, Reason, ReasonId};
+
+/// The result of all checks.
+pub(super) struct Trust {
+    /// Any of these means that nothing was proven.
+    pub(super) doubts: Vec<Reason>,
+    /// These decide nothing.
+    pub(super) warnings: Vec<Reason>,
+}
+
+/// Every check, in the order in which people should read the answers: what is wrong with the
+/// image, then with the scan, then with the database.
+const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 11] = [
+    evidence_is_of_this_artifact,
+    everything_was_read,
+    operating_system_was_identified,
+    operating_system_is_the_expected_one,
+    packages_are_plausible,
+    scanner_saw_the_same_system,
+    scanner_did_not_complain,
+    report_is_of_this_run,
+    advisories_are_fresh,
+    advisories_know_this_system,
+    system_still_gets_advisories,
+];
+
+/// Makes every check.
+pub(super) fn examine(case: &Case<'_>) -> Trust {
+    Trust {
+        doubts: CHECKS.iter().filter_map(|check| check(case)).collect(),
+        warnings: [demonstration_data(case), end_of_life_warning(case)]
+            .into_iter()
+            .flatten()
+            .collect(),
+    }
+}
+
+/// Evidence that was gathered from another disk proves nothing about this one.
+fn evidence_is_of_this_artifact(case: &Case<'_>) -> Option<Reason> {
+    (case.evidence.subject != case.subject).then(|| {
+        reason(
+            ReasonId::ForeignEvidence,
+            format!(
+                "the evidence is of {}, the artifact is {}",
+                case.evidence.subject.short(),
+                case.subject.short()
+            ),
+            "the artifact changed while it was looked into: keep other programs away from it and run again",
+        )
+    })
+}
+
+/// A partition that was skipped may hold anything.
+fn everything_was_read(case: &Case<'_>) -> Option<Reason> {
+    let first = case.evidence.obstacles.first()?;
+    let more = match case.evidence.obstacles.len() - 1 {
+        0 => String::new(),
+        count => format!(" (and {count} more)"),
+    };
+    Some(reason(
+        ReasonId::NotEverythingRead,
+        format!("part of the disk could not be read: {}{more}", first.what),
+        "use a plain ext4 or XFS root on a GPT partition without a name, not LVM or an encrypted disk",
+    ))
+}
+
+/// No operating system means no package database, and no findings whatever is installed.
+fn operating_system_was_identified(case: &Case<'_>) -> Option<Reason> {
+    case.evidence.os.is_none().then(|| {
+        reason(
+            ReasonId::OsUnknown,
+            format!("no operating system was found on the disk; expected {}", case.expected),
+            "check that the artifact is the finished disk and that its root file system has /etc/os-release",
+        )
+    })
+}
+
+/// Another system than the expected one is scanned against the wrong advisories, or was built by
+/// the wrong template.
+fn operating_system_is_the_expected_one(case: &Case<'_>) -> Option<Reason> {
+    let found = case.evidence.os.as_ref()?;
+    (!case.expected.admits(found)).then(|| {
+        reason(
+            ReasonId::OsMismatch,
+            format!("found {found}, but images.yml says {}", case.expected),
+            "correct `os:` in images.yml, or the template if it builds the wrong system",
+        )
+    })
+}
+
+/// The fewest packages that a bootable system of a family has. A handful means that the package
+/// database was cut off or replaced.
+fn floor(family: &str) -> usize {
+    match family {
+        "alpine" | "wolfi" | "chainguard" => 10,
+        _ => 100,
+    }
+}
+
+fn packages_are_plausible(case: &Case<'_>) -> Option<Reason> {
+    let found = case.evidence.inventory.packages.len();
+    let floor = floor(&case.expected.family);
+    (found < floor).then(|| {
+        let noun = if found == 1 { "package was" } else { "packages were" };
+        reason(
+            ReasonId::TooFewPackages,
+            format!("only {found} {noun} found; a whole {} has at least {floor}", case.expected),
+            "check that the image keeps its package database (/var/lib/dpkg, /var/lib/rpm)",
+        )
+    })
+}
+
+/// The scanner must have understood the inventory as what it is, completely.
+fn scanner_saw_the_same_system(case: &Case<'_>) -> Option<Reason> {
+    let packages = case.evidence.inventory.packages.len();
+    let help = "run again with the tested Trivy version; if it stays, report it with the run's log";
+    if case.scan.os != case.evidence.os {
+        let name = |os: &Option<crate::model::OsIdentity>| {
+            os.as_ref().map_or("no operating system".to_owned(), ToString::to_string)
+        };
+        let (scanned, found) = (name(&case.scan.os), name(&case.evidence.os));
+        let message = format!("the scanner saw {scanned}, the evidence is {found}");
+        return Some(reason(ReasonId::OsDisagreement, message, help));
+    }
+    (case.scan.packages < packages).then(|| {
+        let message =
+            format!("the scanner looked at {} of {packages} packages", case.scan.packages);
+        reason(ReasonId::PackagesLost, message, help)
+    })
+}
+
+fn scanner_did_not_complain(case: &Case<'_>) -> Option<Reason> {
+    let complaint = case.scan.complaints.first()?;
+    Some(reason(
+        ReasonId::ScannerComplained,
+        format!("the scanner said: {complaint}"),
+        "read the scanner's full log; a release that it does not know needs a newer Trivy",
+    ))
+}
+
+/// A failed scan leaves the report of an earlier one where it is.
+fn report_is_of_this_run(case: &Case<'_>) -> Option<Reason> {
+    let scan = case.scan;
+    let help = "run again; the report does not belong to this scan";
+    if !scan.about_subject {
+        let message = "the scanner's report is about something else";
+        return Some(reason(ReasonId::ForeignReport, message, help));
+    }
+    // The scanner's clock is this machine's; a second covers rounding.
+    let fresh = scan.made_at.is_some_and(|made| made + Duration::from_secs(1) >= scan.started_at);
+    (!fresh).then(|| {
+        let when =
+            scan.made_at.map_or("at an unknown time".to_owned(), |made| format!("at {made}"));
+        let message = format!("the scanner's report was made {when}, before this scan started");
+        reason(ReasonId::StaleReport, message, help)
+    })
+}
+
+/// Scanners use a database of any age without a word.
+fn advisories_are_fresh(case: &Case<'_>) -> Option<Reason> {
+    let updated = case.scan.advisories.updated_at;
+    let age = case.now.duration_since(updated);
+    if age < jiff::SignedDuration::from_hours(-24) {
+        return Some(reason(
+            ReasonId::FutureAdvisories,
+            format!(
+                "the advisory database says that it was made in the future, at {}",
+                day(updated)
+            ),
+            "check this machine's clock",
+        ));
+    }
+    let limit = case.policy.max_db_age;
+    (age.unsigned_abs() > limit && age.is_positive()).then(|| {
+        reason(
+            ReasonId::OldAdvisories,
+            format!(
+                "the advisory database is {} old, the limit is {}",
+                hours(age.unsigned_abs()),
+                hours(limit)
+            ),
+            "refresh it (leave `--db` out, or update the folder that it names), or raise `gate.max_db_age`",
+        )
+    })
+}
+
+/// A database without advisories for this system finds nothing, whatever is installed.
+fn advisories_know_this_system(case: &Case<'_>) -> Option<Reason> {
+    let message = match case.scan.advisories.probe {
+        Probe::Answered(_) => return None,
+        Probe::Silent => format!(
+            "the advisory database has nothing about {}: even packages of version 0 are clean",
+            case.expected
+        ),
+        Probe::NotAsked => format!("there is no advisory source for {}", case.expected),
+    };
+    let help = "use a complete advisory database that covers this release";
+    Some(reason(ReasonId::NoAdvisories, message, help))
+}
+
+fn end_of_life(case: &Case<'_>) -> Option<Reason> {
+    case.scan.end_of_life.then(|| {
+        reason(
+            ReasonId::EndOfLife,
+            format!(
+                "{} is past its end of life: no advisories come for it any more",
+                case.expected
+            ),
+            "move the image to a supported release, or set `gate.eol: warn`",
+        )
+    })
+}
+
+fn system_still_gets_advisories(case: &Case<'_>) -> Option<Reason> {
+    end_of_life(case).filter(|_| case.policy.eol == EolRule::Untrusted)
+}
+
+fn end_of_life_warning(case: &Case<'_>) -> Option<Reason> {
+    end_of_life(case).filter(|_| case.policy.eol == EolRule::Warn)
+}
+
+fn demonstration_data(case: &Case<'_>) -> Option<Reason> {
+    let fixture = case.scan.advisories.fixture.as_ref()?;
+    Some(reason(
+        ReasonId::DemoData,
+        format!("judged by demonstration data ({fixture}), not by today's advisories"),
+        "run without `--db` to use the real database",
+    ))
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn hours(duration: Duration) -> String {
+    let hours = duration.as_secs() / 3600;
+    match (hours / 24, hours) {
+        (days, _) if days > 2 => format!("{days} days"),
+        (_, hours) => format!("{hours} hours"),
+    }
+}

@@ -1,0 +1,224 @@
+//! The digest of all repository content that defines an image: decides "inputs changed".
+//!
+//! It depends on content, executable bits, link targets and names relative to the template;
+//! never on times, owners, the order of a folder, or where the checkout lies.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ignore::WalkBuilder;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::model::{Arch, Digest, Image, Os, Source};
+
+/// Why a definition cannot be digested. The user's or the machine's fault.
+#[derive(Debug, Error)]
+pub enum DefinitionError {
+    /// A file cannot be read.
+    #[error("cannot read the definition of the image")]
+    Io(#[from] std::io::Error),
+    /// The folder cannot be walked.
+    #[error("cannot walk the template")]
+    Walk(#[from] ignore::Error),
+    /// A file name is not UTF-8.
+    #[error("`{0}` is not UTF-8: rename it")]
+    NotUtf8(String),
+}
+
+/// The keys of an image that say what it is, not how it is judged or where it goes.
+#[derive(Serialize)]
+struct Keys<'a> {
+    template: &'a str,
+    build: Option<&'a str>,
+    os: &'a Os,
+    source: Source,
+    arch: Arch,
+    prepare: Option<&'a str>,
+    vars: Vec<(&'a String, &'a String)>,
+    env: &'a [String],
+}
+
+/// Digests the definition of `image`.
+///
+/// Part of it are the image's own keys, the template (a file, or every file in its folder that git
+/// would not ignore) and the script that `prepare` starts. What `prepare` makes is not: the file
+/// that it `creates`, and that file's folder if it is a folder of its own.
+pub fn definition_digest(image: &Image) -> Result<Digest, DefinitionError> {
+    let root = if image.template.is_dir() {
+        image.template.as_path()
+    } else {
+        image.template.parent().unwrap_or(Utf8Path::new("/"))
+    };
+    let keys = Keys {
+        template: image.template.strip_prefix(root).map_or("", Utf8Path::as_str),
+        build: image.build.as_deref(),
+        os: &image.os,
+        source: image.source,
+        arch: image.arch,
+        prepare: image.prepare.as_ref().map(|prepare| prepare.run.as_str()),
+        vars: image.vars.iter().collect(),
+        env: &image.env,
+    };
+    let keys = serde_json::to_string(&keys).expect("keys are plain text");
+    let mut lines = vec![format!("keys {}", Digest::of(keys.as_bytes()))];
+    let mut files = template_files(image)?;
+    files.extend(prepare_script(image));
+    files.sort();
+    files.dedup();
+    for file in files {
+        let name = relative(&file, root);
+        lines.push(format!("{} {name}", fingerprint(&file)?));
+    }
+    Ok(Digest::of(lines.join("\n").as_bytes()))
+}
+
+fn template_files(image: &Image) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
+    if !image.template.is_dir() {
+        return Ok(vec![image.template.clone()]);
+    }
+    let made = made_by_prepare(image);
+    let walk = WalkBuilder::new(&image.template)
+        .hidden(false)
+        .ignore(false)
+        .git_global(false)
+        .git_exclude(false)
+        .require_git(false)
+        .follow_links(false)
+        .filter_entry(move |entry| {
+            entry.file_name() != ".git"
+                && !made.iter().any(|made| entry.path() == made.as_std_path())
+        })
+        .build();
+    let mut files = Vec::new();
+    for entry in walk {
+        let entry = entry?;
+        if entry.file_type().is_some_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let path = Utf8PathBuf::try_from(entry.into_path())
+            .map_err(|error| DefinitionError::NotUtf8(error.as_path().display().to_string()))?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+/// What `prepare` makes: the file, and its folder unless others live there too.
+fn made_by_prepare(image: &Image) -> Vec<Utf8PathBuf> {
+    let creates = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
+    let folder = creates
+        .as_ref()
+        .and_then(|creates| creates.parent())
+        .filter(|folder| !image.template.starts_with(folder) && !image.workdir.starts_with(folder))
+        .map(Utf8Path::to_owned);
+    creates.into_iter().chain(folder).collect()
+}
+
+/// The script that `prepare` starts, if its first word is a file.
+fn prepare_script(image: &Image) -> Option<Utf8PathBuf> {
+    let word = image.prepare.as_ref()?.run.split_whitespace().next()?;
+    let path = image.workdir.join(word.strip_prefix("./").unwrap_or(word));
+    path.is_file().then_some(path)
+}
+
+/// The name of a file as the digest sees it: equal wherever the checkout lies.
+fn relative(file: &Utf8Path, root: &Utf8Path) -> String {
+    for (ups, ancestor) in root.ancestors().enumerate() {
+        if let Ok(rest) = file.strip_prefix(ancestor) {
+            return format!("{}{rest}", "../".repeat(ups));
+        }
+    }
+    file.to_string()
+}
+
+fn fingerprint(file: &Utf8Path) -> Result<String, DefinitionError> {
+    let metadata = fs_err::symlink_metadata(file)?;
+    if metadata.is_symlink() {
+        let target = fs_err::read_link(file)?;
+        return Ok(format!("link {}", target.display()));
+    }
+    let kind = match metadata.permissions().mode() & 0o100 {
+        0 => "file",
+        _ => "program",
+    };
+    let (digest, _) = Digest::of_reader(fs_err::File::open(file)?)?;
+    Ok(format!("{kind} {digest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::model::Prepare;
+    use crate::model::samples::image;
+
+    /// A checkout in a fresh folder, and the image that it defines.
+    fn checkout() -> (tempfile::TempDir, Image) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap().to_owned();
+        fs_err::create_dir_all(root.join("packer/base")).unwrap();
+        fs_err::write(root.join("packer/debian.pkr.hcl"), "source {}").unwrap();
+        fs_err::write(root.join("packer/prepare.sh"), "#!/bin/sh").unwrap();
+        fs_err::write(root.join("packer/base/disk.qcow2"), "bytes").unwrap();
+        symlink("debian.pkr.hcl", root.join("packer/link.hcl")).unwrap();
+        let mut image = image("debian-12");
+        image.template = root.join("packer");
+        image.workdir = root.join("packer");
+        image.prepare = Some(Prepare {
+            run: "./prepare.sh --fast".into(),
+            creates: Some(root.join("packer/base/disk.qcow2")),
+        });
+        (folder, image)
+    }
+
+    #[test]
+    fn checkouts_with_the_same_content_have_the_same_digest_wherever_they_lie() {
+        let (_one, first) = checkout();
+        let (_two, second) = checkout();
+        assert_ne!(first.template, second.template);
+        assert_eq!(definition_digest(&first).unwrap(), definition_digest(&second).unwrap());
+    }
+
+    #[test]
+    fn what_defines_the_image_changes_the_digest_and_nothing_else_does() {
+        type Change = (&'static str, bool, fn(&mut Image));
+        let changes: [Change; 11] = [
+            ("template text", true, |i| {
+                fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap()
+            }),
+            ("a new file", true, |i| fs_err::write(i.template.join("new.sh"), "x").unwrap()),
+            ("a removed file", true, |i| fs_err::remove_file(i.template.join("link.hcl")).unwrap()),
+            ("an executable bit", true, |i| {
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+                fs_err::set_permissions(i.template.join("prepare.sh"), mode).unwrap();
+            }),
+            ("the prepare command", true, |i| i.prepare.as_mut().unwrap().run.push_str(" -x")),
+            ("a variable", true, |i| {
+                i.vars.insert("size".into(), "8G".into());
+            }),
+            ("what prepare made", false, |i| {
+                fs_err::write(i.template.join("base/disk.qcow2"), "y").unwrap()
+            }),
+            ("what prepare made beside it", false, |i| {
+                fs_err::write(i.template.join("base/vmlinuz"), "y").unwrap()
+            }),
+            ("what git ignores", false, |i| {
+                let text =
+                    fs_err::read_to_string(i.template.join(".gitignore")).unwrap_or_default();
+                assert_eq!(text, "*.log\n");
+                fs_err::write(i.template.join("build.log"), "y").unwrap();
+            }),
+            ("the description", false, |i| i.description = Some("new".into())),
+            ("the gate", false, |i| i.gate.ignore_unfixed = false),
+        ];
+        for (what, changes_digest, change) in changes {
+            let (_folder, mut image) = checkout();
+            fs_err::write(image.template.join(".gitignore"), "*.log\n").unwrap();
+            let before = definition_digest(&image).unwrap();
+            change(&mut image);
+            let after = definition_digest(&image).unwrap();
+            assert_eq!(before != after, changes_digest, "{what}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Selection by name and glob.
+
+use std::collections::BTreeSet;
+
+use globset::GlobBuilder;
+use thiserror::Error;
+
+use crate::model::ImageName;
+
+/// Why a selection cannot be made. The user's fault: it stands on the command line.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum SelectionError {
+    /// The pattern is not a glob.
+    #[error("`{0}` is not a name or a glob")]
+    Glob(String),
+    /// Nothing is called like that.
+    #[error("no image is called `{pattern}`")]
+    NoMatch {
+        /// What was asked for.
+        pattern: String,
+        /// The name that it resembles most, if any.
+        similar: Option<ImageName>,
+    },
+}
+
+/// The images that at least one of `patterns` names. A pattern that names none is an error: a
+/// typing mistake must not mean "nothing to do".
+pub fn select<'a>(
+    patterns: &[String],
+    names: impl Iterator<Item = &'a ImageName> + Clone,
+) -> Result<BTreeSet<ImageName>, SelectionError> {
+    let mut selected = BTreeSet::new();
+    for pattern in patterns {
+        let glob = GlobBuilder::new(pattern)
+            .build()
+            .map_err(|_| SelectionError::Glob(pattern.clone()))?
+            .compile_matcher();
+        let matching: Vec<_> = names.clone().filter(|name| glob.is_match(name.as_str())).collect();
+        selected.extend(matching.iter().map(|name| (*name).clone()));
+        if matching.is_empty() {
+            return Err(SelectionError::NoMatch {
+                pattern: pattern.clone(),
+                similar: most_similar(pattern, names),
+            });
+        }
+    }
+    Ok(selected)
+}
+
+fn most_similar<'a>(
+    pattern: &str,
+    names: impl Iterator<Item = &'a ImageName>,
+) -> Option<ImageName> {
+    names
+        .map(|name| (strsim::jaro_winkler(pattern, name.as_str()), name))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<ImageName> {
+        ["debian-12", "debian-13", "ubuntu-2404"].map(|name| name.parse().unwrap()).into()
+    }
+
+    #[test]
+    fn globs_and_names_are_united() {
+        let names = names();
+        let selected = select(&["debian-*".into(), "debian-12".into()], names.iter()).unwrap();
+        assert_eq!(selected.into_iter().collect::<Vec<_>>(), names[..2]);
+    }
+
+    #[test]
+    fn a_pattern_that_names_nothing_is_an_error_with_a_suggestion() {
+        let names = names();
+        assert_eq!(
+            select(&["ubuntu-2504".into()], names.iter()).unwrap_err(),
+            SelectionError::NoMatch {
+                pattern: "ubuntu-2504".into(),
+                similar: Some(names[2].clone()),
+            }
+        );
+        assert_eq!(
+            select(&["{".into()], names.iter()).unwrap_err(),
+            SelectionError::Glob("{".into())
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! Calendar slots of a cadence (design §4, "Cadence").
+//!
+//! Slots, not ages: a daily run that starts a minute earlier than yesterday's must not skip a day,
+//! and a build on the 30th must not push the next one to the 30th.
+
+use std::str::FromStr as _;
+
+use croner::Cron;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use thiserror::Error;
+
+use crate::model::Cadence;
+
+/// Why a cadence has no slots. The user's fault; a validated catalog has none of these.
+#[derive(Debug, Error)]
+pub enum SlotError {
+    /// The time zone is not in the zone database.
+    #[error("`{0}` is not a time zone of the IANA database")]
+    TimeZone(String),
+    /// The cron expression cannot be read.
+    #[error("`{0}` is not a cron expression with five fields")]
+    Cron(String),
+}
+
+/// The slots of one image.
+pub struct Slots {
+    /// Absent for a cadence without slots.
+    cron: Option<Cron>,
+    zone: TimeZone,
+}
+
+impl Slots {
+    /// The slots of `cadence` in the zone with the IANA name `zone`.
+    pub fn new(cadence: &Cadence, zone: &str) -> Result<Self, SlotError> {
+        let expression = match cadence {
+            Cadence::Weekly => Some("0 2 * * 1"),
+            Cadence::Monthly => Some("0 2 1 * *"),
+            Cadence::Quarterly => Some("0 3 1 */3 *"),
+            Cadence::Cron(expression) => Some(expression.as_str()),
+            Cadence::Never => None,
+        };
+        let cron = expression
+            .map(|text| Cron::from_str(text).map_err(|_| SlotError::Cron(text.to_owned())))
+            .transpose()?;
+        let zone = TimeZone::get(zone).map_err(|_| SlotError::TimeZone(zone.to_owned()))?;
+        Ok(Self { cron, zone })
+    }
+
+    /// The slot that `now` lies in: the latest that has begun.
+    pub fn latest(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = now.to_zoned(self.zone.clone());
+        let slot = self.cron.as_ref()?.find_previous_occurrence(&now, true);
+        slot.ok().map(|slot| slot.timestamp())
+    }
+
+    /// The slot after `now`.
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = now.to_zoned(self.zone.clone());
+        let slot = self.cron.as_ref()?.find_next_occurrence(&now, false);
+        slot.ok().map(|slot| slot.timestamp())
+    }
+
+    /// The calendar day of `now` in the zone: the day in a version.
+    pub fn day(&self, now: Timestamp) -> jiff::civil::Date {
+        now.to_zoned(self.zone.clone()).date()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn slots_begin_where_the_calendar_says() {
+        let cases = [
+            (
+                Cadence::Monthly,
+                "UTC",
+                "2026-11-23T10:00:00Z",
+                "2026-11-01T02:00:00Z",
+                "2026-12-01T02:00:00Z",
+            ),
+            (
+                Cadence::Monthly,
+                "UTC",
+                "2026-12-01T02:00:00Z",
+                "2026-12-01T02:00:00Z",
+                "2027-01-01T02:00:00Z",
+            ),
+            (
+                Cadence::Monthly,
+                "UTC",
+                "2026-12-01T01:59:59Z",
+                "2026-11-01T02:00:00Z",
+                "2026-12-01T02:00:00Z",
+            ),
+            (
+                Cadence::Monthly,
+                "Europe/Berlin",
+                "2026-07-15T00:00:00Z",
+                "2026-07-01T00:00:00Z",
+                "2026-08-01T00:00:00Z",
+            ),
+            (
+                Cadence::Quarterly,
+                "UTC",
+                "2026-11-23T10:00:00Z",
+                "2026-10-01T03:00:00Z",
+                "2027-01-01T03:00:00Z",
+            ),
+            (
+                Cadence::Weekly,
+                "UTC",
+                "2026-11-23T10:00:00Z",
+                "2026-11-23T02:00:00Z",
+                "2026-11-30T02:00:00Z",
+            ),
+            (
+                Cadence::Cron("30 4 29 2 *".into()),
+                "UTC",
+                "2026-11-23T10:00:00Z",
+                "2024-02-29T04:30:00Z",
+                "2028-02-29T04:30:00Z",
+            ),
+        ];
+        for (cadence, zone, now, latest, next) in cases {
+            let slots = Slots::new(&cadence, zone).unwrap();
+            assert_eq!(slots.latest(at(now)), Some(at(latest)), "{cadence:?} {zone} {now}");
+            assert_eq!(slots.next(at(now)), Some(at(next)), "{cadence:?} {zone} {now}");
+        }
+    }
+
+    #[test]
+    fn a_slot_that_daylight_saving_skips_begins_once_all_the_same() {
+        // 02:00 does not exist on 2026-03-29 in Berlin.
+        let slots = Slots::new(&Cadence::Cron("0 2 29 3 *".into()), "Europe/Berlin").unwrap();
+        let latest = slots.latest(at("2026-03-30T00:00:00Z")).unwrap();
+        assert_eq!(latest, at("2026-03-29T01:00:00Z"));
+    }
+
+    #[test]
+    fn never_has_no_slots() {
+        let slots = Slots::new(&Cadence::Never, "UTC").unwrap();
+        assert_eq!(slots.latest(at("2026-11-23T10:00:00Z")), None);
+        assert_eq!(slots.next(at("2026-11-23T10:00:00Z")), None);
+    }
+
+    #[test]
+    fn the_day_is_that_of_the_zone() {
+        let slots = Slots::new(&Cadence::Never, "Pacific/Kiritimati").unwrap();
+        let day = slots.day(at("2026-11-23T10:00:00Z"));
+        assert_eq!(day, jiff::civil::date(2026, 11, 24));
+    }
+
+    proptest! {
+        #[test]
+        fn now_lies_between_its_slot_and_the_next(second in 1_600_000_000i64..2_000_000_000) {
+            let now = Timestamp::from_second(second).unwrap();
+            for cadence in [Cadence::Weekly, Cadence::Monthly, Cadence::Quarterly] {
+                for zone in ["UTC", "America/New_York", "Australia/Lord_Howe"] {
+                    let slots = Slots::new(&cadence, zone).unwrap();
+                    let (latest, next) = (slots.latest(now).unwrap(), slots.next(now).unwrap());
+                    prop_assert!(latest <= now && now < next, "{latest} {now} {next}");
+                }
+            }
+        }
+    }
+}
