@@ -19,17 +19,12 @@ impl Clock {
 
     /// A clock that shows `origin` now: `--now`.
     pub fn starting_at(origin: Timestamp) -> Self {
-        Self {
-            origin,
-            since: Instant::now(),
-        }
+        Self { origin, since: Instant::now() }
     }
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        self.origin
-            .saturating_add(self.since.elapsed())
-            .unwrap_or(self.origin)
+        self.origin.saturating_add(self.since.elapsed()).unwrap_or(self.origin)
     }
 
     /// How long this clock has been going.

@@ -18,25 +18,17 @@ impl Environment {
 
     /// The value of `name`; empty counts as unset, as on every forge's runner.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// All variables.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Where programs are looked for, in order.
     pub fn search_path(&self) -> impl Iterator<Item = Utf8PathBuf> {
-        self.get("PATH")
-            .unwrap_or("/usr/local/bin:/usr/bin:/bin")
-            .split(':')
-            .map(Utf8PathBuf::from)
+        self.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin").split(':').map(Utf8PathBuf::from)
     }
 
     /// The first executable file called `program` on the search path, absolute.

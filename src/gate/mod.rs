@@ -130,7 +130,7 @@ mod tests {
             }),
             (ReasonId::ForeignReport, |_, s| s.about_subject = false),
             (ReasonId::StaleReport, |_, s| {
-                s.made_at = Some("2026-11-22T12:00:00Z".parse().unwrap())
+                s.made_at = Some("2026-11-22T12:00:00Z".parse().unwrap());
             }),
             (ReasonId::StaleReport, |_, s| s.made_at = None),
             (ReasonId::OldAdvisories, |_, s| {

@@ -185,7 +185,7 @@ mod tests {
         type Change = (&'static str, bool, fn(&mut Image));
         let changes: [Change; 11] = [
             ("template text", true, |i| {
-                fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap()
+                fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),
             ("a new file", true, |i| fs_err::write(i.template.join("new.sh"), "x").unwrap()),
             ("a removed file", true, |i| fs_err::remove_file(i.template.join("link.hcl")).unwrap()),
@@ -198,10 +198,10 @@ mod tests {
                 i.vars.insert("size".into(), "8G".into());
             }),
             ("what prepare made", false, |i| {
-                fs_err::write(i.template.join("base/disk.qcow2"), "y").unwrap()
+                fs_err::write(i.template.join("base/disk.qcow2"), "y").unwrap();
             }),
             ("what prepare made beside it", false, |i| {
-                fs_err::write(i.template.join("base/vmlinuz"), "y").unwrap()
+                fs_err::write(i.template.join("base/vmlinuz"), "y").unwrap();
             }),
             ("what git ignores", false, |i| {
                 let text =

@@ -280,15 +280,15 @@ mod tests {
 
     #[test]
     fn exit_codes_and_failure_reasons_are_the_documented_ones() {
-        let table: String = FailureClass::ALL
+        let table: Vec<String> = FailureClass::ALL
             .iter()
             .map(|class| {
                 let name = serde_json::to_value(class).unwrap();
-                let name = name.as_str().unwrap().to_owned();
                 let (code, reason) = (class.exit_code().code(), class.failure_reason());
-                format!("{name} {code} {reason}\n")
+                format!("{} {code} {reason}", name.as_str().unwrap())
             })
             .collect();
+        let table = table.join("\n");
         insta::assert_snapshot!(table, @"
         usage 2 config_invalid
         config 2 config_invalid

@@ -24,7 +24,7 @@ pub(crate) fn image(name: &str) -> Image {
         prepare: None,
         vars: IndexMap::new(),
         env: Vec::new(),
-        timeout: Timeouts { prepare: Duration::from_secs(900), build: Duration::from_secs(1800) },
+        timeout: Timeouts { prepare: Duration::from_mins(15), build: Duration::from_mins(30) },
         version: VersionScheme { base: VersionBase::default(), timezone: "UTC".into() },
         rebuild: Cadence::Monthly,
         gate: policy(),
@@ -38,7 +38,7 @@ pub(crate) fn policy() -> GatePolicy {
     GatePolicy {
         fail_on: [Severity::High, Severity::Critical].into(),
         ignore_unfixed: true,
-        max_db_age: Duration::from_secs(48 * 3600),
+        max_db_age: Duration::from_hours(48),
         eol: EolRule::Untrusted,
     }
 }
