@@ -1,7 +1,9 @@
 //! goldsmith: golden images that can be trusted.
 //!
-//!     images.yml ─► Catalog ─► Plan ─► Build ─► Artifact ─► Evidence ─► Findings ─► Verdict ─► Publication ─► Record ─► Report
-//!      config/      matrix/    plan/   packer/              evidence/   trivy/      gate/      publish/       registry/  report/
+//! ```text
+//! images.yml ─► Catalog ─► Plan ─► Build ─► Artifact ─► Evidence ─► Findings ─► Verdict ─► Publication ─► Record ─► Report
+//!  config/      matrix/    plan/   packer/              evidence/   trivy/      gate/      publish/       registry/  report/
+//! ```
 //!
 //! One way. `run/` walks an image through it. Every arrow is a plain value of `model/`, and a stage
 //! knows the values, never the other stages.

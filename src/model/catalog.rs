@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{ChannelName, GatePolicy, ImageName, Os, VersionBase};
 
 /// A validated `images.yml`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Catalog {
     /// The file that it was read from, absolute.
     pub path: Utf8PathBuf,
@@ -134,7 +134,7 @@ pub enum Address {
 }
 
 /// Where the bytes of an image go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreAddress {
     /// A folder of this machine, absolute: `{ dir: { url: "file://…" } }`.

@@ -26,13 +26,13 @@ impl Digest {
 
     /// The digest of everything that `reader` gives, and how many bytes that was.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
-        let mut hasher = Sha256::new();
+        let mut hasher = Hasher::default();
         let mut buffer = vec![0; 256 * 1024];
         let mut size = 0;
         loop {
             let read = reader.read(&mut buffer)?;
             if read == 0 {
-                return Ok((Self(hasher.finalize().into()), size));
+                return Ok((hasher.finish(), size));
             }
             hasher.update(&buffer[..read]);
             size += read as u64;
@@ -52,6 +52,22 @@ impl Digest {
     /// The first twelve digits: enough for people to tell digests apart.
     pub fn short(&self) -> String {
         self.hex()[..12].to_owned()
+    }
+}
+
+/// Takes the digest of content that comes piece by piece.
+#[derive(Debug, Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all pieces.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

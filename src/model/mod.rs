@@ -30,7 +30,7 @@ pub use artifact::{Artifact, ArtifactFile};
 pub use catalog::{
     Address, Arch, Cadence, Catalog, Image, Prepare, Source, StoreAddress, Timeouts, VersionScheme,
 };
-pub use digest::{Digest, ParseDigestError};
+pub use digest::{Digest, Hasher, ParseDigestError};
 pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
 pub use evidence::{Evidence, Inventory, Obstacle, Package};
 pub use failure::{ExitCode, Failure, FailureClass};

@@ -93,11 +93,14 @@ impl Version {
     /// The version that follows all of `taken` that have the same base and day. Gaps stay gaps.
     #[must_use]
     pub fn next(base: VersionBase, day: Date, taken: &[Self]) -> Self {
-        let taken = taken.iter().filter(|other| (other.base, other.day) == (base, day));
-        match taken.map(|other| other.count).max() {
-            None => Self::first_of(base, day),
-            Some(count) => Self { base, day, count: count + 1 },
-        }
+        let same_day = taken.iter().filter(|other| (other.base, other.day) == (base, day));
+        same_day.max().map_or(Self::first_of(base, day), |last| last.next_of_day())
+    }
+
+    /// The next version of the same base and day.
+    #[must_use]
+    pub fn next_of_day(self) -> Self {
+        Self { count: self.count + 1, ..self }
     }
 }
 
