@@ -9,6 +9,8 @@
 //! knows the values, never the other stages.
 
 pub mod clock;
+pub mod config;
+pub mod diagnostics;
 pub mod environment;
 pub mod findings;
 pub mod gate;

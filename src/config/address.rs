@@ -1,0 +1,146 @@
+//! Where a registry and a store lie: `file:///srv/images`, `./registry`.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexSet;
+use url::Url;
+
+use super::context::Context;
+use super::field::Field;
+use super::keys::Keys;
+use super::node::Value;
+use super::{path, unavailable};
+use crate::diagnostics::quoted;
+use crate::model::{Address, StoreAddress};
+
+/// Schemes of the format that this version does not reach.
+const LATER: [&str; 4] = ["s3", "gs", "az", "https"];
+
+/// Reads `registry`.
+pub(super) fn registry(field: Field<'_>, context: &mut Context) -> Option<Address> {
+    if matches!(&field.node.value, Value::Scalar(scalar) if scalar.text == "git") {
+        context.push(unavailable::value(field, "git").help("use a folder: `registry: ./registry`"));
+        return None;
+    }
+    folder(field, "./registry", context).map(Address::Directory)
+}
+
+/// Reads `stores`.
+pub(super) fn stores(field: Field<'_>, context: &mut Context) -> Option<Vec<StoreAddress>> {
+    const EXAMPLE: &str = r#"[{ dir: { url: "file:///srv/images" } }]"#;
+    let entries = field.list("a list of stores", EXAMPLE, context)?;
+    if entries.is_empty() {
+        let message = "`stores` is empty: a version would have nowhere to go";
+        let problem = field.error("no-store", message, "names no store");
+        context.push(problem.help(format!("for example `stores: {EXAMPLE}`")));
+        return None;
+    }
+    let mut stores: IndexSet<StoreAddress> = IndexSet::new();
+    for entry in &entries {
+        let Some(store) = store(*entry, context) else {
+            continue;
+        };
+        if !stores.insert(store) {
+            let message = "the same store is named twice";
+            context.push(entry.error("duplicate-store", message, "already in this list"));
+        }
+    }
+    Some(stores.into_iter().collect())
+}
+
+fn store(field: Field<'_>, context: &mut Context) -> Option<StoreAddress> {
+    let word = match &field.node.value {
+        Value::Scalar(scalar) => scalar.text.as_str(),
+        _ => "",
+    };
+    if matches!(word, "release" | "proxmox") {
+        context.push(unavailable::value(field, word));
+        return None;
+    }
+    let example = r#"dir: { url: "file:///srv/images" }"#;
+    if !matches!(field.node.value, Value::Mapping(_)) {
+        let example = format!("[{{ {example} }}]");
+        field.wrong_type("a store", &example, context);
+        return None;
+    }
+    let mut keys = Keys::of(field, "in a store", example, context)?;
+    let store = if keys.unavailable(&["object", "oci", "package"], context) {
+        keys.read("dir", context, directory)
+    } else {
+        let help = format!("for example `{example}`");
+        keys.required("dir", &help, context, directory)
+    };
+    keys.finish(context);
+    store.map(StoreAddress::Directory)
+}
+
+fn directory(field: Field<'_>, context: &mut Context) -> Option<Utf8PathBuf> {
+    const EXAMPLE: &str = r#"url: "file:///srv/images""#;
+    let mut keys = Keys::of(field, "in `dir`", EXAMPLE, context)?;
+    let help = format!("for example `{EXAMPLE}`");
+    let folder = keys.required("url", &help, context, |field, context| {
+        folder(field, r#""file:///srv/images""#, context)
+    });
+    keys.finish(context);
+    folder
+}
+
+/// A folder: a `file://` URL, or a path that can be told from a word.
+fn folder(field: Field<'_>, example: &str, context: &mut Context) -> Option<Utf8PathBuf> {
+    let text = field.text("the address of a folder", example, context)?;
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    if scheme.is_some_and(|scheme| LATER.contains(&scheme)) {
+        context.push(unavailable::value(field, text));
+        return None;
+    }
+    let found = folder_address(text, &context.folder);
+    match found {
+        Ok(folder) => Some(folder),
+        Err(why) => {
+            let message = format!("{} is not the address of a folder", quoted(text));
+            let problem = field.error("bad-address", message, why);
+            let word = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+            context.push(if !is_path(text) && text.chars().all(word) {
+                problem.help(format!("write `./{text}` for a folder beside this file"))
+            } else {
+                problem
+            });
+            None
+        }
+    }
+}
+
+/// Whether `text` can be told from a word: `./images`, `../images`, `/srv/images`.
+fn is_path(text: &str) -> bool {
+    ["./", "../", "/"].iter().any(|start| text.starts_with(start))
+}
+
+/// The folder that `text` names, a `file://` URL or a path from `base`; or why it names none.
+pub fn folder_address(text: &str, base: &Utf8Path) -> Result<Utf8PathBuf, &'static str> {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    let folder = match scheme {
+        None if text.starts_with('~') => return Err("`~` is not expanded: write the path itself"),
+        Some("file") => from_url(text)?,
+        Some(_) => return Err("expected `file:///` or a path"),
+        None if is_path(text) => path::resolve(base, text),
+        None => return Err("a path starts with `./`, `../` or `/` here"),
+    };
+    match path::objection(folder.as_str()) {
+        Some(why) => Err(why),
+        None if folder == "/" => Err("the root of the file system is no place for this"),
+        None => Ok(folder),
+    }
+}
+
+fn from_url(text: &str) -> Result<Utf8PathBuf, &'static str> {
+    const FORM: &str = "expected `file:///` and an absolute path";
+    let url = Url::parse(text).map_err(|_| FORM)?;
+    if url.host_str().is_some_and(|host| !host.is_empty()) {
+        return Err("`file://` takes three slashes and an absolute path: `file:///srv/images`");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a `file://` address has no `?` and no `#`: write them as `%3F` and `%23`");
+    }
+    let path = url.to_file_path().map_err(|()| FORM)?;
+    let path = Utf8PathBuf::from_path_buf(path).map_err(|_| "the path is not UTF-8")?;
+    Ok(path::resolve("/".into(), path.as_str()))
+}

@@ -1,0 +1,44 @@
+//! What every reader of a value is given.
+
+use camino::Utf8PathBuf;
+
+use super::suggest::suggest;
+use crate::diagnostics::{Diagnostic, Problems};
+
+/// Where paths start, and where problems go.
+pub(super) struct Context {
+    /// The folder of the file: relative paths start here.
+    pub(super) folder: Utf8PathBuf,
+    /// Everything that was found wrong.
+    pub(super) problems: Problems,
+}
+
+impl Context {
+    /// The one of `words` that `text` was probably meant to be, as a label: `did you mean …?`.
+    pub(super) fn did_you_mean<'w>(
+        &self,
+        text: &str,
+        words: impl IntoIterator<Item = &'w str>,
+    ) -> Option<String> {
+        let meant = self.suggest(text, words)?;
+        Some(format!("did you mean `{meant}`?"))
+    }
+
+    /// The one of `words` that `text` was probably meant to be. Not looked for any more when there
+    /// are too many problems to be told.
+    pub(super) fn suggest<'w>(
+        &self,
+        text: &str,
+        words: impl IntoIterator<Item = &'w str>,
+    ) -> Option<&'w str> {
+        if self.problems.is_full() {
+            return None;
+        }
+        suggest(text, words)
+    }
+
+    /// Adds a problem.
+    pub(super) fn push(&mut self, problem: Diagnostic) {
+        self.problems.push(problem);
+    }
+}

@@ -1,0 +1,246 @@
+//! `images.yml` as a whole.
+
+use camino::Utf8Path;
+use indexmap::IndexMap;
+
+use super::context::Context;
+use super::field::Field;
+use super::keys::Keys;
+use super::layer::{self, Layer};
+use super::node::{Node, Value};
+use super::{address, image, yaml};
+use crate::diagnostics::{Diagnostic, Problems, SourceId, Sources, Span, quoted};
+use crate::model::{Catalog, Failure, FailureClass, Image, ImageName};
+
+/// Largest file. A hundred images take about 50 KiB.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Keys of the top level that come later.
+const LATER: [&str; 7] =
+    ["plugins", "notify", "report", "strict_report", "build_label", "retry_limit", "issue_after"];
+
+const IMAGES_EXAMPLE: &str = r#"
+  debian-12:
+    template: packer/debian
+    os: { family: debian, release: "12" }
+    source: cloud-image"#;
+
+/// An `images.yml` that can be used.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What it says.
+    pub catalog: Catalog,
+    /// What it probably does not mean to say. Warnings only, often none.
+    pub warnings: Problems,
+}
+
+/// Reads an `images.yml` that lies at `path`, which is absolute, and holds `bytes`.
+///
+/// Pure: paths are resolved by their text, nothing is looked at. Either the catalog, or all
+/// problems at once, in the order of the file.
+pub fn read(path: &Utf8Path, bytes: &[u8]) -> Result<Checked, Problems> {
+    let decoded = decode(bytes);
+    let text = match &decoded {
+        Ok(text) => text.clone(),
+        Err(undecoded) => undecoded.shown.clone(),
+    };
+    let mut sources = Sources::default();
+    let source = sources.add(path, text);
+    let mut context = Context {
+        folder: path.parent().unwrap_or(path).to_owned(),
+        problems: Problems::new(sources),
+    };
+    let root = decoded
+        .map_err(|undecoded| undecoded.problem(source))
+        .and_then(|text| yaml::parse(&text, source));
+    let catalog = match root {
+        Ok(Some(root)) => catalog(path, &root, &mut context),
+        Ok(None) => {
+            context.push(empty(source));
+            None
+        }
+        Err(problem) => {
+            context.push(problem);
+            None
+        }
+    };
+    let problems = context.problems.in_order();
+    match catalog.filter(|_| !problems.has_errors()) {
+        Some(catalog) => Ok(Checked { catalog, warnings: problems }),
+        None => Err(problems),
+    }
+}
+
+/// The failure of a run whose `images.yml` has `problems`.
+pub fn failure(problems: &Problems) -> Failure {
+    Failure::new(FailureClass::Config, problems.summary())
+}
+
+/// Bytes that are no text, and what of them can be shown.
+struct Undecoded {
+    id: &'static str,
+    shown: String,
+    at: usize,
+    message: String,
+    label: &'static str,
+    help: &'static str,
+}
+
+impl Undecoded {
+    fn problem(&self, source: SourceId) -> Diagnostic {
+        let length = self.shown[self.at..].chars().next().map_or(0, char::len_utf8);
+        let span = Span { source, start: self.at, end: self.at + length };
+        Diagnostic::error(self.id, &self.message).at(span, self.label).help(self.help)
+    }
+}
+
+/// The text of a file, without a byte order mark.
+fn decode(bytes: &[u8]) -> Result<String, Undecoded> {
+    let nothing_shown = |id, message: String, help| Undecoded {
+        id,
+        shown: String::new(),
+        at: 0,
+        message,
+        label: "",
+        help,
+    };
+    if bytes.len() > MAX_BYTES {
+        let kib = bytes.len().div_ceil(1024);
+        return Err(nothing_shown(
+            "too-large",
+            format!("the file is too large: {kib} KiB, and at most 1024 KiB are read"),
+            "is this really an `images.yml`?",
+        ));
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(nothing_shown("not-text", "the file is UTF-16".to_owned(), "save it as UTF-8"));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            let at = error.valid_up_to();
+            let byte = bytes.get(at).copied().unwrap_or_default();
+            Err(Undecoded {
+                id: "not-text",
+                shown: String::from_utf8_lossy(bytes).into_owned(),
+                at,
+                message: format!(
+                    "the file is not UTF-8: it has a byte 0x{byte:02x} that is no text"
+                ),
+                label: "this byte",
+                help: "save the file as UTF-8",
+            })
+        }
+    }
+}
+
+fn empty(source: SourceId) -> Diagnostic {
+    let start = Span { source, start: 0, end: 0 };
+    Diagnostic::error("empty-file", "the file says nothing")
+        .at(start, "expected at least `version`, `registry` and `images`")
+        .help("start with `version: 1`")
+}
+
+fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Catalog> {
+    let file = path.file_name().unwrap_or("images.yml");
+    let field = Field { key: file, node: root };
+    if !matches!(root.value, Value::Mapping(_)) {
+        let message = format!("{}: expected a mapping of keys to values", quoted(file));
+        let label = "expected `version`, `registry` and `images`";
+        context.push(field.error("wrong-type", message, label).help("start with `version: 1`"));
+        return None;
+    }
+    let mut keys = Keys::of(field, "at the top level", "version: 1", context)?;
+    let help = "`version: 1` is the version of this format";
+    if let Some(Format::Newer) = keys.required("version", help, context, format) {
+        // Whatever else is unknown here belongs to that format.
+        return None;
+    }
+    let help = "`registry` names the folder that keeps versions and channels, for example `registry: ./registry`";
+    let registry = keys.required("registry", help, context, address::registry);
+    let defaults = keys.read("defaults", context, defaults).unwrap_or_default();
+    let help = format!("`images` names what is built, for example:\nimages:{IMAGES_EXAMPLE}");
+    let images =
+        keys.required("images", help, context, |field, context| images(field, &defaults, context));
+    keys.unavailable(&LATER, context);
+    let shared: Vec<&str> = [&layer::KEYS[..], &layer::LATER].concat();
+    keys.misplaced(&shared, "under `defaults` or into an image", context);
+    let image: Vec<&str> = [&image::KEYS[..], &image::LATER].concat();
+    keys.misplaced(&image, "to an image", context);
+    keys.finish(context);
+    Some(Catalog { path: path.to_owned(), registry: registry?, images: images? })
+}
+
+/// The version of the format.
+enum Format {
+    One,
+    Newer,
+}
+
+fn format(field: Field<'_>, context: &mut Context) -> Option<Format> {
+    if matches!(field.node.value, Value::Mapping(_)) {
+        let message = "`version`: expected the version of the format, found a mapping";
+        let problem = field.error("wrong-type", message, "expected `1`");
+        context.push(problem.help("how versions of images are named belongs to `defaults`"));
+        return None;
+    }
+    let text = field.text("the version of the format", "1", context)?;
+    let plain = matches!(&field.node.value, Value::Scalar(scalar) if scalar.plain);
+    match text.parse::<u64>() {
+        Ok(1) if plain && text == "1" => Some(Format::One),
+        Ok(2..) if plain => {
+            let message = format!("this file is made for a newer goldsmith: format {text}");
+            let problem = field.error("newer-format", message, "this goldsmith reads format 1");
+            context.push(problem.help("update goldsmith; nothing else of the file was checked"));
+            Some(Format::Newer)
+        }
+        _ => {
+            field.wrong_type("the number 1", "1", context);
+            None
+        }
+    }
+}
+
+fn defaults(field: Field<'_>, context: &mut Context) -> Option<Layer> {
+    let mut keys = Keys::of(field, "in `defaults`", "channel: candidate", context)?;
+    let layer = Layer::read(&mut keys, context);
+    let image: Vec<&str> = [&image::KEYS[..], &image::LATER].concat();
+    keys.misplaced(&image, "to an image", context);
+    keys.misplaced(&["registry", "images"], "at the top level", context);
+    keys.finish(context);
+    Some(layer)
+}
+
+fn images(
+    field: Field<'_>,
+    defaults: &Layer,
+    context: &mut Context,
+) -> Option<IndexMap<ImageName, Image>> {
+    let entries = field.entries("image", "a mapping of images", IMAGES_EXAMPLE, context)?;
+    if entries.is_empty() {
+        let problem = field.error("no-images", "`images` is empty", "expected at least one image");
+        context.push(problem.help(format!("for example:\nimages:{IMAGES_EXAMPLE}")));
+        return None;
+    }
+    let mut images = IndexMap::new();
+    let mut homeless = Vec::new();
+    for entry in &entries {
+        if let Some(image) = image::read(entry, defaults, &mut homeless, context) {
+            images.insert(image.name.clone(), image);
+        }
+    }
+    if let [first, others @ ..] = homeless.as_slice() {
+        let message = match others.len() {
+            0 => "an image has no store: its versions would have nowhere to go".to_owned(),
+            n => format!("{} images have no store: their versions would have nowhere to go", n + 1),
+        };
+        let problem = Diagnostic::error("no-store", message)
+            .at(*first, "neither this image nor `defaults` has `stores`")
+            .help(r#"for example under `defaults`: `stores: [{ dir: { url: "file:///srv/images" } }]`"#);
+        let others = others.iter().take(5);
+        context
+            .push(others.fold(problem, |problem, other| problem.context(*other, "nor this one")));
+    }
+    Some(images)
+}

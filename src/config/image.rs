@@ -1,0 +1,167 @@
+//! An entry of `images:`.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::context::Context;
+use super::field::{Field, Named};
+use super::keys::Keys;
+use super::layer::Layer;
+use super::{env, os, path, prepare, vars};
+use crate::diagnostics::{Span, quoted};
+use crate::model::{Arch, ChannelName, Image, ImageName, Source};
+
+/// Keys of an image that `defaults` does not have.
+pub(super) const KEYS: [&str; 10] = [
+    "description",
+    "template",
+    "workdir",
+    "build",
+    "os",
+    "source",
+    "arch",
+    "prepare",
+    "vars",
+    "env",
+];
+/// Keys of an image that `defaults` does not have and that come later.
+pub(super) const LATER: [&str; 6] =
+    ["matrix", "parents", "before", "var_files", "secret_vars", "upstream"];
+
+const SOURCES: [(&str, Source); 4] = [
+    ("cloud-image", Source::CloudImage),
+    ("iso", Source::Iso),
+    ("factory", Source::Factory),
+    ("image", Source::Image),
+];
+
+/// Reads the image `entry`. `None` if something is missing or wrong that every image needs.
+///
+/// The names of images for which neither they nor `defaults` name a store go to `homeless`.
+pub(super) fn read(
+    entry: &Named<'_>,
+    defaults: &Layer,
+    homeless: &mut Vec<Span>,
+    context: &mut Context,
+) -> Option<Image> {
+    let name = name(entry.key, entry.value.key, context);
+    let within = format!("in image {}", quoted(entry.value.key));
+    let mut keys = Keys::of(entry.value, within, "template: packer/debian", context)?
+        .missing_at(entry.key.node.span);
+
+    let description = keys.read("description", context, |field, context| {
+        let text = field.text("text", "Debian 12 for our clusters", context)?;
+        Some(text.trim().to_owned())
+    });
+    let help = "`template` names the Packer template: a folder or a `.pkr.hcl` file";
+    let template = keys.required("template", help, context, template);
+    let workdir = keys.read("workdir", context, |field, context| {
+        let folder = context.folder.clone();
+        path::read(field, &folder, "packer", context)
+    });
+    let beside = template.as_deref().map_or(Utf8Path::new(""), workdir_of);
+    let workdir = workdir.unwrap_or_else(|| beside.to_owned());
+    let build = keys.read("build", context, build);
+    let help = r#"`os` names what the scan must find, for example `os: { family: debian, release: "12" }`"#;
+    let os = keys.required("os", help, context, os::read);
+    let help = "`source` is `cloud-image`, `iso`, `factory` or `image`";
+    let source = keys.required("source", help, context, |field, context| {
+        field.choice("a source", &SOURCES, context)
+    });
+    let arch = keys.read("arch", context, arch);
+    let prepare =
+        keys.read("prepare", context, |field, context| prepare::read(field, &workdir, context));
+    let vars = keys.read("vars", context, vars::read).unwrap_or_default();
+    let env = keys.read("env", context, env::read).unwrap_or_default();
+    let layer = Layer::read(&mut keys, context).over(defaults);
+    keys.unavailable(&LATER, context);
+    keys.misplaced(&["registry", "defaults", "images"], "at the top level", context);
+    keys.finish(context);
+
+    if layer.stores.is_none() {
+        homeless.push(entry.key.node.span);
+    }
+    let source = source?;
+    Some(Image {
+        name: name?,
+        description,
+        template: template?,
+        workdir,
+        build,
+        os: os?,
+        source,
+        arch: arch.unwrap_or(Arch::Amd64),
+        prepare,
+        vars,
+        env,
+        timeout: layer.timeout.resolve(source),
+        version: layer.version.resolve(),
+        rebuild: layer.rebuild.resolve(source),
+        gate: layer.gate.resolve(),
+        stores: layer.stores.unwrap_or_default(),
+        channel: layer.channel.unwrap_or_else(candidate),
+    })
+}
+
+fn candidate() -> ChannelName {
+    "candidate".parse().expect("a valid name")
+}
+
+fn name(key: Field<'_>, text: &str, context: &mut Context) -> Option<ImageName> {
+    if text.contains("${") {
+        context.push(super::unavailable::substitution(key));
+        return None;
+    }
+    key.parse_name(text, "an image", context)
+}
+
+fn template(field: Field<'_>, context: &mut Context) -> Option<Utf8PathBuf> {
+    let folder = context.folder.clone();
+    let template = path::read(field, &folder, "packer/debian", context)?;
+    let text = template.as_str();
+    let other = [".hcl", ".json", ".yml", ".yaml"];
+    if !text.ends_with(".pkr.hcl") && other.iter().any(|end| text.ends_with(end)) {
+        let file = template.file_name().unwrap_or(text);
+        let message = format!("{} is not a Packer template", quoted(file));
+        let label = "expected a folder or a `.pkr.hcl` file";
+        context.push(field.error("bad-path", message, label));
+        return None;
+    }
+    Some(template)
+}
+
+/// Where `packer` runs if nothing else is said.
+fn workdir_of(template: &Utf8Path) -> &Utf8Path {
+    if template.as_str().ends_with(".pkr.hcl") {
+        template.parent().unwrap_or(template)
+    } else {
+        template
+    }
+}
+
+/// `type.name` or `block.type.name`.
+fn build(field: Field<'_>, context: &mut Context) -> Option<String> {
+    let text = field.text("the name of a Packer build", "qemu.debian", context)?;
+    let parts: Vec<&str> = text.split('.').collect();
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let named = |part: &&str| !part.is_empty() && part.chars().all(inside);
+    if !(2..=3).contains(&parts.len()) || !parts.iter().all(named) {
+        let message = format!("{} is not the name of one Packer build", quoted(text));
+        let label = "expected `type.name` or `block.type.name`, such as `qemu.debian`";
+        context.push(field.error("bad-build", message, label));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn arch(field: Field<'_>, context: &mut Context) -> Option<Arch> {
+    let arches = [("amd64", Arch::Amd64), ("arm64", Arch::Arm64)];
+    let text = field.text("an architecture", "amd64", context)?;
+    let ours = match text.to_lowercase().as_str() {
+        "x86_64" | "x86-64" | "x64" => "amd64",
+        "aarch64" | "armv8" => "arm64",
+        _ => return field.choice("an architecture", &arches, context),
+    };
+    let message = format!("{} is not an architecture", quoted(text));
+    context.push(field.error("bad-choice", message, format!("it is called `{ours}` here")));
+    None
+}

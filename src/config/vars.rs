@@ -1,0 +1,53 @@
+//! `vars:` of an image: Packer variables.
+
+use indexmap::IndexMap;
+
+use super::context::Context;
+use super::field::Field;
+use super::node::Value;
+use crate::diagnostics::quoted;
+
+/// The beginning of the variables that goldsmith itself sets.
+const RESERVED: &str = "goldsmith_";
+
+/// Reads `vars`: every value is the text that is written.
+pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<IndexMap<String, String>> {
+    let example = r#"{ disk_size: "8G" }"#;
+    let expected = "a mapping of Packer variables";
+    let mut vars = IndexMap::new();
+    for entry in field.entries("variable", expected, example, context)? {
+        let name = entry.value.key;
+        if !is_identifier(name) {
+            let message = format!("{} is not the name of a Packer variable", quoted(name));
+            let label = "expected letters, digits, `_` and `-`, not starting with a digit";
+            context.push(entry.key.error("bad-variable", message, label));
+        } else if name.starts_with(RESERVED) {
+            let message = format!("{} is reserved", quoted(name));
+            let label = format!("goldsmith itself sets the variables `{RESERVED}…`");
+            context.push(entry.key.error("reserved-name", message, label));
+        }
+        if let Some(value) = value(entry.value, context) {
+            vars.insert(name.to_owned(), value);
+        }
+    }
+    Some(vars)
+}
+
+/// A value may be empty, unlike other text.
+fn value(field: Field<'_>, context: &mut Context) -> Option<String> {
+    let help = match &field.node.value {
+        Value::Scalar(scalar) if scalar.text.trim().is_empty() => return Some(scalar.text.clone()),
+        Value::Scalar(_) => return field.text("text", "8G", context).map(str::to_owned),
+        Value::Null => r#"for empty text write `""`"#,
+        Value::Sequence(_) => r#"a list is written as Packer reads it, in quotes: `'["a", "b"]'`"#,
+        Value::Mapping(_) => "an object is written as Packer reads it, in quotes: `'{ a = 1 }'`",
+    };
+    context.push(field.mismatch("text").help(help));
+    None
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+}

@@ -1,0 +1,17 @@
+//! One model of a problem in a text that a person wrote, and its renderers.
+//!
+//! A [`Diagnostic`] says what is wrong, where, why and what to do. Whoever reads a file collects
+//! all of its problems in [`Problems`]; a renderer turns them into text. Renderers are pure.
+
+mod diagnostic;
+mod excerpt;
+mod problems;
+mod quote;
+mod source;
+mod text;
+
+pub use diagnostic::{Diagnostic, Label, Level};
+pub use problems::Problems;
+pub use quote::quoted;
+pub use source::{Position, SourceFile, SourceId, Sources, Span};
+pub use text::{Style, render};

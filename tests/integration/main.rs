@@ -1,0 +1,6 @@
+//! Integration tests: the binary and the modules that touch the machine, without the real tools.
+//! One module a subject, one binary for all.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod configs;
