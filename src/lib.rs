@@ -18,3 +18,4 @@ pub mod inputs;
 pub mod matrix;
 pub mod model;
 pub mod plan;
+pub mod runner;
