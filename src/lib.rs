@@ -18,4 +18,6 @@ pub mod inputs;
 pub mod matrix;
 pub mod model;
 pub mod plan;
+pub mod report;
 pub mod runner;
+pub mod terminal;

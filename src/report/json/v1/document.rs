@@ -1,0 +1,77 @@
+//! What all documents have in common.
+
+use serde::Serialize;
+
+use crate::model;
+use crate::report;
+
+use super::{Image, Plan, Run};
+
+/// The report of a run.
+pub fn report(report: &report::Report) -> String {
+    document("run", &Run::of(report))
+}
+
+/// The report of one image: what `scan` shows and what is kept beside every version.
+pub fn image(image: &report::ImageReport) -> String {
+    let image = Image::of(image);
+    document("image", &OneImage { image })
+}
+
+/// The plan.
+pub fn plan(plan: &model::Plan) -> String {
+    document("plan", &Plan::of(plan))
+}
+
+/// What all documents begin with.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    /// The version of the format.
+    version: u32,
+    /// What it is: `run`, `image` or `plan`.
+    kind: &'static str,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// A document about one image.
+#[derive(Serialize)]
+struct OneImage<'a> {
+    image: Image<'a>,
+}
+
+fn document(kind: &'static str, content: &impl Serialize) -> String {
+    let document = Document { version: 1, kind, content };
+    let mut text = serde_json::to_string_pretty(&document)
+        .expect("plain data with string keys always serialises");
+    text.push('\n');
+    text
+}
+
+/// A duration in seconds, to the millisecond.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 52 bits")]
+pub(super) fn seconds(duration: std::time::Duration) -> f64 {
+    duration.as_millis() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::samples;
+
+    use super::*;
+
+    #[test]
+    fn every_document_says_what_it_is() {
+        let sample = samples::blocked();
+        for (kind, text) in [
+            ("run", report(&sample)),
+            ("image", image(&sample.images[0])),
+            ("plan", plan(&samples::plan())),
+        ] {
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(json["version"], 1);
+            assert_eq!(json["kind"], kind);
+            assert_eq!(text.matches("\n  \"version\"").count(), 1, "{kind}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What became of one image.
+
+use camino::Utf8Path;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{
+    self, Bucket, ChannelName, Decision, Digest, FailureClass, ImageName, ImageOutcome, ReasonId,
+    Severity, StageOutcome, Status, Version,
+};
+use crate::report::standing::failure_of;
+use crate::report::{ImageReport, StageReport, Standing, Tally, sentence};
+
+use super::{Why, document::seconds};
+
+/// What became of one image.
+#[derive(Debug, Serialize)]
+pub struct Image<'a> {
+    /// Its name.
+    pub name: &'a ImageName,
+    /// `published`, `verified-fresh`, `passed` (and not to be published), `blocked`, `untrusted`,
+    /// `failed` or `cancelled`.
+    pub result: &'static str,
+    /// The same as an English sentence. May quote tools and guests.
+    pub summary: String,
+    /// Why it was built; `null` for a scan.
+    pub why: Option<Why>,
+    /// The version that was reserved for it. Used only if the result is `published`.
+    pub version: Option<Version>,
+    /// `verified-fresh`: the version that it equals.
+    pub equals: Option<Version>,
+    /// How its channel moved.
+    pub channel: Option<ChannelMove<'a>>,
+    /// What went wrong, unless all is well.
+    pub failure: Option<Failure<'a>>,
+    /// What the gate said, if it came to that.
+    pub verdict: Option<Verdict<'a>>,
+    /// The operating system that was found inside.
+    pub os: Option<Os<'a>>,
+    /// How many packages were found inside.
+    pub packages: Option<usize>,
+    /// Size of the artifact's files together.
+    pub size: Option<u64>,
+    /// Digest of the disk.
+    pub digest: Option<Digest>,
+    /// What it was judged by.
+    pub advisories: Option<Advisories<'a>>,
+    /// The stages that it went through, in order.
+    pub stages: Vec<Stage>,
+    /// How long it took in all.
+    pub seconds: f64,
+    /// The files that were published.
+    pub published: Vec<File<'a>>,
+    /// The files of a rejected artifact that were kept aside.
+    pub kept: Vec<File<'a>>,
+    /// The log of the build.
+    pub log: Option<&'a Utf8Path>,
+}
+
+/// A channel that now names another version.
+#[derive(Debug, Serialize)]
+pub struct ChannelMove<'a> {
+    /// The channel.
+    pub name: &'a ChannelName,
+    /// What it named before.
+    pub from: Option<Version>,
+    /// What it names now.
+    pub to: Version,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize)]
+pub struct Failure<'a> {
+    /// Its kind.
+    pub class: FailureClass,
+    /// The stage that failed; `null` if the gate objects.
+    pub stage: Option<model::Stage>,
+    /// What failed and why, in one line. May quote tools and guests.
+    pub reason: &'a str,
+    /// What to do about it.
+    pub hints: &'a [String],
+    /// The full log.
+    pub log: Option<&'a Utf8Path>,
+}
+
+/// What the gate said.
+#[derive(Debug, Serialize)]
+pub struct Verdict<'a> {
+    /// `passed`, `blocked` or `untrusted`.
+    pub decision: Decision,
+    /// Why it is not `passed`.
+    pub reasons: Vec<Reason<'a>>,
+    /// What decides nothing and should be known.
+    pub warnings: Vec<Reason<'a>>,
+    /// How many findings there are, by severity; all five are there. An advisory counts once for a
+    /// source package. Where the decision is `untrusted`, nothing follows from a zero.
+    pub counts: IndexMap<&'static str, Counts>,
+    /// Every finding, gravest first.
+    pub findings: Vec<Finding<'a>>,
+}
+
+/// A reason or a warning.
+#[derive(Debug, Serialize)]
+pub struct Reason<'a> {
+    /// The rule that speaks.
+    pub id: ReasonId,
+    /// What it says.
+    pub message: &'a str,
+    /// What to do about it.
+    pub help: &'a str,
+}
+
+/// How many findings there are.
+#[derive(Debug, Serialize)]
+pub struct Counts {
+    /// With a fix.
+    pub fixable: usize,
+    /// Without one.
+    pub unfixed: usize,
+}
+
+/// One advisory that applies to one installed package.
+#[derive(Debug, Serialize)]
+pub struct Finding<'a> {
+    /// Advisory id.
+    pub id: &'a str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it ended: `blocks`, `unfixed` or `below-threshold`.
+    pub bucket: Bucket,
+    /// The installed (binary) package.
+    pub package: &'a str,
+    /// The source package.
+    pub source: &'a str,
+    /// Installed version.
+    pub installed: &'a str,
+    /// Version that has the fix.
+    pub fixed: Option<&'a str>,
+    /// What the vendor says of it.
+    pub status: Status,
+    /// One line for people; may be empty.
+    pub title: &'a str,
+    /// Link to the advisory.
+    pub url: Option<&'a str>,
+    /// When the advisory was published.
+    pub published_at: Option<Timestamp>,
+}
+
+/// An operating system.
+#[derive(Debug, Serialize)]
+pub struct Os<'a> {
+    /// Family in lower case.
+    pub family: &'a str,
+    /// Full release.
+    pub release: &'a str,
+}
+
+/// The database that findings come from.
+#[derive(Debug, Serialize)]
+pub struct Advisories<'a> {
+    /// When it was made.
+    pub updated_at: Timestamp,
+    /// Which demonstration data it holds.
+    pub demo_data: Option<&'a str>,
+}
+
+/// A stage that the image went through.
+#[derive(Debug, Serialize)]
+pub struct Stage {
+    /// `reserve`, `prepare`, `build`, `evidence`, `scan`, `gate`, `publish` or `record`.
+    pub stage: model::Stage,
+    /// `done`, `objected` (the gate) or `failed`.
+    pub outcome: StageOutcome,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// A file as it lies in a store.
+#[derive(Debug, Serialize)]
+pub struct File<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its size.
+    pub size: u64,
+    /// Digest of its content.
+    pub digest: Digest,
+    /// Where it lies: a URL.
+    pub location: &'a str,
+}
+
+impl<'a> Image<'a> {
+    pub(super) fn of(image: &'a ImageReport) -> Self {
+        Self {
+            name: &image.image,
+            result: result(image.standing()),
+            summary: sentence::of_image(image),
+            why: image.why.as_ref().map(Why::due),
+            version: image.version,
+            equals: match image.outcome {
+                ImageOutcome::VerifiedFresh { version } => Some(version),
+                _ => None,
+            },
+            channel: image.channel.as_ref().map(|moved| ChannelMove {
+                name: &moved.channel,
+                from: moved.from,
+                to: moved.to,
+            }),
+            failure: Failure::of(&image.outcome),
+            verdict: image.verdict.as_ref().map(Verdict::of),
+            os: image.os.as_ref().map(|os| Os { family: &os.family, release: &os.release }),
+            packages: image.packages,
+            size: image.size,
+            digest: image.digest,
+            advisories: image.advisories.as_ref().map(Advisories::of),
+            stages: image.stages.iter().map(Stage::of).collect(),
+            seconds: seconds(image.took),
+            published: image.stored.iter().map(File::of).collect(),
+            kept: image.kept.iter().map(File::of).collect(),
+            log: image.log.as_deref(),
+        }
+    }
+}
+
+fn result(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Published => "published",
+        Standing::VerifiedFresh => "verified-fresh",
+        Standing::Passed => "passed",
+        Standing::Cancelled => "cancelled",
+        Standing::Blocked => "blocked",
+        Standing::Untrusted => "untrusted",
+        Standing::Failed => "failed",
+    }
+}
+
+impl<'a> Failure<'a> {
+    fn of(outcome: &'a ImageOutcome) -> Option<Self> {
+        failure_of(outcome).map(|failure| Self {
+            class: failure.class,
+            stage: match outcome {
+                ImageOutcome::Failed { stage, .. } => Some(*stage),
+                _ => None,
+            },
+            reason: &failure.reason,
+            hints: &failure.hints,
+            log: failure.log.as_deref(),
+        })
+    }
+}
+
+impl<'a> Verdict<'a> {
+    fn of(verdict: &'a model::Verdict) -> Self {
+        let tally = Tally::of(verdict);
+        Self {
+            decision: verdict.decision,
+            reasons: verdict.reasons.iter().map(Reason::of).collect(),
+            warnings: verdict.warnings.iter().map(Reason::of).collect(),
+            counts: Severity::GRAVEST_FIRST
+                .into_iter()
+                .map(|severity| {
+                    let counts = Counts {
+                        fixable: tally.fixable(severity),
+                        unfixed: tally.unfixed(severity),
+                    };
+                    (severity.as_str(), counts)
+                })
+                .collect(),
+            findings: verdict.findings.iter().map(Finding::of).collect(),
+        }
+    }
+}
+
+impl<'a> Reason<'a> {
+    fn of(reason: &'a model::Reason) -> Self {
+        Self { id: reason.id, message: &reason.message, help: &reason.help }
+    }
+}
+
+impl<'a> Finding<'a> {
+    fn of(judged: &'a model::Judged) -> Self {
+        let finding = &judged.finding;
+        Self {
+            id: &finding.id,
+            severity: finding.severity,
+            bucket: judged.bucket,
+            package: &finding.package,
+            source: &finding.source,
+            installed: &finding.installed,
+            fixed: finding.fixed.as_deref(),
+            status: finding.status,
+            title: &finding.title,
+            url: finding.url.as_deref(),
+            published_at: finding.published,
+        }
+    }
+}
+
+impl<'a> Advisories<'a> {
+    pub(super) fn of(advisories: &'a model::Advisories) -> Self {
+        Self { updated_at: advisories.updated_at, demo_data: advisories.fixture.as_deref() }
+    }
+}
+
+impl Stage {
+    fn of(stage: &StageReport) -> Self {
+        Self { stage: stage.stage, outcome: stage.outcome, seconds: seconds(stage.took) }
+    }
+}
+
+impl<'a> File<'a> {
+    fn of(stored: &'a model::Stored) -> Self {
+        Self {
+            name: &stored.name,
+            size: stored.size,
+            digest: stored.digest,
+            location: &stored.location,
+        }
+    }
+}

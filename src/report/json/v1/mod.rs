@@ -1,0 +1,23 @@
+//! Version 1 of the JSON reports.
+//!
+//! Every document is an object with `"version": 1` and a `kind`. Field names are snake_case; what is
+//! not known is `null` or an empty list, never a missing field, unless a field says otherwise. Times
+//! are RFC 3339 in UTC, durations are seconds, sizes are bytes, digests are `sha256:` and 64
+//! hexadecimal digits. Words from fixed lists are kebab-case, except severities and statuses, which
+//! are spelled as Trivy does, and `failure_reason`, which is the action's output of that name.
+//!
+//! New fields and new words may be added at any time. Nothing else changes within version 1.
+
+mod document;
+mod image;
+mod plan;
+mod run;
+mod why;
+
+pub use document::{image, plan, report};
+pub use image::{
+    Advisories, ChannelMove, Counts, Failure, File, Finding, Image, Os, Reason, Stage, Verdict,
+};
+pub use plan::{Plan, Planned};
+pub use run::{Run, Tool};
+pub use why::{Skipped, Why};

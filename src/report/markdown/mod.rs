@@ -1,0 +1,9 @@
+//! The report as GitHub-flavoured Markdown: for job summaries, comments and releases.
+
+mod document;
+mod escape;
+mod fit;
+#[cfg(test)]
+mod tests;
+
+pub use document::report;

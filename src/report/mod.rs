@@ -1,0 +1,25 @@
+//! What a run did and what it will do, told to people and programs: one model, pure renderers.
+//!
+//! Text for people says the verdict first and never needs colour to be understood. Text from
+//! packages, guests and logs is made harmless by each renderer for its own medium.
+
+mod advisory_row;
+pub mod json;
+pub mod markdown;
+mod model;
+pub mod plan;
+pub mod quantity;
+#[cfg(test)]
+mod samples;
+pub mod sentence;
+pub mod standing;
+pub mod style;
+mod table;
+mod tally;
+pub mod terminal;
+pub mod untrusted;
+
+pub use advisory_row::AdvisoryRow;
+pub use model::{ChannelMove, ImageReport, Report, StageReport};
+pub use standing::Standing;
+pub use tally::Tally;

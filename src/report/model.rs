@@ -1,0 +1,177 @@
+//! What a run did, as one value. Every renderer reads this and nothing else.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+
+use crate::model::{
+    Advisories, ChannelName, Decision, Digest, Due, ExitCode, ImageName, ImageOutcome, OsIdentity,
+    RunId, Skipped, Stage, StageOutcome, Stored, Tool, Verdict, Version,
+};
+
+use super::{Standing, Tally};
+
+/// The report of one run.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The run.
+    pub run: RunId,
+    /// Version of goldsmith.
+    pub goldsmith: String,
+    /// When the run started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// The code that the process ends with.
+    pub exit_code: ExitCode,
+    /// Time that goldsmith itself took: the run's, less waiting for child processes.
+    pub own_time: Duration,
+    /// Which demonstration data the run used, if any. Marks the report even if nothing was judged.
+    pub fixture: Option<String>,
+    /// The external programs.
+    pub tools: Vec<Tool>,
+    /// The images that were built or judged, in the order of the plan.
+    pub images: Vec<ImageReport>,
+    /// The images that were not, in the order of the plan.
+    pub skipped: Vec<Skipped>,
+    /// The run's folder: logs, journal, this report as JSON.
+    pub directory: Option<Utf8PathBuf>,
+}
+
+/// The report of one image: of its way through a run, or of a scan alone.
+#[derive(Debug, Clone)]
+pub struct ImageReport {
+    /// The image.
+    pub image: ImageName,
+    /// Why it was built; nothing for a scan.
+    pub why: Option<Due>,
+    /// The version that was reserved for it.
+    pub version: Option<Version>,
+    /// How it ended.
+    pub outcome: ImageOutcome,
+    /// How its channel moved.
+    pub channel: Option<ChannelMove>,
+    /// The stages that it went through, in order.
+    pub stages: Vec<StageReport>,
+    /// How long it took in all.
+    pub took: Duration,
+    /// The operating system that was found inside.
+    pub os: Option<OsIdentity>,
+    /// How many packages were found inside.
+    pub packages: Option<usize>,
+    /// Bytes of the artifact's files together.
+    pub size: Option<u64>,
+    /// Digest of the disk.
+    pub digest: Option<Digest>,
+    /// What it was judged by.
+    pub advisories: Option<Advisories>,
+    /// What the gate said, if it came to that.
+    pub verdict: Option<Verdict>,
+    /// The files that were published.
+    pub stored: Vec<Stored>,
+    /// The files of a rejected artifact that were kept aside.
+    pub kept: Vec<Stored>,
+    /// The log of the build.
+    pub log: Option<Utf8PathBuf>,
+}
+
+/// A channel that now names another version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelMove {
+    /// The channel.
+    pub channel: ChannelName,
+    /// What it named before.
+    pub from: Option<Version>,
+    /// What it names now.
+    pub to: Version,
+}
+
+/// A stage that an image went through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageReport {
+    /// The stage.
+    pub stage: Stage,
+    /// How it ended.
+    pub outcome: StageOutcome,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Report {
+    /// How long the run took.
+    pub fn took(&self) -> Duration {
+        self.finished_at.duration_since(self.started_at).try_into().unwrap_or_default()
+    }
+
+    /// What the images were judged by. A run has one advisory database.
+    pub fn advisories(&self) -> Option<&Advisories> {
+        self.images.iter().find_map(|image| image.advisories.as_ref())
+    }
+
+    /// Which demonstration data the run used, said by the run or by any of its images.
+    pub fn demo_data(&self) -> Option<&str> {
+        self.fixture.as_deref().or_else(|| self.images.iter().find_map(ImageReport::demo_data))
+    }
+}
+
+impl ImageReport {
+    /// A report that knows no more than how the image ended.
+    pub fn new(image: ImageName, outcome: ImageOutcome) -> Self {
+        Self {
+            image,
+            why: None,
+            version: None,
+            outcome,
+            channel: None,
+            stages: Vec::new(),
+            took: Duration::ZERO,
+            os: None,
+            packages: None,
+            size: None,
+            digest: None,
+            advisories: None,
+            verdict: None,
+            stored: Vec::new(),
+            kept: Vec::new(),
+            log: None,
+        }
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        Standing::of(&self.outcome)
+    }
+
+    /// How many findings there are; nothing if that was not proven.
+    pub fn tally(&self) -> Option<Tally> {
+        self.verdict
+            .as_ref()
+            .filter(|verdict| verdict.decision != Decision::Untrusted)
+            .map(Tally::of)
+    }
+
+    /// The version that people can use now: published by this run, or found to be fresh.
+    pub fn live_version(&self) -> Option<Version> {
+        match self.outcome {
+            ImageOutcome::Published { version } | ImageOutcome::VerifiedFresh { version } => {
+                Some(version)
+            }
+            _ => None,
+        }
+    }
+
+    /// The log that says more about what went wrong, where there is one.
+    pub fn log_to_read(&self) -> Option<&Utf8Path> {
+        match &self.outcome {
+            ImageOutcome::Failed { failure, .. } => failure.log.as_deref().or(self.log.as_deref()),
+            ImageOutcome::Rejected { failure } => failure.log.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Which demonstration data the image was judged by, if any.
+    pub fn demo_data(&self) -> Option<&str> {
+        self.advisories.as_ref()?.fixture.as_deref()
+    }
+}

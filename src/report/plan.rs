@@ -1,0 +1,111 @@
+//! The plan as text: what would be built and why, what not and when next.
+
+use std::fmt::Write as _;
+
+use crate::model::{NotDue, Plan};
+
+use super::quantity::count;
+use super::sentence;
+use super::style::{self, paint};
+use super::table::wrap;
+
+/// The plan, `width` columns wide. Styled; strip it where colour is not wanted.
+pub fn text(plan: &Plan, width: usize) -> String {
+    let mut text = String::new();
+    let all = plan.build.len() + plan.skip.len();
+    let headline = match plan.build.len() {
+        0 => "Nothing is due".to_owned(),
+        1 => format!("1 of {} is due", count(all, "image")),
+        due => format!("{due} of {} are due", count(all, "image")),
+    };
+    let _ = writeln!(text, "{}", paint(style::STRONG, &headline));
+    let names = plan.build.iter().map(|planned| &planned.image);
+    let names = names.chain(plan.skip.iter().map(|skipped| &skipped.image));
+    let name = names.map(|image| image.as_str().len()).max().unwrap_or(0);
+    let version =
+        plan.build.iter().map(|planned| planned.version.to_string().len()).max().unwrap_or(0);
+    if !plan.build.is_empty() {
+        text.push('\n');
+    }
+    for planned in &plan.build {
+        let label = format!(
+            "{} {}  {:<version$}  ",
+            paint(style::GOOD, "+"),
+            paint(style::STRONG, &format!("{:<name$}", planned.image)),
+            planned.version.to_string(),
+        );
+        let said = format!("due: {}", sentence::due(&planned.why));
+        item(&mut text, &label, name + version + 6, &said, width);
+    }
+    let (others, not_due): (Vec<_>, Vec<_>) =
+        plan.skip.iter().partition(|skipped| skipped.why == NotDue::NotSelected);
+    if !not_due.is_empty() {
+        text.push('\n');
+    }
+    for skipped in not_due {
+        let label = format!("- {:<name$}  ", skipped.image);
+        let said = format!("not due: {}", sentence::not_due(&skipped.why));
+        item(&mut text, &label, name + 4, &said, width);
+    }
+    if !others.is_empty() {
+        let said = format!("\n- {} not selected", count(others.len(), "other image"));
+        let _ = writeln!(text, "{}", paint(style::QUIET, &said));
+    }
+    text
+}
+
+/// A labelled text, its further lines below its first.
+fn item(text: &mut String, label: &str, label_width: usize, said: &str, width: usize) {
+    for (index, line) in wrap(said, width.saturating_sub(label_width)).into_iter().enumerate() {
+        if index == 0 {
+            let _ = writeln!(text, "{label}{line}");
+        } else {
+            let _ = writeln!(text, "{:label_width$}{line}", "");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn plain(plan: &Plan, width: usize) -> String {
+        anstream::adapter::strip_str(&text(plan, width)).to_string()
+    }
+
+    #[test]
+    fn every_image_has_its_reason() {
+        insta::assert_snapshot!(plain(&samples::plan(), 100), @"
+        4 of 7 images are due
+
+        + debian-12           1.0.20261123    due: never built
+        + ubuntu-2404         1.0.20261123    due: the slot of 1 November 2026, 02:00 UTC has begun; newest
+                                              is 1.0.20261001
+        + k8s-1.35-debian-12  1.0.20261123.2  due: its definition has changed since 1.0.20261123
+        + rocky-9             2.1.20261123    due: asked for with `--force`
+
+        - alpine-3            not due: built in this slot as 1.0.20261101 and its definition is unchanged;
+                              next slot 1 December 2026, 02:00 UTC
+        - talos-1.11          not due: built as 1.0.20260814 and its definition is unchanged; time alone
+                              never makes it due
+
+        - 1 other image not selected
+        ");
+    }
+
+    #[test]
+    fn nothing_due_says_when_next() {
+        let plan = Plan { build: Vec::new(), ..samples::plan() };
+        insta::assert_snapshot!(plain(&plan, 80), @"
+        Nothing is due
+
+        - alpine-3      not due: built in this slot as 1.0.20261101 and its definition
+                        is unchanged; next slot 1 December 2026, 02:00 UTC
+        - talos-1.11    not due: built as 1.0.20260814 and its definition is unchanged;
+                        time alone never makes it due
+
+        - 1 other image not selected
+        ");
+    }
+}

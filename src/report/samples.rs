@@ -1,0 +1,506 @@
+//! Reports that every renderer is shown: one of each kind of ending.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::{
+    Advisories, Bucket, Decision, Digest, Due, ExitCode, Failure, FailureClass, Finding,
+    ImageOutcome, Judged, NotDue, OsIdentity, Plan, Planned, Probe, Reason, ReasonId, Severity,
+    Skipped, Stage, StageOutcome, Status, Stored, Tool, Verdict,
+};
+
+use super::{ChannelMove, ImageReport, Report, StageReport};
+
+fn timestamp(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A run with these images, started on 23 November 2026.
+fn run(images: Vec<ImageReport>) -> Report {
+    let started_at = timestamp("2026-11-23T10:26:46Z");
+    let took: Duration = images.iter().map(|image| image.took).sum();
+    let code = |image: &ImageReport| {
+        super::standing::failure_of(&image.outcome)
+            .map_or(ExitCode::Done, |failure| failure.class.exit_code())
+    };
+    Report {
+        run: "20261123t102646z-5f3a9c".parse().unwrap(),
+        goldsmith: "0.1.0".to_owned(),
+        started_at,
+        finished_at: started_at + SignedDuration::try_from(took).unwrap(),
+        exit_code: images.iter().map(code).fold(ExitCode::Done, ExitCode::graver),
+        own_time: Duration::from_millis(412),
+        fixture: None,
+        tools: vec![
+            Tool {
+                name: "packer".to_owned(),
+                path: "/usr/local/bin/packer".into(),
+                version: "1.16.0".to_owned(),
+            },
+            Tool {
+                name: "trivy".to_owned(),
+                path: "/usr/local/bin/trivy".into(),
+                version: "0.74.0".to_owned(),
+            },
+        ],
+        images,
+        skipped: Vec::new(),
+        directory: Some("/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c".into()),
+    }
+}
+
+fn finding(
+    severity: Severity,
+    id: &str,
+    package: &str,
+    source: &str,
+    installed: &str,
+    fixed: Option<&str>,
+    title: &str,
+) -> Finding {
+    Finding {
+        id: id.to_owned(),
+        package: package.to_owned(),
+        source: source.to_owned(),
+        installed: installed.to_owned(),
+        fixed: fixed.map(str::to_owned),
+        severity,
+        status: if fixed.is_some() { Status::Fixed } else { Status::Affected },
+        title: title.to_owned(),
+        url: Some(format!("https://avd.aquasec.com/nvd/{}", id.to_lowercase())),
+        published: Some(timestamp("2026-10-02T00:00:00Z")),
+    }
+}
+
+fn judged(bucket: Bucket, finding: Finding) -> Judged {
+    Judged { finding, bucket }
+}
+
+fn harmless_findings() -> Vec<Judged> {
+    vec![
+        judged(
+            Bucket::Unfixed,
+            finding(
+                Severity::Critical,
+                "CVE-2023-45853",
+                "zlib1g",
+                "zlib",
+                "1:1.2.13.dfsg-1",
+                None,
+                "zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4_6",
+            ),
+        ),
+        judged(
+            Bucket::BelowThreshold,
+            finding(
+                Severity::Medium,
+                "CVE-2025-14524",
+                "curl",
+                "curl",
+                "7.88.1-10+deb12u12",
+                Some("7.88.1-10+deb12u15"),
+                "curl: bearer token leak on redirect",
+            ),
+        ),
+        judged(
+            Bucket::BelowThreshold,
+            finding(
+                Severity::Medium,
+                "CVE-2025-14524",
+                "libcurl4",
+                "curl",
+                "7.88.1-10+deb12u12",
+                Some("7.88.1-10+deb12u15"),
+                "curl: bearer token leak on redirect",
+            ),
+        ),
+        judged(
+            Bucket::BelowThreshold,
+            finding(Severity::Unknown, "CVE-2026-54370", "libacl1", "acl", "2.3.1-3", None, ""),
+        ),
+    ]
+}
+
+fn blocking_findings() -> Vec<Judged> {
+    let krb5 = ["krb5-locales", "libgssapi-krb5-2", "libk5crypto3", "libkrb5-3", "libkrb5support0"];
+    let mut findings: Vec<Judged> = krb5
+        .into_iter()
+        .map(|package| {
+            judged(
+                Bucket::Blocks,
+                finding(
+                    Severity::Critical,
+                    "CVE-2026-40355",
+                    package,
+                    "krb5",
+                    "1.20.1-2+deb12u4",
+                    Some("1.20.1-2+deb12u5"),
+                    "krb5: heap overflow when a ticket's authorization data is parsed",
+                ),
+            )
+        })
+        .collect();
+    findings.push(judged(
+        Bucket::Blocks,
+        finding(
+            Severity::High,
+            "CVE-2026-0861",
+            "libc6",
+            "glibc",
+            "2.36-9+deb12u10",
+            Some("2.36-9+deb12u14"),
+            "glibc: integer overflow in memalign leads to heap corruption",
+        ),
+    ));
+    findings.extend(harmless_findings());
+    findings
+}
+
+fn stages(ended: (Stage, StageOutcome)) -> Vec<StageReport> {
+    [
+        (Stage::Reserve, 3),
+        (Stage::Prepare, 41_200),
+        (Stage::Build, 192_000),
+        (Stage::Evidence, 8_130),
+        (Stage::Scan, 640),
+        (Stage::Gate, 2),
+        (Stage::Publish, 4_420),
+        (Stage::Record, 18),
+    ]
+    .into_iter()
+    .filter(|(stage, _)| *stage <= ended.0)
+    .map(|(stage, milliseconds)| StageReport {
+        stage,
+        outcome: if stage == ended.0 { ended.1 } else { StageOutcome::Done },
+        took: Duration::from_millis(milliseconds),
+    })
+    .collect()
+}
+
+/// An image that came as far as `ended`.
+fn image(name: &str, outcome: ImageOutcome, ended: (Stage, StageOutcome)) -> ImageReport {
+    let stages = stages(ended);
+    let seen = ended.0 > Stage::Evidence;
+    ImageReport {
+        why: Some(Due::SlotBegan {
+            slot: timestamp("2026-11-01T02:00:00Z"),
+            since: "1.0.20261001".parse().unwrap(),
+        }),
+        version: Some("1.0.20261123".parse().unwrap()),
+        took: stages.iter().map(|stage| stage.took).sum(),
+        stages,
+        os: seen.then(|| OsIdentity { family: "debian".to_owned(), release: "12.12".to_owned() }),
+        packages: seen.then_some(318),
+        size: (ended.0 > Stage::Build).then_some(642_187_264),
+        digest: (ended.0 > Stage::Build).then(|| Digest::of(name.as_bytes())),
+        advisories: seen.then(|| Advisories {
+            updated_at: timestamp("2026-11-23T02:11:00Z"),
+            fixture: None,
+            probe: Probe::Answered(12),
+        }),
+        log: Some(
+            format!("/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c/{name}/build.log").into(),
+        ),
+        ..ImageReport::new(name.parse().unwrap(), outcome)
+    }
+}
+
+fn verdict(decision: Decision, reasons: Vec<Reason>, findings: Vec<Judged>) -> Verdict {
+    Verdict { decision, reasons, warnings: Vec::new(), findings }
+}
+
+fn reason(id: ReasonId, message: &str, help: &str) -> Reason {
+    Reason { id, message: message.to_owned(), help: help.to_owned() }
+}
+
+fn stored(name: &str, folder: &str) -> Stored {
+    let file = format!("{name}-v1.0.20261123.qcow2");
+    Stored {
+        location: format!("file:///srv/images/{folder}/{file}"),
+        name: file,
+        size: 642_187_264,
+        digest: Digest::of(name.as_bytes()),
+    }
+}
+
+fn published_image(name: &str) -> ImageReport {
+    let version = "1.0.20261123".parse().unwrap();
+    ImageReport {
+        channel: Some(ChannelMove {
+            channel: "candidate".parse().unwrap(),
+            from: Some("1.0.20261001".parse().unwrap()),
+            to: version,
+        }),
+        verdict: Some(verdict(Decision::Passed, Vec::new(), harmless_findings())),
+        stored: vec![stored(name, &format!("{name}/1.0.20261123"))],
+        ..image(name, ImageOutcome::Published { version }, (Stage::Record, StageOutcome::Done))
+    }
+}
+
+fn verified_fresh_image(name: &str) -> ImageReport {
+    let mut image = image(
+        name,
+        ImageOutcome::VerifiedFresh { version: "1.0.20261001".parse().unwrap() },
+        (Stage::Record, StageOutcome::Done),
+    );
+    image.stages.retain(|stage| stage.stage != Stage::Publish);
+    image.verdict = Some(verdict(Decision::Passed, Vec::new(), harmless_findings()));
+    image
+}
+
+fn blocked_image(name: &str) -> ImageReport {
+    let said =
+        "2 advisories with a fix: CVE-2026-40355 (CRITICAL) in krb5, CVE-2026-0861 (HIGH) in glibc";
+    ImageReport {
+        verdict: Some(verdict(
+            Decision::Blocked,
+            vec![reason(
+                ReasonId::Findings,
+                said,
+                "install the fixed versions and build again; if a finding does not matter here, say so in waivers.yml",
+            )],
+            blocking_findings(),
+        )),
+        kept: vec![stored(name, "rejected")],
+        ..image(
+            name,
+            ImageOutcome::Rejected { failure: Failure::new(FailureClass::Blocked, said) },
+            (Stage::Gate, StageOutcome::Objected),
+        )
+    }
+}
+
+fn untrusted_image(name: &str) -> ImageReport {
+    let said = "the disk holds debian 13.1, and `os:` in images.yml says debian 12";
+    ImageReport {
+        os: Some(OsIdentity { family: "debian".to_owned(), release: "13.1".to_owned() }),
+        verdict: Some(verdict(
+            Decision::Untrusted,
+            vec![
+                reason(
+                    ReasonId::OsMismatch,
+                    said,
+                    "correct `os:` in images.yml, or look at what the template starts from",
+                ),
+                reason(
+                    ReasonId::OldAdvisories,
+                    "the advisory database was made 412 days ago; at most 48 h are allowed",
+                    "update it with `trivy image --download-db-only`",
+                ),
+            ],
+            Vec::new(),
+        )),
+        ..image(
+            name,
+            ImageOutcome::Rejected { failure: Failure::new(FailureClass::Untrusted, said) },
+            (Stage::Gate, StageOutcome::Objected),
+        )
+    }
+}
+
+fn failed_image(name: &str) -> ImageReport {
+    let log = format!("/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c/{name}/build.log");
+    image(
+        name,
+        ImageOutcome::Failed {
+            stage: Stage::Build,
+            failure: Failure::new(
+                FailureClass::Provisioner,
+                "provisioner `shell` failed: script exited with status 100: E: Unable to locate package qemu-guest-agnet",
+            )
+            .hint("the last lines of the log show what the guest printed")
+            .log(log),
+        },
+        (Stage::Build, StageOutcome::Failed),
+    )
+}
+
+fn cancelled_image(name: &str) -> ImageReport {
+    image(
+        name,
+        ImageOutcome::Failed {
+            stage: Stage::Build,
+            failure: Failure::new(FailureClass::Interrupted, "interrupted")
+                .hint("the virtual machine is gone; the next run starts over"),
+        },
+        (Stage::Build, StageOutcome::Failed),
+    )
+}
+
+fn not_due() -> Skipped {
+    Skipped {
+        image: "alpine-3".parse().unwrap(),
+        why: NotDue::SlotSatisfied {
+            by: "1.0.20261101".parse().unwrap(),
+            built_at: timestamp("2026-11-01T02:00:07Z"),
+            next: Some(timestamp("2026-12-01T02:00:00Z")),
+        },
+    }
+}
+
+pub(super) fn published() -> Report {
+    run(vec![published_image("debian-12")])
+}
+
+pub(super) fn nothing_due() -> Report {
+    Report {
+        skipped: vec![
+            not_due(),
+            Skipped {
+                image: "talos-1.11".parse().unwrap(),
+                why: NotDue::SlotSatisfied {
+                    by: "1.0.20260814".parse().unwrap(),
+                    built_at: timestamp("2026-08-14T09:00:00Z"),
+                    next: None,
+                },
+            },
+        ],
+        ..run(Vec::new())
+    }
+}
+
+pub(super) fn blocked() -> Report {
+    run(vec![blocked_image("debian-12")])
+}
+
+pub(super) fn untrusted() -> Report {
+    run(vec![untrusted_image("debian-12")])
+}
+
+pub(super) fn build_failed() -> Report {
+    run(vec![failed_image("debian-12")])
+}
+
+pub(super) fn verified_fresh() -> Report {
+    run(vec![verified_fresh_image("debian-12")])
+}
+
+pub(super) fn cancelled() -> Report {
+    run(vec![cancelled_image("debian-12")])
+}
+
+pub(super) fn mixed() -> Report {
+    Report {
+        skipped: vec![
+            not_due(),
+            Skipped { image: "windows-2025".parse().unwrap(), why: NotDue::NotSelected },
+        ],
+        ..run(vec![
+            blocked_image("debian-12"),
+            published_image("ubuntu-2404"),
+            failed_image("rocky-9"),
+            verified_fresh_image("debian-13"),
+            untrusted_image("k8s-1.35-debian-12"),
+        ])
+    }
+}
+
+pub(super) fn demo_data() -> Report {
+    let fixture = "68 advisories for Debian 12".to_owned();
+    let mut report = published();
+    report.fixture = Some(fixture.clone());
+    for image in &mut report.images {
+        if let Some(advisories) = &mut image.advisories {
+            advisories.fixture = Some(fixture.clone());
+        }
+        if let Some(verdict) = &mut image.verdict {
+            verdict.warnings = vec![
+                reason(ReasonId::DemoData, "judged by demonstration data", ""),
+                reason(
+                    ReasonId::EndOfLife,
+                    "debian 12 is past its end of life",
+                    "move to debian 13",
+                ),
+            ];
+        }
+    }
+    report
+}
+
+/// Every seventh of 300 images is blocked by 40 advisories, every eleventh failed.
+pub(super) fn three_hundred() -> Report {
+    let images = (0..300)
+        .map(|number| {
+            let name = format!("k8s-1.{number}-debian-12");
+            if number % 7 == 0 {
+                let mut image = blocked_image(&name);
+                if let Some(verdict) = &mut image.verdict {
+                    verdict.findings = (0..40)
+                        .flat_map(|advisory| {
+                            blocking_findings().into_iter().map(move |mut judged| {
+                                judged.finding.id = format!("CVE-2026-{}", 10_000 + advisory);
+                                judged
+                            })
+                        })
+                        .collect();
+                }
+                image
+            } else if number % 11 == 0 {
+                failed_image(&name)
+            } else {
+                published_image(&name)
+            }
+        })
+        .collect();
+    run(images)
+}
+
+/// Every text that comes from outside is an attack.
+pub(super) fn hostile() -> Report {
+    let evil = "`</code></td>|\u{1b}[2J\n# @admin see #1 ![x](http://evil/x) <script>alert(1)</script> <!-- goldsmith --> ::error::x ##[set-env name=x]y";
+    let mut report = mixed();
+    for image in &mut report.images {
+        for finding in image
+            .verdict
+            .iter_mut()
+            .flat_map(|verdict| &mut verdict.findings)
+            .map(|judged| &mut judged.finding)
+        {
+            finding.package = format!("{}{evil}", finding.package);
+            finding.title = evil.to_owned();
+            finding.installed = evil.to_owned();
+            finding.fixed = finding.fixed.as_ref().map(|_| evil.to_owned());
+            finding.url = Some("https://x/) [click](https://evil".to_owned());
+        }
+        if let ImageOutcome::Failed { failure, .. } = &mut image.outcome {
+            failure.reason = evil.to_owned();
+            failure.hints = vec![evil.to_owned()];
+        }
+    }
+    report
+}
+
+pub(super) fn plan() -> Plan {
+    let planned = |image: &str, why: Due, version: &str| Planned {
+        image: image.parse().unwrap(),
+        why,
+        definition: Digest::of(image.as_bytes()),
+        version: version.parse().unwrap(),
+    };
+    Plan {
+        at: timestamp("2026-11-23T10:26:46Z"),
+        build: vec![
+            planned("debian-12", Due::NeverBuilt, "1.0.20261123"),
+            planned(
+                "ubuntu-2404",
+                Due::SlotBegan {
+                    slot: timestamp("2026-11-01T02:00:00Z"),
+                    since: "1.0.20261001".parse().unwrap(),
+                },
+                "1.0.20261123",
+            ),
+            planned(
+                "k8s-1.35-debian-12",
+                Due::DefinitionChanged { since: "1.0.20261123".parse().unwrap() },
+                "1.0.20261123.2",
+            ),
+            planned("rocky-9", Due::Forced, "2.1.20261123"),
+        ],
+        skip: nothing_due()
+            .skipped
+            .into_iter()
+            .chain([Skipped { image: "windows-2025".parse().unwrap(), why: NotDue::NotSelected }])
+            .collect(),
+    }
+}
