@@ -18,6 +18,7 @@ pub mod inputs;
 pub mod matrix;
 pub mod model;
 pub mod plan;
+pub mod process;
 pub mod report;
 pub mod runner;
 pub mod terminal;

@@ -1,0 +1,114 @@
+//! What goldsmith and `goldsmith __child` say to each other: lines over a socket.
+//!
+//! The end of the socket is an order too: goldsmith has died, run the ladder.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// From goldsmith to its supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Stop in order.
+    Cancel,
+    /// Stop at once.
+    Kill,
+}
+
+/// From the supervisor to goldsmith.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    /// The program runs.
+    Started,
+    /// The program could not be started: the error number of the system.
+    Failed(i32),
+    /// The program ended by itself with this exit status.
+    Exited(i32),
+    /// A signal ended the program.
+    Signalled(i32),
+    /// So many processes were still there after the program had ended, and were killed.
+    Leftover(u32),
+    /// So many processes could not be killed.
+    Stuck(u32),
+}
+
+/// A line that is not part of the protocol.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotProtocol;
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancel => "cancel",
+            Self::Kill => "kill",
+        })
+    }
+}
+
+impl FromStr for Order {
+    type Err = NotProtocol;
+
+    fn from_str(line: &str) -> Result<Self, NotProtocol> {
+        match line {
+            "cancel" => Ok(Self::Cancel),
+            "kill" => Ok(Self::Kill),
+            _ => Err(NotProtocol),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => f.write_str("started"),
+            Self::Failed(errno) => write!(f, "failed {errno}"),
+            Self::Exited(code) => write!(f, "exited {code}"),
+            Self::Signalled(signal) => write!(f, "signalled {signal}"),
+            Self::Leftover(count) => write!(f, "leftover {count}"),
+            Self::Stuck(count) => write!(f, "stuck {count}"),
+        }
+    }
+}
+
+impl FromStr for Report {
+    type Err = NotProtocol;
+
+    fn from_str(line: &str) -> Result<Self, NotProtocol> {
+        fn number<T: FromStr>(text: &str) -> Result<T, NotProtocol> {
+            text.parse().map_err(|_| NotProtocol)
+        }
+        match line.split_once(' ').unwrap_or((line, "")) {
+            ("started", "") => Ok(Self::Started),
+            ("failed", errno) => number(errno).map(Self::Failed),
+            ("exited", code) => number(code).map(Self::Exited),
+            ("signalled", signal) => number(signal).map(Self::Signalled),
+            ("leftover", count) => number(count).map(Self::Leftover),
+            ("stuck", count) => number(count).map(Self::Stuck),
+            _ => Err(NotProtocol),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_as_they_were_written() {
+        for order in [Order::Cancel, Order::Kill] {
+            assert_eq!(order.to_string().parse(), Ok(order));
+        }
+        for report in [
+            Report::Started,
+            Report::Failed(2),
+            Report::Exited(3),
+            Report::Signalled(9),
+            Report::Leftover(2),
+            Report::Stuck(1),
+        ] {
+            assert_eq!(report.to_string().parse(), Ok(report));
+        }
+        assert_eq!("exited".parse::<Report>(), Err(NotProtocol));
+        assert_eq!("exited x".parse::<Report>(), Err(NotProtocol));
+        assert_eq!("stop".parse::<Order>(), Err(NotProtocol));
+    }
+}

@@ -1,0 +1,274 @@
+//! Goldsmith's side of a child: starts it under a supervisor, takes its output, passes on the wish
+//! to stop.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
+use tokio::net::UnixStream;
+use tokio::process::Child;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use super::capture::Recorder;
+use super::control::{Order, Report};
+use super::table;
+use super::waiting::Running;
+use super::{Cancellation, Command, Finished, Line, Outcome, ProcessError, Stream, Waiting};
+
+/// How long output may still come when the supervisor has gone. More comes only from a process that
+/// could not be killed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often and at what distance the program of a supervisor that was killed is looked for.
+const ROUNDS: u32 = 500;
+const ROUND: Duration = Duration::from_millis(10);
+/// Read at once from a pipe: what a Linux pipe holds.
+const CHUNK: usize = 64 * 1024;
+
+/// Runs children, each under a supervisor of its own. Clones share the meter.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    goldsmith: PathBuf,
+    waiting: Waiting,
+}
+
+impl Launcher {
+    /// A launcher whose supervisors are `goldsmith` (this program's own file), called with
+    /// `__child`.
+    pub fn new(goldsmith: impl Into<PathBuf>) -> Self {
+        Self { goldsmith: goldsmith.into(), waiting: Waiting::new() }
+    }
+
+    /// How long children have run.
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// Runs a child to its end: until it, and everything that it started, is gone. Every line of
+    /// its output goes to `on_line` as it comes. Any end of the program itself is `Ok`: see
+    /// [`Finished::success`].
+    ///
+    /// Nothing is started once somebody wished to stop. If the future is dropped, the supervisor
+    /// stops the child in order, unwatched.
+    pub async fn run(
+        &self,
+        command: &Command,
+        cancellation: &Cancellation,
+        on_line: impl FnMut(Line<'_>),
+    ) -> Result<Finished, ProcessError> {
+        let purpose = || command.purpose.clone();
+        let begun = Instant::now();
+        if let Some(request) = cancellation.requested() {
+            return Err(ProcessError::Cancelled { purpose: purpose(), cause: request.cause });
+        }
+        let directory = command.directory.clone();
+        if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+            let purpose = purpose();
+            return Err(ProcessError::NoDirectory { purpose, directory });
+        }
+        let mut recorder = Recorder::new(command.log.as_deref(), on_line)
+            .map_err(|source| ProcessError::Log { purpose: purpose(), source })?;
+        let (mut supervisor, control) = self
+            .spawn(command)
+            .map_err(|source| ProcessError::NoSupervisor { purpose: purpose(), source })?;
+
+        let watched =
+            self.watch(command, cancellation, &mut supervisor, control, &mut recorder).await;
+        let output = recorder.finish();
+        let cancelled = cancellation.requested().map(|request| request.cause);
+        match watched.ending {
+            Some(Ending::Program(outcome)) => Ok(Finished {
+                purpose: purpose(),
+                outcome,
+                cancelled: cancelled.filter(|_| watched.told_to_stop),
+                timed_out: command.timeout.filter(|_| watched.timed_out),
+                leftover: watched.leftover,
+                stuck: watched.stuck,
+                took: begun.elapsed(),
+                stdout: output.stdout,
+                stderr: output.stderr,
+                log_error: output.log_error,
+            }),
+            Some(Ending::NotStarted(source)) => Err(ProcessError::NotStarted {
+                purpose: purpose(),
+                program: command.program.clone(),
+                source,
+            }),
+            // Ctrl-C at a terminal can reach a supervisor that is not in its own session yet.
+            None => Err(match cancelled {
+                Some(cause) => ProcessError::Cancelled { purpose: purpose(), cause },
+                None => ProcessError::SupervisorLost { purpose: purpose() },
+            }),
+        }
+    }
+
+    fn spawn(&self, command: &Command) -> io::Result<(Child, UnixStream)> {
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut supervisor = tokio::process::Command::new(&self.goldsmith);
+        supervisor
+            .arg("__child")
+            .arg(format!("--grace-ms={}", command.grace.as_millis()))
+            .arg("--")
+            .arg(&command.program)
+            .args(&command.arguments)
+            .env_clear()
+            .envs(command.environment.iter())
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(directory) = &command.directory {
+            supervisor.current_dir(directory);
+        }
+        Ok((supervisor.spawn()?, UnixStream::from_std(ours)?))
+    }
+
+    /// Follows a child until its supervisor has gone.
+    async fn watch(
+        &self,
+        command: &Command,
+        cancellation: &Cancellation,
+        supervisor: &mut Child,
+        mut control: UnixStream,
+        recorder: &mut Recorder<impl FnMut(Line<'_>)>,
+    ) -> Watched {
+        let deadline = command.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+        let mut stdout = Output::new(supervisor.stdout.take());
+        let mut stderr = Output::new(supervisor.stderr.take());
+        let (reports, mut orders) = control.split();
+        let mut reports = BufReader::new(reports).lines();
+        let mut watched = Watched::default();
+        let mut seen = None;
+        loop {
+            tokio::select! {
+                report = reports.next_line() => match report {
+                    Ok(Some(line)) => {
+                        if let Ok(report) = line.parse() {
+                            watched.take(report, &self.waiting);
+                        }
+                    }
+                    Ok(None) | Err(_) => break,
+                },
+                read = stdout.read() => recorder.push(Stream::Stdout, read),
+                read = stderr.read() => recorder.push(Stream::Stderr, read),
+                request = cancellation.beyond(seen), if watched.ending.is_none() => {
+                    seen = Some(request);
+                    watched.told_to_stop = true;
+                    let order = if request.at_once { Order::Kill } else { Order::Cancel };
+                    tell(&mut orders, order).await;
+                }
+                () = sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)),
+                    if deadline.is_some() && !watched.timed_out && watched.ending.is_none() =>
+                {
+                    watched.timed_out = true;
+                    tell(&mut orders, Order::Cancel).await;
+                }
+            }
+        }
+        watched.running = None;
+        if watched.ending.is_none() {
+            kill_session(supervisor).await;
+        }
+        let _ = supervisor.wait().await;
+        let _ = timeout(LAST_WORDS, async {
+            while stdout.is_open() || stderr.is_open() {
+                tokio::select! {
+                    read = stdout.read() => recorder.push(Stream::Stdout, read),
+                    read = stderr.read() => recorder.push(Stream::Stderr, read),
+                }
+            }
+        })
+        .await;
+        watched
+    }
+}
+
+/// Kills what the session of a dead supervisor holds: its program and all that has not left for a
+/// session of its own. The supervisor is not waited for yet, so that its process id, which is the
+/// session's, stays its own.
+async fn kill_session(supervisor: &Child) {
+    let session = supervisor.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+    for _ in 0..ROUNDS {
+        match session.map(table::members) {
+            Some(Ok(members)) if !members.is_empty() => table::kill(&members),
+            _ => break,
+        }
+        sleep(ROUND).await;
+    }
+}
+
+/// The supervisor may have gone meanwhile: then there is nobody to stop.
+async fn tell(orders: &mut (impl tokio::io::AsyncWrite + Unpin), order: Order) {
+    let _ = orders.write_all(format!("{order}\n").as_bytes()).await;
+}
+
+/// What is known of a child so far.
+#[derive(Default)]
+struct Watched {
+    running: Option<Running>,
+    ending: Option<Ending>,
+    told_to_stop: bool,
+    timed_out: bool,
+    leftover: u32,
+    stuck: u32,
+}
+
+enum Ending {
+    Program(Outcome),
+    NotStarted(io::Error),
+}
+
+impl Watched {
+    fn take(&mut self, report: Report, waiting: &Waiting) {
+        match report {
+            Report::Started => self.running = Some(waiting.begin()),
+            Report::Failed(errno) => {
+                self.ending = Some(Ending::NotStarted(io::Error::from_raw_os_error(errno)));
+            }
+            Report::Exited(code) => self.end(Outcome::Exited(code)),
+            Report::Signalled(signal) => self.end(Outcome::Signalled(signal)),
+            Report::Leftover(count) => self.leftover = count,
+            Report::Stuck(count) => self.stuck = count,
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.ending = Some(Ending::Program(outcome));
+        self.running = None;
+    }
+}
+
+/// One output of a child.
+struct Output<R> {
+    pipe: Option<R>,
+    buffer: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Output<R> {
+    fn new(pipe: Option<R>) -> Self {
+        Self { pipe, buffer: vec![0; CHUNK] }
+    }
+
+    fn is_open(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// The next bytes: none when the output ends, and after that it never comes back. Can be
+    /// dropped and called again.
+    async fn read(&mut self) -> &[u8] {
+        let Some(pipe) = &mut self.pipe else {
+            return std::future::pending().await;
+        };
+        let read = pipe.read(&mut self.buffer).await.unwrap_or(0);
+        if read == 0 {
+            self.pipe = None;
+        }
+        &self.buffer[..read]
+    }
+}

@@ -1,0 +1,37 @@
+//! Child processes: started with a stated purpose, a made environment and no terminal; watched,
+//! cancelled in two steps, and never left behind. Knows no tool.
+//!
+//! ```text
+//! goldsmith ── control socket ── goldsmith __child ── the program ── whatever it starts
+//!  launcher.rs    control.rs        supervisor.rs       own process group
+//!                                   own session, subreaper
+//! ```
+//!
+//! The supervisor stands between, so that the ladder of `ladder.rs` is climbed also when goldsmith
+//! itself is killed: the control socket then ends, and that is an order like any other.
+
+mod allow_list;
+mod cancellation;
+mod capture;
+mod command;
+mod control;
+mod error;
+mod finished;
+mod ladder;
+mod launcher;
+mod lines;
+mod supervisor;
+mod table;
+mod waiting;
+
+pub use allow_list::{ALLOWED, ChildEnvironment, is_reserved};
+pub use cancellation::{Cancellation, Cause, Request};
+pub use capture::Tail;
+pub use command::Command;
+pub use error::ProcessError;
+pub(crate) use error::friendly;
+pub use finished::{Finished, Outcome};
+pub use launcher::Launcher;
+pub use lines::{Line, Stream};
+pub use supervisor::{Assignment, SupervisorError, supervise};
+pub use waiting::Waiting;
