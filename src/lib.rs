@@ -17,6 +17,7 @@ pub mod gate;
 pub mod inputs;
 pub mod matrix;
 pub mod model;
+pub mod packer;
 pub mod plan;
 pub mod process;
 pub mod report;

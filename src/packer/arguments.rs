@@ -1,0 +1,170 @@
+//! What Packer is asked to do.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
+
+use crate::environment::Environment;
+use crate::model::ImageName;
+use crate::process::ChildEnvironment;
+
+/// What of goldsmith's environment Packer gets beside what every child gets.
+const PASSED: [&str; 3] = [
+    "PACKER_CACHE_DIR", // downloads and port locks, shared by all Packers of a machine
+    "PACKER_CONFIG_DIR", // where plugins lie, unless the next one says
+    "PACKER_PLUGIN_PATH",
+];
+
+/// One build of one image.
+#[derive(Debug, Clone)]
+pub struct BuildRequest {
+    /// The image.
+    pub image: ImageName,
+    /// The version that it will have.
+    pub version: String,
+    /// A name that nothing else has, for whatever the template creates outside of files.
+    pub scratch_name: String,
+    /// Where the artifact goes, absolute. Must not exist yet: the template's builder makes it.
+    pub output_directory: Utf8PathBuf,
+    /// The id of the virtual machine on Proxmox VE, if it is built there.
+    pub vmid: Option<u32>,
+    /// The template: a folder or one file, absolute.
+    pub template: Utf8PathBuf,
+    /// Where Packer runs, absolute.
+    pub workdir: Utf8PathBuf,
+    /// The build that is the image; without it the template must have just one.
+    pub build: Option<String>,
+    /// Values of the template's variables. Visible to everybody on the machine: no secrets.
+    pub variables: IndexMap<String, String>,
+    /// Names of further environment variables that Packer gets.
+    pub environment: Vec<String>,
+    /// How long the build may take.
+    pub timeout: Duration,
+    /// How long it may take to clean up when it is stopped.
+    pub grace: Duration,
+    /// Where all of Packer's output goes.
+    pub log: Utf8PathBuf,
+}
+
+impl BuildRequest {
+    /// The command line. Never `-force`: it deletes what is there before the new image is good.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let mut arguments: Vec<String> =
+            ["build", "-machine-readable", "-parallel-builds=1", "-on-error=cleanup"]
+                .map(str::to_owned)
+                .into();
+        if let Some(build) = &self.build {
+            arguments.push(format!("-only={build}"));
+        }
+        for (name, value) in &self.variables {
+            arguments.push("-var".to_owned());
+            arguments.push(format!("{name}={value}"));
+        }
+        arguments.push(relative(&self.template, &self.workdir));
+        arguments
+    }
+
+    /// The environment. The variables of the template contract are set here and not by `-var`,
+    /// because Packer ignores them where the template does not declare them.
+    pub(super) fn environment(&self, parent: &Environment) -> ChildEnvironment {
+        let environment = ChildEnvironment::allowed(parent)
+            .pass(parent, PASSED)
+            .pass(parent, &self.environment)
+            .set("CHECKPOINT_DISABLE", "1")
+            .set("PKR_VAR_goldsmith_image", self.image.as_str())
+            .set("PKR_VAR_goldsmith_version", &self.version)
+            .set("PKR_VAR_goldsmith_scratch_name", &self.scratch_name)
+            .set("PKR_VAR_goldsmith_output_dir", self.output_directory.as_str());
+        match self.vmid {
+            Some(vmid) => environment.set("PKR_VAR_goldsmith_vmid", vmid.to_string()),
+            None => environment,
+        }
+    }
+}
+
+/// The template as somebody in `workdir` would name it: Packer repeats this in its messages and in
+/// `path.root`.
+fn relative(template: &Utf8Path, workdir: &Utf8Path) -> String {
+    match template.strip_prefix(workdir) {
+        Ok(rest) if rest.as_str().is_empty() => ".".to_owned(),
+        Ok(rest) if rest.as_str().starts_with('-') => format!("./{rest}"),
+        Ok(rest) => rest.to_string(),
+        Err(_) => template.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> BuildRequest {
+        BuildRequest {
+            image: "debian-12".parse().unwrap(),
+            version: "1.0.20261123".to_owned(),
+            scratch_name: "debian-12-v1.0.20261123-5f3a9c".to_owned(),
+            output_directory: "/srv/runs/1/debian-12/output".into(),
+            vmid: None,
+            template: "/home/ci/images/packer/debian".into(),
+            workdir: "/home/ci/images/packer".into(),
+            build: Some("qemu.debian".to_owned()),
+            variables: [("disk_size", "8G"), ("motd", "two words")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            environment: vec!["PROXMOX_TOKEN".to_owned(), "GITHUB_TOKEN".to_owned()],
+            timeout: Duration::from_mins(30),
+            grace: Duration::from_secs(6),
+            log: "/srv/runs/1/debian-12/packer.log".into(),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_serial_cleans_up_and_never_forces() {
+        insta::assert_snapshot!(request().arguments().join("\n"), @"
+        build
+        -machine-readable
+        -parallel-builds=1
+        -on-error=cleanup
+        -only=qemu.debian
+        -var
+        disk_size=8G
+        -var
+        motd=two words
+        debian
+        ");
+        let mut bare = request();
+        bare.build = None;
+        bare.variables.clear();
+        bare.template = bare.workdir.clone();
+        assert_eq!(bare.arguments().last().unwrap(), ".");
+        bare.template = "/elsewhere/x.pkr.hcl".into();
+        assert_eq!(bare.arguments().last().unwrap(), "/elsewhere/x.pkr.hcl");
+        bare.template = bare.workdir.join("-force");
+        assert_eq!(bare.arguments().last().unwrap(), "./-force");
+    }
+
+    #[test]
+    fn the_environment_holds_the_template_contract_and_no_token_of_the_forge() {
+        let parent: Environment =
+            ["HOME", "PACKER_PLUGIN_PATH", "PACKER_LOG", "PROXMOX_TOKEN", "GITHUB_TOKEN"]
+                .map(|name| (name.to_owned(), format!("value of {name}")))
+                .into_iter()
+                .collect();
+        let mut request = request();
+        request.vmid = Some(9100);
+        let environment = request.environment(&parent);
+        let lines: Vec<_> =
+            environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        CHECKPOINT_DISABLE=1
+        HOME=value of HOME
+        PACKER_PLUGIN_PATH=value of PACKER_PLUGIN_PATH
+        PKR_VAR_goldsmith_image=debian-12
+        PKR_VAR_goldsmith_output_dir=/srv/runs/1/debian-12/output
+        PKR_VAR_goldsmith_scratch_name=debian-12-v1.0.20261123-5f3a9c
+        PKR_VAR_goldsmith_version=1.0.20261123
+        PKR_VAR_goldsmith_vmid=9100
+        PROXMOX_TOKEN=value of PROXMOX_TOKEN
+        ");
+    }
+}
