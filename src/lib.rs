@@ -20,6 +20,8 @@ pub mod model;
 pub mod packer;
 pub mod plan;
 pub mod process;
+pub mod publish;
+pub mod registry;
 pub mod report;
 pub mod runner;
 pub mod terminal;

@@ -1,0 +1,190 @@
+//! Copying a file and taking its digest in one read.
+//!
+//! One thread reads and hashes, another writes, so that a copy takes as long as the slower of the
+//! two and not as both. The digest is of the very bytes that were written. Blocks of zeros become
+//! holes, as `cp` would leave them.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+use fs_err::File;
+
+use crate::model::{Digest, Hasher};
+
+/// Bytes that are read, hashed and written at a time. Larger blocks were slower: they do not stay in
+/// the processor's cache.
+const BLOCK: usize = 256 << 10;
+
+/// Blocks on their way from the reader to the writer.
+const BLOCKS: usize = 16;
+
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
+
+/// Says whether the caller still wants it.
+pub(super) type GoOn<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// How a copy failed.
+#[derive(Debug)]
+pub(super) enum CopyError {
+    /// The source could not be read.
+    Read(io::Error),
+    /// The target could not be written.
+    Write(io::Error),
+    /// It was not wanted any more.
+    Stopped,
+}
+
+/// The first `filled` bytes of a buffer.
+struct Block {
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+impl Block {
+    fn new() -> Self {
+        Self { buffer: vec![0; BLOCK], filled: 0 }
+    }
+
+    fn content(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
+    /// Takes as much as fits from `source`; less only at its end.
+    fn fill(&mut self, source: &mut File) -> io::Result<()> {
+        self.filled = 0;
+        while self.filled < BLOCK {
+            match source.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => break,
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the digest of `source`. Asks `go_on` before every block.
+pub(super) fn digest(source: &mut File, go_on: GoOn<'_>) -> Result<Digest, CopyError> {
+    let mut block = Block::new();
+    let mut hasher = Hasher::default();
+    while go_on() {
+        block.fill(source).map_err(CopyError::Read)?;
+        if block.filled == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(block.content());
+    }
+    Err(CopyError::Stopped)
+}
+
+/// Copies all of `source` to the empty file `target`, and gives the digest of what was copied. Asks
+/// `go_on` before every block. Does not wait for the disk.
+pub(super) fn copy(
+    source: &mut File,
+    target: &mut File,
+    go_on: GoOn<'_>,
+) -> Result<Digest, CopyError> {
+    let (full, to_write) = sync_channel(BLOCKS);
+    let (empty, spare) = channel();
+    for _ in 0..BLOCKS {
+        empty.send(Block::new()).expect("the receiver is in this function");
+    }
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || write(target, &to_write, &empty));
+        let read = read(source, &full, &spare, go_on);
+        drop(full);
+        let written = writer.join().expect("the writing thread does not panic");
+        // When the writer fails the reader only sees that nobody wants its blocks.
+        written.map_err(CopyError::Write)?;
+        read
+    })
+}
+
+/// Reads blocks, hashes them and passes them on.
+fn read(
+    source: &mut File,
+    full: &SyncSender<Block>,
+    spare: &Receiver<Block>,
+    go_on: GoOn<'_>,
+) -> Result<Digest, CopyError> {
+    let mut hasher = Hasher::default();
+    while let Ok(mut block) = spare.recv() {
+        if !go_on() {
+            break;
+        }
+        block.fill(source).map_err(CopyError::Read)?;
+        if block.filled == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(block.content());
+        if full.send(block).is_err() {
+            break;
+        }
+    }
+    Err(CopyError::Stopped)
+}
+
+/// Writes blocks and gives them back.
+fn write(target: &mut File, to_write: &Receiver<Block>, empty: &Sender<Block>) -> io::Result<()> {
+    let mut size = 0;
+    for block in to_write {
+        size += block.filled as u64;
+        if block.content() == &ZEROS[..block.filled] {
+            target.seek(SeekFrom::Start(size))?;
+        } else {
+            target.write_all(block.content())?;
+        }
+        // The reader may be done, and needs no more blocks.
+        drop(empty.send(block));
+    }
+    target.set_len(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Copies `content` from one file to another and gives what is there then.
+    fn copied(content: &[u8]) -> (Digest, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs_err::write(&from, content).unwrap();
+        let mut source = File::open(&from).unwrap();
+        let mut target = File::create_new(&to).unwrap();
+        let digest = copy(&mut source, &mut target, &|| true).unwrap();
+        (digest, fs_err::read(to).unwrap())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn a_copy_is_what_its_digest_says(
+            pieces in prop::collection::vec((1u8.., 0usize..3 * BLOCK / 2), 0..4),
+        ) {
+            let mut content = Vec::new();
+            for (byte, count) in pieces {
+                content.extend(vec![byte; count]);
+                content.extend(vec![0; 3 * BLOCK / 2 - count]);
+            }
+            let (digest, copy) = copied(&content);
+            prop_assert_eq!(digest, Digest::of(&content));
+            prop_assert!(copy == content);
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_the_targets_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("from"), vec![1; 2 * BLOCKS * BLOCK]).unwrap();
+        let mut source = File::open(folder.path().join("from")).unwrap();
+        let mut full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let Err(CopyError::Write(error)) = copy(&mut source, &mut full, &|| true) else {
+            panic!("/dev/full takes nothing")
+        };
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}

@@ -1,0 +1,50 @@
+//! Where the bytes of a version go: one file a store.
+//!
+//! A version appears in a store as a whole or not at all, and never changes after that. Beside the
+//! bytes lie the documents, `SHA256SUMS` for `sha256sum --check`, and `manifest.json`
+//! (`Manifest`), which is written last and tells a reader without goldsmith that the version is
+//! complete. What is published is decided by the registry alone.
+
+#[cfg(test)]
+mod contract;
+mod copy;
+mod directory;
+mod error;
+mod fill;
+mod incoming;
+mod manifest;
+mod open;
+mod shelf;
+
+use async_trait::async_trait;
+
+use crate::model::{Publication, Stored};
+
+pub use directory::DirectoryStore;
+pub use error::StoreError;
+pub use manifest::{Manifest, ManifestFile};
+pub use open::open;
+
+/// A place for the bytes of versions.
+///
+/// A call that is dropped stops soon and leaves nothing that readers see.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Where it lies, for people.
+    fn location(&self) -> &str;
+
+    /// Brings a version into the store, whole and durable, and says where the files of its artifact
+    /// lie, in their order.
+    ///
+    /// The digests of the artifact are checked on the way. Again is no error and copies nothing; a
+    /// version that is there with another content is refused.
+    async fn put(&self, publication: &Publication) -> Result<Vec<Stored>, StoreError>;
+
+    /// Keeps the artifact of a build that did not pass aside, in the same form. One is kept for an
+    /// image: the one before goes when this one is complete.
+    async fn keep_rejected(&self, publication: &Publication) -> Result<Vec<Stored>, StoreError>;
+
+    /// Removes what killed writers left behind, and says where it lay. Leaves alone what a living
+    /// writer is at.
+    async fn sweep(&self) -> Result<Vec<String>, StoreError>;
+}

@@ -1,0 +1,159 @@
+//! Values and helpers of the tests.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use jiff::civil::{Date, date};
+
+use crate::clock::Clock;
+use crate::model::{
+    ArtifactRecord, ChannelName, Decision, Digest, Entry, ImageName, LogEntry, OsIdentity,
+    RejectedRecord, SCHEMA, Version, VersionBase, VersionRecord,
+};
+use crate::registry::{Author, Projection, Registry, RegistryError, published, reserve};
+
+pub(crate) const DAY: Date = date(2026, 11, 23);
+
+pub(crate) fn image() -> ImageName {
+    "debian-12".parse().unwrap()
+}
+
+pub(crate) fn channel() -> ChannelName {
+    "candidate".parse().unwrap()
+}
+
+pub(crate) fn author(run: &str) -> Author {
+    Author {
+        run: run.parse().unwrap(),
+        run_url: None,
+        clock: Clock::starting_at("2026-11-23T10:00:00Z".parse().unwrap()),
+    }
+}
+
+pub(crate) fn version(text: &str) -> Version {
+    text.parse().unwrap()
+}
+
+pub(crate) fn record(version: Version) -> VersionRecord {
+    VersionRecord {
+        version,
+        commit: None,
+        definition: Digest::of(b"definition"),
+        materials: Vec::new(),
+        started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
+        tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
+        advisories_updated_at: "2026-11-23T00:00:00Z".parse().unwrap(),
+        fixture: None,
+        os: OsIdentity { family: "debian".to_owned(), release: "12.11".to_owned() },
+        artifacts: vec![ArtifactRecord {
+            name: format!("debian-12-v{version}.qcow2"),
+            size: 3,
+            sha256: Digest::of(b"abc"),
+            locations: vec!["file:///srv/images".to_owned()],
+        }],
+        packages: 208,
+        package_set: Digest::of(b"packages"),
+        inventory: Digest::of(b"inventory"),
+        report: Digest::of(b"report"),
+        verdict: Decision::Passed,
+    }
+}
+
+pub(crate) fn rejection(version: Version) -> RejectedRecord {
+    RejectedRecord {
+        version,
+        definition: Digest::of(b"definition"),
+        started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
+        verdict: Decision::Blocked,
+        reasons: vec!["1 finding".to_owned()],
+        locations: Vec::new(),
+        report: Digest::of(b"report"),
+    }
+}
+
+/// An entry of the log, as some run wrote it.
+pub(crate) fn reservation(seq: u64, run: &str) -> LogEntry {
+    LogEntry {
+        schema: SCHEMA,
+        seq,
+        at: "2026-11-23T10:00:00.123456789Z".parse().unwrap(),
+        image: image(),
+        run: run.parse().unwrap(),
+        run_url: Some("https://forge.example/runs/1".to_owned()),
+        entry: Entry::Reserved { version: version("1.0.20261123") },
+    }
+}
+
+/// Reserves a version for `run`.
+pub(crate) async fn take(registry: &dyn Registry, run: &str) -> Result<Version, RegistryError> {
+    reserve(registry, &author(run), &image(), VersionBase::default(), DAY).await
+}
+
+/// Reserves and publishes a version in a run of its own.
+pub(crate) async fn publish(registry: &dyn Registry, run: &str) -> Version {
+    let version = take(registry, run).await.unwrap();
+    published(registry, &author(run), &image(), record(version)).await.unwrap();
+    version
+}
+
+/// Runs `work` in many threads, each with a runtime of its own.
+pub(crate) fn in_threads<T: Send, F: Future<Output = T>>(
+    count: usize,
+    work: impl Fn(usize) -> F + Sync,
+) -> Vec<T> {
+    let work = &work;
+    let thread = |number| {
+        move || {
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work(number))
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|number| scope.spawn(thread(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Checks that a log is a history that could have been written by one writer after another.
+pub(crate) fn assert_legal(log: &[LogEntry]) {
+    let mut reserved: Vec<Version> = Vec::new();
+    let mut published: Vec<Version> = Vec::new();
+    let mut channels = BTreeMap::<&ChannelName, Version>::new();
+    for (index, entry) in log.iter().enumerate() {
+        assert_eq!(entry.seq, index as u64 + 1);
+        match &entry.entry {
+            Entry::Reserved { version } => {
+                assert!(!reserved.contains(version), "{version} was reserved twice");
+                reserved.push(*version);
+            }
+            Entry::Published(record) => {
+                assert!(reserved.contains(&record.version));
+                assert!(!published.contains(&record.version));
+                published.push(record.version);
+            }
+            Entry::Rejected(record) => {
+                assert!(reserved.contains(&record.version));
+                assert!(!published.contains(&record.version));
+            }
+            Entry::Verified { version, .. } => assert!(published.contains(version)),
+            Entry::Moved { channel, from, to } => {
+                assert_eq!(channels.insert(channel, *to), *from);
+                let place = |version| published.iter().position(|known| *known == version);
+                assert!(place(*to).is_some());
+                assert!(from.is_none_or(|from| place(from) < place(*to)));
+            }
+            Entry::Unknown => {}
+        }
+    }
+}
+
+/// Checks that every projection says what the log says.
+pub(crate) async fn assert_up_to_date(registry: &dyn Registry) {
+    let log = registry.log(&image(), 0).await.unwrap();
+    for projection in log.iter().filter_map(Projection::changed_by) {
+        assert_eq!(
+            registry.projection(&projection).await.unwrap(),
+            projection.render(&log),
+            "{projection:?}"
+        );
+    }
+}

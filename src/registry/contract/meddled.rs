@@ -1,0 +1,77 @@
+//! A registry that lets a test act at the very moment before something happens.
+
+use async_trait::async_trait;
+
+use crate::model::{Digest, ImageName, LogEntry};
+use crate::registry::{Projection, Registry, RegistryError};
+
+/// What is about to happen.
+pub(crate) enum Call<'a> {
+    /// Something is read.
+    Read,
+    /// An entry is appended.
+    Append(&'a LogEntry),
+    /// A projection is written.
+    WriteProjection,
+    /// A blob is written.
+    PutBlob,
+}
+
+/// Acts before a call goes through.
+#[async_trait]
+pub(crate) trait Meddler: Send + Sync {
+    /// Acts.
+    async fn before(&self, call: Call<'_>);
+}
+
+/// A registry with somebody in between.
+pub(crate) struct Meddled<'a, M> {
+    pub(crate) registry: &'a dyn Registry,
+    pub(crate) meddler: M,
+}
+
+#[async_trait]
+impl<M: Meddler> Registry for Meddled<'_, M> {
+    fn location(&self) -> &str {
+        self.registry.location()
+    }
+
+    async fn images(&self) -> Result<Vec<ImageName>, RegistryError> {
+        self.meddler.before(Call::Read).await;
+        self.registry.images().await
+    }
+
+    async fn log(&self, image: &ImageName, after: u64) -> Result<Vec<LogEntry>, RegistryError> {
+        self.meddler.before(Call::Read).await;
+        self.registry.log(image, after).await
+    }
+
+    async fn append(&self, entry: &LogEntry) -> Result<(), RegistryError> {
+        self.meddler.before(Call::Append(entry)).await;
+        self.registry.append(entry).await
+    }
+
+    async fn projection(&self, projection: &Projection) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.meddler.before(Call::Read).await;
+        self.registry.projection(projection).await
+    }
+
+    async fn write_projection(
+        &self,
+        projection: &Projection,
+        content: &[u8],
+    ) -> Result<(), RegistryError> {
+        self.meddler.before(Call::WriteProjection).await;
+        self.registry.write_projection(projection, content).await
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
+        self.meddler.before(Call::Read).await;
+        self.registry.blob(digest).await
+    }
+
+    async fn put_blob(&self, content: &[u8]) -> Result<Digest, RegistryError> {
+        self.meddler.before(Call::PutBlob).await;
+        self.registry.put_blob(content).await
+    }
+}

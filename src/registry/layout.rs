@@ -1,0 +1,91 @@
+//! Where things lie in a registry: the same paths on every backend, relative to its root.
+//!
+//! ```text
+//! schema.json                                  version of this layout and its formats
+//! images/<image>/log/<seq>.json                the truth; written once
+//! images/<image>/versions/<version>.json       projection
+//! images/<image>/channels/<channel>.json       projection
+//! blobs/<sha256>.zst                           inventories and reports
+//! ```
+//!
+//! `<seq>` has at least eight digits, so that a listing sorts: `00000001.json`. A longer number is
+//! written out. Every number has one spelling; other files in the folder are not entries.
+
+use crate::model::{Digest, ImageName};
+
+use super::Projection;
+
+/// The version of layout and formats.
+pub(super) const SCHEMA_FILE: &str = "schema.json";
+
+/// The folder with a folder for each image.
+pub(super) const IMAGES: &str = "images";
+
+/// A path with the registry's location before it, for people.
+pub(super) fn place(location: &str, path: &str) -> String {
+    format!("{}/{path}", location.trim_end_matches('/'))
+}
+
+/// The folder of an image's log.
+pub(super) fn log_folder(image: &ImageName) -> String {
+    format!("{IMAGES}/{image}/log")
+}
+
+/// The file of a log entry.
+pub(super) fn entry(image: &ImageName, seq: u64) -> String {
+    format!("{}/{}", log_folder(image), entry_name(seq))
+}
+
+fn entry_name(seq: u64) -> String {
+    format!("{seq:08}.json")
+}
+
+/// The number of the entry in a file called `name`; none for other files.
+pub(super) fn entry_seq(name: &str) -> Option<u64> {
+    let seq = name.strip_suffix(".json")?.parse().ok()?;
+    (seq > 0 && entry_name(seq) == name).then_some(seq)
+}
+
+/// The file of a projection.
+pub(super) fn projection(projection: &Projection) -> String {
+    match projection {
+        Projection::Version(image, version) => format!("{IMAGES}/{image}/versions/{version}.json"),
+        Projection::Channel(image, channel) => format!("{IMAGES}/{image}/channels/{channel}.json"),
+    }
+}
+
+/// The file of a blob.
+pub(super) fn blob(digest: &Digest) -> String {
+    format!("blobs/{}.zst", digest.hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_entry_has_one_name(seq in 1u64..) {
+            prop_assert_eq!(entry_seq(&entry_name(seq)), Some(seq));
+        }
+    }
+
+    #[test]
+    fn other_files_are_no_entries() {
+        for name in [
+            "1.json",
+            "00000000.json",
+            "000000001.json",
+            "+0000001.json",
+            "00000001.json#1",
+            "00000001.json.tmp",
+            ".00000001.json",
+            "README",
+            "99999999999999999999999.json",
+        ] {
+            assert_eq!(entry_seq(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Questions to a log that was read.
+
+use crate::model::{ChannelName, Entry, LogEntry, RunId, Version, VersionRecord};
+
+/// The number of the newest entry; 0 for an empty log.
+pub(super) fn head(log: &[LogEntry]) -> u64 {
+    log.last().map_or(0, |entry| entry.seq)
+}
+
+/// Every version that was ever used: reserved, published or rejected.
+pub(super) fn taken(log: &[LogEntry]) -> Vec<Version> {
+    let used = log.iter().filter_map(|entry| match &entry.entry {
+        Entry::Reserved { version } => Some(*version),
+        Entry::Published(record) => Some(record.version),
+        Entry::Rejected(record) => Some(record.version),
+        Entry::Verified { .. } | Entry::Moved { .. } | Entry::Unknown => None,
+    });
+    used.collect()
+}
+
+/// Whether somebody reserved `version`.
+pub(super) fn is_reserved(log: &[LogEntry], version: Version) -> bool {
+    log.iter()
+        .any(|entry| matches!(entry.entry, Entry::Reserved { version: taken } if taken == version))
+}
+
+/// The version that `run` reserved, and the entry that says so.
+pub(super) fn reserved_by(log: &[LogEntry], run: &RunId) -> Option<(u64, Version)> {
+    log.iter().find_map(|entry| match entry.entry {
+        Entry::Reserved { version } if entry.run == *run => Some((entry.seq, version)),
+        _ => None,
+    })
+}
+
+/// The entry that published `version`, and what it records.
+pub(super) fn published(log: &[LogEntry], version: Version) -> Option<(&LogEntry, &VersionRecord)> {
+    log.iter().find_map(|entry| match &entry.entry {
+        Entry::Published(record) if record.version == version => Some((entry, &**record)),
+        _ => None,
+    })
+}
+
+/// The last move of a channel.
+#[derive(Clone, Copy)]
+pub(super) struct LastMove<'a> {
+    /// The whole entry.
+    pub(super) entry: &'a LogEntry,
+    /// What the channel named before.
+    pub(super) from: Option<Version>,
+    /// What it names.
+    pub(super) to: Version,
+}
+
+/// The last move of `channel`.
+pub(super) fn last_move<'a>(log: &'a [LogEntry], channel: &ChannelName) -> Option<LastMove<'a>> {
+    log.iter().rev().find_map(|entry| match &entry.entry {
+        Entry::Moved { channel: moved, from, to } if moved == channel => {
+            Some(LastMove { entry, from: *from, to: *to })
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,83 @@
+//! The record of versions, channels and history.
+//!
+//! The truth is one log for each image: numbered entries, each written only if it is not there yet,
+//! so that writing entry N+1 after having read entry N is a compare-and-swap on every backend.
+//! Everything else is a projection of the logs: it may be stale, it is never wrong, and it can be
+//! made again.
+//!
+//! A backend implements `Registry` and knows nothing but paths (`layout.rs`), formats (`format.rs`)
+//! and create-if-absent. What the entries mean is above it, once for all backends: a transaction
+//! (`transaction.rs`) reads the log, decides, appends, and starts over when somebody was faster.
+
+mod channel;
+#[cfg(test)]
+mod contract;
+mod error;
+mod format;
+#[cfg(test)]
+mod interleavings;
+mod layout;
+mod log;
+mod object_store;
+mod open;
+mod projection;
+mod record;
+mod reserve;
+mod transaction;
+
+use async_trait::async_trait;
+
+use crate::model::{Digest, History, ImageName, LogEntry};
+
+pub use channel::{Entered, advance, enter};
+pub use error::RegistryError;
+pub use object_store::ObjectStoreRegistry;
+pub use open::open;
+pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};
+pub use record::{published, rejected, verified};
+pub use reserve::reserve;
+pub use transaction::Author;
+
+/// A place that keeps the logs, and what is made from them.
+///
+/// Implementations check what they read: an entry is of the image and at the place that it says,
+/// a log has no gaps, a blob is what its digest says. They are safe to use from many processes.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Where it lies, for people.
+    fn location(&self) -> &str;
+
+    /// The images that something is recorded of, sorted.
+    async fn images(&self) -> Result<Vec<ImageName>, RegistryError>;
+
+    /// The entries of the log of `image` after entry `after`, oldest first; all of them after 0.
+    async fn log(&self, image: &ImageName, after: u64) -> Result<Vec<LogEntry>, RegistryError>;
+
+    /// Writes `entry` at its `seq`, durably. The caller has read the entry before it.
+    ///
+    /// [`RegistryError::Conflict`] if there is an entry already. Another error does not say that
+    /// the entry was not written.
+    async fn append(&self, entry: &LogEntry) -> Result<(), RegistryError>;
+
+    /// The content of a projection, if it was ever written.
+    async fn projection(&self, projection: &Projection) -> Result<Option<Vec<u8>>, RegistryError>;
+
+    /// Replaces a projection as a whole. A backend that makes projections itself together with the
+    /// entry (one commit for both) has nothing to do here.
+    async fn write_projection(
+        &self,
+        projection: &Projection,
+        content: &[u8],
+    ) -> Result<(), RegistryError>;
+
+    /// The content with this digest.
+    async fn blob(&self, digest: &Digest) -> Result<Vec<u8>, RegistryError>;
+
+    /// Keeps `content`, compressed, under its digest. Again is no error.
+    async fn put_blob(&self, content: &[u8]) -> Result<Digest, RegistryError>;
+
+    /// The past of `image`.
+    async fn history(&self, image: &ImageName) -> Result<History, RegistryError> {
+        Ok(History::of(&self.log(image, 0).await?))
+    }
+}

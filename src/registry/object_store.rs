@@ -1,0 +1,375 @@
+//! The registry on an object store: a folder of this machine, and whatever else the crate of the
+//! same name can reach. Needs create-if-absent and nothing more, since a local folder has no
+//! conditional update.
+
+use std::sync::Arc;
+
+use ::object_store::path::Path;
+use ::object_store::{Error, ListResult, ObjectStore, ObjectStoreExt as _, PutMode};
+use async_trait::async_trait;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::OnceCell;
+
+use crate::model::{Digest, ImageName, LogEntry};
+
+use super::{Projection, Registry, RegistryError, format, layout};
+
+/// How many entries of a log are fetched at a time.
+const FETCHES: usize = 32;
+
+/// A registry on an object store.
+pub struct ObjectStoreRegistry {
+    store: Arc<dyn ObjectStore>,
+    location: String,
+    /// Set once `schema.json` is known to be there and to be ours.
+    schema: OnceCell<()>,
+}
+
+impl ObjectStoreRegistry {
+    /// Opens the registry in `store`, which people know as `location`.
+    ///
+    /// Writes nothing: an empty store is a registry without images.
+    pub async fn open(store: Arc<dyn ObjectStore>, location: &str) -> Result<Self, RegistryError> {
+        let registry = Self { store, location: location.to_owned(), schema: OnceCell::new() };
+        if registry.check_schema().await? {
+            registry.schema.set(()).expect("nobody else has it yet");
+        }
+        Ok(registry)
+    }
+
+    /// Whether `schema.json` is there. An error if it is not ours.
+    async fn check_schema(&self) -> Result<bool, RegistryError> {
+        let Some(bytes) = self.read(layout::SCHEMA_FILE, format::MAX_FILE).await? else {
+            return Ok(false);
+        };
+        format::check_schema(&bytes, &self.place(layout::SCHEMA_FILE))?;
+        Ok(true)
+    }
+
+    /// Makes sure that there is a `schema.json` before anything else is written.
+    async fn ensure_schema(&self) -> Result<(), RegistryError> {
+        let ensure = || async {
+            if !self.create(layout::SCHEMA_FILE, format::schema()).await? {
+                self.check_schema().await?;
+            }
+            Ok(())
+        };
+        self.schema.get_or_try_init(ensure).await.copied()
+    }
+
+    /// The whole path, for people.
+    fn place(&self, path: &str) -> String {
+        layout::place(&self.location, path)
+    }
+
+    /// The content of a file of at most `limit` bytes, if it is there.
+    async fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        let failed = |error| RegistryError::access("read", self.place(path), error);
+        let found = match self.store.get(&Path::from(path)).await {
+            Ok(found) => found,
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if found.meta.size > limit {
+            let why = format!("it has {} bytes, at most {limit} are read", found.meta.size);
+            return Err(RegistryError::damaged(self.place(path), why));
+        }
+        Ok(Some(found.bytes().await.map_err(failed)?.into()))
+    }
+
+    /// Writes a file as a whole if it is not there. Whether it was not.
+    async fn create(&self, path: &str, content: Vec<u8>) -> Result<bool, RegistryError> {
+        let file = Path::from(path);
+        let create = self.store.put_opts(&file, content.into(), PutMode::Create.into());
+        match create.await {
+            Ok(_) => Ok(true),
+            Err(Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(RegistryError::access("write", self.place(path), error)),
+        }
+    }
+
+    /// Writes a file as a whole, whatever was there.
+    async fn replace(&self, path: &str, content: Vec<u8>) -> Result<(), RegistryError> {
+        self.store
+            .put(&Path::from(path), content.into())
+            .await
+            .map(drop)
+            .map_err(|error| RegistryError::access("write", self.place(path), error))
+    }
+
+    /// What is in a folder.
+    async fn list(&self, folder: &str) -> Result<ListResult, RegistryError> {
+        self.store.list_with_delimiter(Some(&Path::from(folder))).await.map_err(|error| match error
+        {
+            Error::InvalidPath { .. } => RegistryError::ForeignName { path: self.place(folder) },
+            error => RegistryError::access("list", self.place(folder), error),
+        })
+    }
+
+    /// The number of the newest entry in the log of `image`; 0 if it has none.
+    async fn head(&self, image: &ImageName) -> Result<u64, RegistryError> {
+        let folder = layout::log_folder(image);
+        let listing = self.list(&folder).await?;
+        Ok(listing
+            .objects
+            .iter()
+            .filter_map(|object| layout::entry_seq(object.location.filename()?))
+            .max()
+            .unwrap_or(0))
+    }
+}
+
+#[async_trait]
+impl Registry for ObjectStoreRegistry {
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    async fn images(&self) -> Result<Vec<ImageName>, RegistryError> {
+        let listing = self.list(layout::IMAGES).await?;
+        let mut images: Vec<ImageName> = listing
+            .common_prefixes
+            .iter()
+            .filter_map(|folder| folder.filename()?.parse().ok())
+            .collect();
+        images.sort();
+        Ok(images)
+    }
+
+    async fn log(&self, image: &ImageName, after: u64) -> Result<Vec<LogEntry>, RegistryError> {
+        // The listing finds the end only. A listing that runs beside a writer may show entry N+1
+        // and not N, but N was there before: what is missing when asked for by name is missing.
+        let head = self.head(image).await?;
+        if head < after {
+            return Err(RegistryError::Gap { path: self.place(&layout::entry(image, head + 1)) });
+        }
+        stream::iter(after + 1..=head)
+            .map(|seq| async move {
+                let path = layout::entry(image, seq);
+                match self.read(&path, format::MAX_FILE).await? {
+                    Some(bytes) => format::entry(&bytes, image, seq, &self.place(&path)),
+                    None => Err(RegistryError::Gap { path: self.place(&path) }),
+                }
+            })
+            .buffered(FETCHES)
+            .try_collect()
+            .await
+    }
+
+    async fn append(&self, entry: &LogEntry) -> Result<(), RegistryError> {
+        self.ensure_schema().await?;
+        let path = layout::entry(&entry.image, entry.seq);
+        if self.create(&path, format::json(entry)).await? {
+            Ok(())
+        } else {
+            Err(RegistryError::Conflict { image: entry.image.clone(), seq: entry.seq })
+        }
+    }
+
+    async fn projection(&self, projection: &Projection) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.read(&layout::projection(projection), format::MAX_FILE).await
+    }
+
+    async fn write_projection(
+        &self,
+        projection: &Projection,
+        content: &[u8],
+    ) -> Result<(), RegistryError> {
+        self.ensure_schema().await?;
+        self.replace(&layout::projection(projection), content.to_vec()).await
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
+        let path = layout::blob(digest);
+        match self.read(&path, format::MAX_BLOB).await? {
+            Some(packed) => format::unpack(&packed, digest, &self.place(&path)),
+            None => Err(RegistryError::BlobMissing { path: self.place(&path) }),
+        }
+    }
+
+    async fn put_blob(&self, content: &[u8]) -> Result<Digest, RegistryError> {
+        let digest = Digest::of(content);
+        let path = layout::blob(&digest);
+        let packed = format::pack(content, &self.place(&path))?;
+        self.ensure_schema().await?;
+        if !self.create(&path, packed.clone()).await? {
+            // A damaged blob of that name is made good: there is only one right content.
+            match self.blob(&digest).await {
+                Err(RegistryError::BlobChanged { .. } | RegistryError::Damaged { .. }) => {
+                    self.replace(&path, packed).await?;
+                }
+                other => drop(other?),
+            }
+        }
+        Ok(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::object_store::memory::InMemory;
+    use camino::{Utf8Path, Utf8PathBuf};
+
+    use super::super::contract::{Subject, fixtures, registry_contract};
+    use super::super::{enter, open};
+    use super::*;
+    use crate::model::Address;
+
+    /// A folder of this machine, opened as a user opens it.
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn fresh() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn root(&self) -> Utf8PathBuf {
+            let root = Utf8Path::from_path(self.0.path()).unwrap();
+            root.join("made/when missing")
+        }
+    }
+
+    #[async_trait]
+    impl Subject for Folder {
+        async fn open(&self) -> Result<Box<dyn Registry>, RegistryError> {
+            open(&Address::Directory(self.root())).await
+        }
+
+        async fn plant(&self, path: &str, content: &[u8]) {
+            let path = self.root().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, content).unwrap();
+        }
+
+        async fn remove(&self, path: &str) {
+            fs_err::remove_file(self.root().join(path)).unwrap();
+        }
+    }
+
+    /// Memory, as a second implementation of the same promise.
+    struct Memory(Arc<InMemory>);
+
+    impl Memory {
+        fn fresh() -> Self {
+            Self(Arc::new(InMemory::new()))
+        }
+    }
+
+    #[async_trait]
+    impl Subject for Memory {
+        async fn open(&self) -> Result<Box<dyn Registry>, RegistryError> {
+            let store = self.0.clone();
+            Ok(Box::new(ObjectStoreRegistry::open(store, "memory").await?))
+        }
+
+        async fn plant(&self, path: &str, content: &[u8]) {
+            let content = content.to_vec();
+            self.0.put(&Path::from(path), content.into()).await.unwrap();
+        }
+
+        async fn remove(&self, path: &str) {
+            self.0.delete(&Path::from(path)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_folder_looks_as_it_is_documented() {
+        let folder = Folder::fresh();
+        let registry = folder.open().await.unwrap();
+        let (image, channel) = (fixtures::image(), fixtures::channel());
+        let author = fixtures::author("20261123t100000z-5f3a9c");
+        let version = fixtures::publish(&*registry, author.run.as_str()).await;
+        enter(&*registry, &author, &image, &channel, version).await.unwrap();
+        registry.put_blob(b"inventory").await.unwrap();
+        let mut paths: Vec<String> = ignore::Walk::new(folder.root())
+            .filter_map(|entry| {
+                let path = entry.ok()?.into_path();
+                let name = path.strip_prefix(folder.root()).ok()?.to_str()?.to_owned();
+                path.is_file().then_some(name)
+            })
+            .collect();
+        paths.sort();
+        insta::assert_snapshot!(paths.join("\n"), @"
+        blobs/b11a85b296a90afc460430434a504e7acb04b064575b7277724688af0e59d189.zst
+        images/debian-12/channels/candidate.json
+        images/debian-12/log/00000001.json
+        images/debian-12/log/00000002.json
+        images/debian-12/log/00000003.json
+        images/debian-12/versions/1.0.20261123.json
+        schema.json
+        ");
+        let read = |path: &str| fs_err::read_to_string(folder.root().join(path)).unwrap();
+        insta::assert_snapshot!(read("schema.json"), @r#"
+        {
+          "schema": 1
+        }
+        "#);
+        let file = read("images/debian-12/channels/candidate.json");
+        insta::with_settings!({filters => [(r"T10:0\d:\d\d\.\d+Z", "T10:00:00Z")]}, {
+            insta::assert_snapshot!(file, @r#"
+            {
+              "schema": 1,
+              "seq": 3,
+              "image": "debian-12",
+              "channel": "candidate",
+              "version": "1.0.20261123",
+              "moved_at": "2026-11-23T10:00:00Z",
+              "run": "20261123t100000z-5f3a9c",
+              "artifacts": [
+                {
+                  "name": "debian-12-v1.0.20261123.qcow2",
+                  "size": 3,
+                  "sha256": "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                  "locations": [
+                    "file:///srv/images"
+                  ]
+                }
+              ]
+            }
+            "#);
+        });
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_way_is_named() {
+        let folder = Folder::fresh();
+        let file = Utf8Path::from_path(folder.0.path()).unwrap().join("file");
+        fs_err::write(&file, "").unwrap();
+        let refusal = |error: RegistryError| {
+            let reason = error.failure().reason;
+            reason.replace(folder.0.path().to_str().unwrap(), "ROOT")
+        };
+        let registry = open(&Address::Directory(file.join("registry"))).await;
+        insta::assert_snapshot!(refusal(registry.err().unwrap()), @"cannot create `ROOT/file/registry`: Not a directory (os error 20)");
+
+        let registry = folder.open().await.unwrap();
+        fs_err::write(folder.root().join("images"), "").unwrap();
+        let image = "debian-12".parse().unwrap();
+        insta::assert_snapshot!(refusal(registry.log(&image, 0).await.unwrap_err()), @"cannot list `ROOT/made/when missing/images/debian-12/log`: Not a directory (os error 20)");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_cannot_be_read_is_said_to_be_in_the_way() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = Folder::fresh();
+        let registry = folder.open().await.unwrap();
+        let image = "debian-12".parse().unwrap();
+        let log = folder.root().join(layout::log_folder(&image));
+        fs_err::create_dir_all(&log).unwrap();
+        for name in [&b"\xff"[..], b"a\nb"] {
+            let path = log.as_std_path().join(std::ffi::OsStr::from_bytes(name));
+            fs_err::write(&path, "").unwrap();
+            let error = registry.log(&image, 0).await.unwrap_err();
+            assert!(matches!(error, RegistryError::ForeignName { .. }));
+            fs_err::remove_file(path).unwrap();
+        }
+    }
+
+    mod folder {
+        super::registry_contract!(super::Folder::fresh());
+    }
+
+    mod memory {
+        super::registry_contract!(super::Memory::fresh());
+    }
+}

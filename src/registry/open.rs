@@ -1,0 +1,40 @@
+//! From an address to a registry.
+
+use std::io;
+use std::sync::Arc;
+
+use ::object_store::local::LocalFileSystem;
+use camino::Utf8Path;
+use tokio::fs;
+
+use crate::model::Address;
+
+use super::{ObjectStoreRegistry, Registry, RegistryError};
+
+/// Opens the registry at `address`. A folder that is missing is made.
+///
+/// Refuses a registry that a later goldsmith has changed the layout of.
+pub async fn open(address: &Address) -> Result<Box<dyn Registry>, RegistryError> {
+    match address {
+        Address::Directory(folder) => {
+            create(folder)
+                .await
+                .map_err(|error| RegistryError::access("create", folder.as_str(), error))?;
+            let store = LocalFileSystem::new_with_prefix(folder)
+                .map_err(|error| RegistryError::access("open", folder.as_str(), error))?
+                .with_fsync(true);
+            Ok(Box::new(ObjectStoreRegistry::open(Arc::new(store), folder.as_str()).await?))
+        }
+    }
+}
+
+/// Makes `folder` and those around it. What is written into it must not be lost with it.
+async fn create(folder: &Utf8Path) -> io::Result<()> {
+    let missing = folder.ancestors().take_while(|folder| !folder.exists());
+    let missing: Vec<&Utf8Path> = missing.collect();
+    fs::create_dir_all(folder).await?;
+    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+        fs::File::open(parent).await?.sync_all().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Read the log, decide, append; start over when somebody else was faster.
+
+use crate::clock::Clock;
+use crate::model::{Entry, ImageName, LogEntry, RunId, SCHEMA};
+
+use super::{Registry, RegistryError, log};
+
+/// How often to start over. Each time somebody else has got on, so that even a crowd is through
+/// long before.
+const ATTEMPTS: usize = 200;
+
+/// Who writes to the log.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The run.
+    pub run: RunId,
+    /// Where it can be looked at, if anywhere.
+    pub run_url: Option<String>,
+    /// Dates the entries.
+    pub clock: Clock,
+}
+
+/// What to do, now that the log is known.
+pub(super) enum Step {
+    /// Nothing: this entry says it already.
+    Already(u64),
+    /// Append this.
+    Append(Entry),
+}
+
+impl Step {
+    /// Append `entry`, unless this run has done so before.
+    pub(super) fn once(log: &[LogEntry], author: &Author, entry: &Entry) -> Self {
+        log.iter()
+            .find(|known| known.run == author.run && known.entry == *entry)
+            .map_or_else(|| Self::Append(entry.clone()), |known| Self::Already(known.seq))
+    }
+}
+
+/// A transaction that is done.
+pub(super) struct Done {
+    /// The entry that says what was wanted.
+    pub(super) seq: u64,
+    /// The log with that entry.
+    pub(super) log: Vec<LogEntry>,
+}
+
+/// Appends to the log of `image` what `decide` makes of it.
+///
+/// `decide` must know its own entry again: when an answer is lost on the way and a layer below
+/// tries once more, the entry that is in the way is ours.
+pub(super) async fn transact(
+    registry: &dyn Registry,
+    author: &Author,
+    image: &ImageName,
+    mut decide: impl FnMut(&[LogEntry]) -> Result<Step, RegistryError> + Send,
+) -> Result<Done, RegistryError> {
+    let mut log = registry.log(image, 0).await?;
+    for _ in 0..ATTEMPTS {
+        let entry = match decide(&log)? {
+            Step::Already(seq) => return Ok(Done { seq, log }),
+            Step::Append(entry) => entry,
+        };
+        let seq = log::head(&log) + 1;
+        let entry = LogEntry {
+            schema: SCHEMA,
+            seq,
+            at: author.clock.now(),
+            image: image.clone(),
+            run: author.run.clone(),
+            run_url: author.run_url.clone(),
+            entry,
+        };
+        match registry.append(&entry).await {
+            Ok(()) => {
+                log.push(entry);
+                return Ok(Done { seq, log });
+            }
+            Err(RegistryError::Conflict { .. }) => {
+                log.extend(registry.log(image, log::head(&log)).await?);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(RegistryError::Busy { image: image.clone(), attempts: ATTEMPTS })
+}
