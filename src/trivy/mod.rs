@@ -1,0 +1,18 @@
+//! Runs Trivy, and owns its database.
+//!
+//! Trivy is asked two things: what is installed on a disk, and which advisories apply to an
+//! inventory. It is never asked to decide: it runs unfiltered, in an empty folder, with an
+//! environment from an allow-list, so that no file of a repository and no variable of a runner
+//! changes what it says.
+
+mod complaints;
+mod database;
+mod probe;
+mod refresh;
+mod scanner;
+mod tool;
+
+pub use database::{Database, DatabaseError};
+pub use refresh::Refreshed;
+pub use scanner::{Answer, Scanner, TrivyError};
+pub use tool::find;

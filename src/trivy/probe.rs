@@ -1,0 +1,70 @@
+//! A question whose answer is known: packages of version 0, which any database with advisories for
+//! their operating system must object to. Silence means that the database is empty, cut off, or
+//! does not know the release, all of which Trivy itself reports as "no vulnerabilities".
+
+use serde_json::{Value, json};
+
+use crate::model::OsIdentity;
+
+/// Source packages that every release of these families has had advisories for.
+const PACKAGES: [&str; 8] =
+    ["glibc", "openssl", "systemd", "curl", "openssh", "zlib", "busybox", "musl"];
+
+/// The package type of the package URLs of a family, where it is known how to ask.
+fn package_type(family: &str) -> Option<&'static str> {
+    match family {
+        "debian" | "ubuntu" => Some("deb"),
+        "alpine" | "wolfi" | "chainguard" => Some("apk"),
+        "redhat" | "centos" | "rocky" | "alma" | "fedora" | "oracle" | "amazon" | "photon"
+        | "azurelinux" | "cbl-mariner" => Some("rpm"),
+        family if family.starts_with("opensuse") || family.starts_with("suse") => Some("rpm"),
+        _ => None,
+    }
+}
+
+/// The question for `os`: a CycloneDX document as Trivy itself would write it. None for a family
+/// that Trivy has no advisories for.
+pub(super) fn question(os: &OsIdentity) -> Option<String> {
+    let package_type = package_type(&os.family)?;
+    let OsIdentity { family, release } = os;
+    let property = |name: &str, value: &str| json!({ "name": format!("aquasecurity:trivy:{name}"), "value": value });
+    let package_url =
+        |name: &str| format!("pkg:{package_type}/{family}/{name}@0?distro={family}-{release}");
+    let system = json!({
+        "bom-ref": "os",
+        "type": "operating-system",
+        "name": family,
+        "version": release,
+        "properties": [property("Class", "os-pkgs"), property("Type", family)],
+    });
+    let packages = PACKAGES.iter().map(|name| {
+        json!({
+            "bom-ref": package_url(name),
+            "type": "library",
+            "name": name,
+            "version": "0",
+            "purl": package_url(name),
+            "properties": [
+                property("PkgType", family),
+                property("SrcName", name),
+                property("SrcVersion", "0"),
+            ],
+        })
+    });
+    let components: Vec<Value> = std::iter::once(system).chain(packages).collect();
+    let references: Vec<String> = PACKAGES.iter().map(|name| package_url(name)).collect();
+    let document = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "component": { "bom-ref": "probe", "type": "application", "name": "probe" },
+        },
+        "components": components,
+        "dependencies": [
+            { "ref": "probe", "dependsOn": ["os"] },
+            { "ref": "os", "dependsOn": references },
+        ],
+    });
+    Some(document.to_string())
+}

@@ -1,0 +1,104 @@
+//! Brings the advisory database up to date.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+
+use super::{Database, Scanner, complaints};
+use crate::environment::Environment;
+use crate::model::{Failure, FailureClass};
+use crate::process::{ChildEnvironment, Command, Stream};
+
+/// A database is made every six hours; one that is younger is not asked for again.
+const FRESH: Duration = Duration::from_hours(6);
+/// Some 70 MB over a slow line.
+const TIMEOUT: Duration = Duration::from_mins(10);
+
+/// The outcome of a refresh.
+pub struct Refreshed {
+    /// The database to use.
+    pub database: Database,
+    /// Why it is an old one, if the download failed. Whether it is too old is for the gate to say.
+    pub warning: Option<String>,
+}
+
+impl Scanner {
+    /// The database in `folder`, downloaded afresh unless it is young. A download goes into a new
+    /// folder that then takes the old one's place: a reader never sees half a database.
+    pub async fn refresh(
+        &self,
+        folder: &Utf8Path,
+        environment: &Environment,
+        now: Timestamp,
+    ) -> Result<Refreshed, Failure> {
+        let old = Database::open(folder).ok();
+        if let Some(database) = &old
+            && now.duration_since(database.updated_at).unsigned_abs() < FRESH
+        {
+            return Ok(Refreshed { database: database.clone(), warning: None });
+        }
+        match (self.download(folder, environment).await, old) {
+            (Ok(()), _) => Database::open(folder)
+                .map(|database| Refreshed { database, warning: None })
+                .map_err(|error| error.failure()),
+            (Err(failure), _) if failure.class != FailureClass::Scan => Err(failure),
+            (Err(failure), Some(database)) => {
+                Ok(Refreshed { database, warning: Some(failure.reason) })
+            }
+            (Err(failure), None) => Err(failure),
+        }
+    }
+
+    async fn download(&self, folder: &Utf8Path, environment: &Environment) -> Result<(), Failure> {
+        let io = |error: std::io::Error| Failure::caused_by(FailureClass::Scan, &error);
+        let parent = folder.parent().unwrap_or(Utf8Path::new("/"));
+        fs_err::create_dir_all(parent).map_err(io)?;
+        let fresh =
+            tempfile::Builder::new().prefix(".advisories-").tempdir_in(parent).map_err(io)?;
+        let path = Utf8PathBuf::try_from(fresh.path().to_owned())
+            .map_err(|error| io(error.into_io_error()))?;
+        let command = Command::new(&self.tool.path, "download the advisory database")
+            .arguments(["image", "--download-db-only", "--no-progress", "--disable-telemetry"])
+            .arguments(["--skip-version-check", "--cache-dir", path.as_str()])
+            .directory(&path)
+            .environment(ChildEnvironment::allowed(environment).set("HOME", path.as_str()))
+            .timeout(TIMEOUT)
+            .log(&self.log);
+        let mut said = String::new();
+        let finished = self
+            .launcher
+            .run(&command, &self.cancellation, |line| {
+                if line.stream == Stream::Stderr {
+                    said = String::from_utf8_lossy(line.bytes).into_owned();
+                }
+            })
+            .await
+            .map_err(|error| error.failure(FailureClass::Scan))?;
+        if !finished.succeeded() {
+            if finished.cancelled.is_some() || finished.timed_out.is_some() {
+                finished.success().map_err(|error| error.failure(FailureClass::Scan))?;
+            }
+            let why = complaints::reason(&said).unwrap_or(said);
+            return Err(Failure::new(
+                FailureClass::Scan,
+                format!("failed to download the advisory database: {why}"),
+            )
+            .hint("check the way to the registries, or give a database with `--db DIR`")
+            .log(&self.log));
+        }
+        put_in_place(&path, folder).map_err(io)
+    }
+}
+
+/// Puts the folder `fresh` where `folder` is.
+fn put_in_place(fresh: &Utf8Path, folder: &Utf8Path) -> std::io::Result<()> {
+    let old = fresh.join("old");
+    let new = fresh.join("new");
+    fs_err::create_dir(&new)?;
+    fs_err::rename(fresh.join("db"), new.join("db"))?;
+    if folder.exists() {
+        fs_err::rename(folder, old)?;
+    }
+    fs_err::rename(new, folder)
+}
