@@ -8,7 +8,9 @@
 //! One way. `run/` walks an image through it. Every arrow is a plain value of `model/`, and a stage
 //! knows the values, never the other stages.
 
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod diagnostics;
 pub mod environment;
@@ -24,6 +26,7 @@ pub mod process;
 pub mod publish;
 pub mod registry;
 pub mod report;
+pub mod run;
 pub mod runner;
 pub mod terminal;
 pub mod trivy;

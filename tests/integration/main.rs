@@ -3,4 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+mod command_line;
 mod configs;
+mod process;

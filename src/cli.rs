@@ -1,0 +1,163 @@
+//! The command line.
+
+use camino::Utf8PathBuf;
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::commands::child;
+use crate::model::ImageName;
+
+/// Builds golden machine images through Packer, gates them on Trivy and publishes what can be
+/// trusted.
+#[derive(Debug, Parser)]
+#[command(name = "goldsmith", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_display_order = 100)]
+pub struct Global {
+    /// Run as if started in DIR
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<Utf8PathBuf>,
+    /// The image matrix
+    #[arg(long, value_name = "FILE", default_value = "images.yml", global = true)]
+    pub config: Utf8PathBuf,
+    /// Show what child processes print
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Show the result only
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
+    pub quiet: bool,
+    /// Colour the output
+    #[arg(long, default_value_t, value_name = "WHEN", global = true)]
+    pub color: ColorChoice,
+    /// Do not draw a live table
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Take this for the time (tests only; refused on a forge's runner)
+    #[arg(long, value_name = "RFC3339", hide = true, global = true)]
+    pub now: Option<Timestamp>,
+}
+
+/// The form of a command's result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: JSON, version 1.
+    Json,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what would be built, and why
+    Plan(Plan),
+    /// Build what is due: plan, build, look inside, judge, publish, record, report
+    Run(Run),
+    /// Look inside an existing artifact and judge it
+    Scan(Scan),
+    /// Do what the inputs of a forge's action say
+    #[command(hide = true)]
+    Action,
+    /// Watch over one child process
+    #[command(name = "__child", hide = true)]
+    Child(child::Arguments),
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Images to look at, by name or glob; all when none is named
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Build what is selected, due or not
+    #[arg(long)]
+    pub force: bool,
+    /// Where versions and channels are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+}
+
+/// `goldsmith plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// What to look at.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to look at.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Enter after the build with an artifact that exists
+    #[arg(long = "from-artifact", value_name = "IMAGE=PATH", value_parser = given)]
+    pub from_artifact: Vec<(ImageName, Utf8PathBuf)>,
+    /// Where the bytes go, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub store: Vec<String>,
+    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<Utf8PathBuf>,
+    /// Build and judge, but publish and record nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish although the work tree has changes that are in no commit
+    #[arg(long)]
+    pub allow_dirty: bool,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith scan`.
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// The artifact: a qcow2 or raw disk
+    pub path: Utf8PathBuf,
+    /// Judge it as this image of images.yml
+    #[arg(long, value_name = "NAME")]
+    pub image: ImageName,
+    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<Utf8PathBuf>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+fn given(text: &str) -> Result<(ImageName, Utf8PathBuf), String> {
+    let (image, path) = text.split_once('=').ok_or("expected IMAGE=PATH")?;
+    let image = image.parse().map_err(|error: crate::model::InvalidName| error.to_string())?;
+    match path {
+        "" => Err("expected IMAGE=PATH".to_owned()),
+        path => Ok((image, path.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

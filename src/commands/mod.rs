@@ -1,0 +1,173 @@
+//! One file a verb: glue between the modules, no logic.
+
+mod action;
+pub mod child;
+mod deliver;
+mod plan;
+mod planning;
+mod run;
+mod scan;
+mod session;
+
+use std::process::ExitCode as ProcessExitCode;
+
+use camino::Utf8PathBuf;
+use tokio::sync::mpsc;
+
+use self::session::Session;
+use crate::cli::{Cli, Command};
+use crate::clock::Clock;
+use crate::environment::Environment;
+use crate::model::{Event, ExitCode, Failure, FailureClass};
+use crate::process::{Cancellation, Launcher};
+use crate::report::Report;
+use crate::run::{Events, listen};
+use crate::runner::{Context, Runner, neutralize};
+use crate::terminal::{EventLog, EventSink, Flags, Terminal, Verbosity};
+
+/// Does what the command line says.
+pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
+    let code = match cli.command {
+        // Nothing but watching: no runtime, no terminal, no environment.
+        Command::Child(arguments) => return child::main(arguments),
+        Command::Action => action::main(&environment),
+        _ => go(cli, environment).code,
+    };
+    ProcessExitCode::from(code.code())
+}
+
+/// How a command ended.
+struct Done {
+    code: ExitCode,
+    /// The `failure_reason` output of the action.
+    failure_reason: &'static str,
+    /// What a run did, if there was one.
+    report: Option<Report>,
+}
+
+impl Done {
+    fn ok(code: ExitCode) -> Self {
+        Self { code, failure_reason: code.failure_reason(), report: None }
+    }
+
+    fn failed(failure: &Failure) -> Self {
+        Self {
+            code: failure.class.exit_code(),
+            failure_reason: failure.class.failure_reason(),
+            report: None,
+        }
+    }
+}
+
+/// Runs a command to its end, and prints what kept it from getting there.
+fn go(cli: Cli, environment: Environment) -> Done {
+    let context = Context::from_environment(&environment);
+    let terminal = terminal(&cli, &environment, &context);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let tasks = tokio::task::LocalSet::new();
+            tasks.block_on(&runtime, dispatch(cli, environment, context, terminal))
+        }
+        Err(error) => Err(Failure::caused_by(FailureClass::Usage, &error)),
+    };
+    result.unwrap_or_else(|failure| {
+        terminal.failure(&failure);
+        Done::failed(&failure)
+    })
+}
+
+fn terminal(cli: &Cli, environment: &Environment, context: &Context) -> Terminal {
+    let verbosity = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, false) => Verbosity::Normal,
+        (false, true) => Verbosity::Verbose,
+    };
+    let flags = Flags { color: cli.global.color, no_progress: cli.global.no_progress, verbosity };
+    let neutralize = (context.runner != Runner::Local)
+        .then_some((|line: &str| neutralize(line).join("\n")) as fn(&str) -> String);
+    Terminal::new(flags, environment, neutralize)
+}
+
+async fn dispatch(
+    cli: Cli,
+    environment: Environment,
+    context: Context,
+    terminal: Terminal,
+) -> Result<Done, Failure> {
+    let usage = |error: &dyn std::error::Error| Failure::caused_by(FailureClass::Usage, error);
+    let clock = clock(&cli, &context)?;
+    let goldsmith = std::env::current_exe().map_err(|error| usage(&error))?;
+    let start = std::env::current_dir().map_err(|error| usage(&error))?;
+    let start = Utf8PathBuf::try_from(start).map_err(|error| usage(&error))?;
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let listener = tokio::task::spawn_local(show(receiver, terminal, clock));
+    let events = Events(sender);
+    let cancellation = Cancellation::new();
+    listen(cancellation.clone(), events.clone()).map_err(|error| usage(&error))?;
+    let session = Session {
+        directory: match &cli.global.directory {
+            Some(folder) => start.join(folder),
+            None => start,
+        },
+        global: cli.global,
+        environment,
+        context,
+        clock,
+        launcher: Launcher::new(goldsmith),
+        cancellation,
+        events,
+        terminal,
+    };
+    match &cli.command {
+        Command::Plan(arguments) => plan::run(&session, arguments).await,
+        Command::Scan(arguments) => scan::run(&session, arguments).await,
+        Command::Run(arguments) => {
+            let report = run::run(&session, arguments).await?;
+            if report.directory.is_some() {
+                // What is still to be shown comes before the report.
+                let _ = listener.await;
+            }
+            deliver::report(&session, arguments.format, &report);
+            Ok(Done {
+                code: report.exit_code,
+                failure_reason: deliver::failure_reason(&report),
+                report: Some(report),
+            })
+        }
+        Command::Action | Command::Child(_) => unreachable!("`main` handles these"),
+    }
+}
+
+/// The time, or what a test takes for it. On a forge's runner a wrong time would publish a version
+/// under a wrong day for good.
+fn clock(cli: &Cli, context: &Context) -> Result<Clock, Failure> {
+    match cli.global.now {
+        None => Ok(Clock::system()),
+        Some(_) if context.runner != Runner::Local => {
+            let reason = "`--now` is for tests and not accepted on a forge's runner";
+            Err(Failure::new(FailureClass::Usage, reason))
+        }
+        Some(now) => Ok(Clock::starting_at(now)),
+    }
+}
+
+/// Shows what happens until the run is over, and keeps it in the run's folder.
+async fn show(mut events: mpsc::UnboundedReceiver<Event>, terminal: Terminal, clock: Clock) {
+    let mut sinks: Vec<Box<dyn EventSink>> = vec![terminal.progress(&[])];
+    while let Some(event) = events.recv().await {
+        if let Event::RunStarted { directory, images, .. } = &event {
+            sinks = vec![terminal.progress(images)];
+            match EventLog::create(&directory.join("events.jsonl"), clock) {
+                Ok(log) => sinks.push(Box::new(log)),
+                Err(error) => {
+                    terminal.message(&format!("warning: cannot keep the events: {error}\n"));
+                }
+            }
+        }
+        sinks.event(&event);
+        if matches!(event, Event::RunFinished { .. }) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What every command starts from: where it is, what time it is, who tells it to stop.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::cli::Global;
+use crate::clock::Clock;
+use crate::config;
+use crate::diagnostics::Style;
+use crate::environment::Environment;
+use crate::inputs;
+use crate::model::{Address, Catalog, Commit, Failure, FailureClass, Tool};
+use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher};
+use crate::run::Events;
+use crate::runner::{Context, Runner};
+use crate::terminal::Terminal;
+
+/// A command under way.
+pub(super) struct Session {
+    pub(super) global: Global,
+    pub(super) environment: Environment,
+    /// What the forge's runner says, if there is one.
+    pub(super) context: Context,
+    pub(super) clock: Clock,
+    pub(super) launcher: Launcher,
+    pub(super) cancellation: Cancellation,
+    pub(super) events: Events,
+    pub(super) terminal: Terminal,
+    /// Paths of the command line start here; absolute.
+    pub(super) directory: Utf8PathBuf,
+}
+
+impl Session {
+    /// Whether a forge's runner started this.
+    pub(super) fn on_runner(&self) -> bool {
+        self.context.runner != Runner::Local
+    }
+
+    /// An absolute path for one of the command line.
+    pub(super) fn path(&self, path: &Utf8Path) -> Utf8PathBuf {
+        self.directory.join(path)
+    }
+
+    /// The absolute path of a file that the command line names.
+    pub(super) fn existing_file(&self, path: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
+        let path = self.path(path);
+        if path.is_file() {
+            return Ok(path);
+        }
+        let reason = if path.exists() {
+            format!("`{path}` is not a file")
+        } else {
+            format!("there is no file `{path}`")
+        };
+        Err(Failure::new(FailureClass::Usage, reason))
+    }
+
+    /// Reads `images.yml`. Its problems are printed as they are; the failure only counts them.
+    pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
+        let path = self.path(&self.global.config);
+        let bytes = fs_err::read(&path).map_err(|error| {
+            Failure::caused_by(FailureClass::Config, &error)
+                .hint("name the image matrix with `--config FILE`, or its folder with `-C DIR`")
+        })?;
+        let colour = self.terminal.settings().stderr_color;
+        let style = if colour { Style::Coloured } else { Style::Plain };
+        match config::read(&path, &bytes) {
+            Ok(checked) => {
+                if !checked.warnings.is_empty() {
+                    let warnings = checked.warnings.shown_from(&self.directory);
+                    self.terminal.message(&warnings.excerpts(style));
+                }
+                Ok(checked.catalog)
+            }
+            Err(problems) => {
+                let problems = problems.shown_from(&self.directory);
+                self.terminal.message(&problems.excerpts(style));
+                Err(config::failure(&problems))
+            }
+        }
+    }
+
+    /// The address that the option `option` gives.
+    pub(super) fn address(&self, text: &str, option: &str) -> Result<Address, Failure> {
+        config::folder_address(text, &self.directory).map(Address::Directory).map_err(|why| {
+            let reason = format!("`{option} {text}` is not the address of a folder: {why}");
+            Failure::new(FailureClass::Usage, reason)
+        })
+    }
+
+    /// The state of the repository that `catalog` lies in.
+    pub(super) async fn commit(&self, catalog: &Catalog) -> Option<Commit> {
+        let folder = catalog.path.parent()?;
+        inputs::commit_of(
+            folder,
+            self.on_runner(),
+            &self.environment,
+            &self.launcher,
+            &self.cancellation,
+        )
+        .await
+    }
+
+    /// The program `qemu-img`, which converts disks for looking inside.
+    pub(super) async fn qemu_img(&self) -> Result<Tool, Failure> {
+        let missing = |reason: &str| {
+            Failure::new(FailureClass::ToolMissing, reason)
+                .hint("install the Debian package `qemu-utils`")
+        };
+        let path = self
+            .environment
+            .find_program("qemu-img")
+            .ok_or_else(|| missing("there is no `qemu-img` on the search path"))?;
+        let command = Command::new(&path, "ask qemu-img for its version")
+            .arguments(["--version"])
+            .environment(ChildEnvironment::allowed(&self.environment));
+        let finished = self
+            .launcher
+            .run(&command, &self.cancellation, |_| {})
+            .await
+            .and_then(Finished::success)
+            .map_err(|error| error.failure(FailureClass::ToolMissing))?;
+        let text = finished.stdout.text();
+        let version = text
+            .strip_prefix("qemu-img version ")
+            .and_then(|rest| rest.split_whitespace().next())
+            .ok_or_else(|| missing("`qemu-img` does not tell its version"))?;
+        Ok(Tool { name: "qemu-img".to_owned(), path, version: version.to_owned() })
+    }
+}

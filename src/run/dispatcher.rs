@@ -1,0 +1,147 @@
+//! One run: its folder, its journal, and the images one after the other.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+
+use camino::Utf8PathBuf;
+
+use super::directory::RunDirectory;
+use super::image_task::ImageTask;
+use super::journal::Journal;
+use super::progress::Events;
+use crate::clock::Clock;
+use crate::environment::Environment;
+use crate::model::{
+    Catalog, Commit, Event, ExitCode, History, ImageName, ImageOutcome, NoteLevel, Plan, RunId,
+    Tool,
+};
+use crate::process::{Cancellation, Launcher};
+use crate::registry::{Author, Registry};
+use crate::report::{ImageReport, Report};
+use crate::trivy::Database;
+
+/// What was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Build and judge, but publish and record nothing.
+    pub dry_run: bool,
+    /// Publish also what equals the newest version.
+    pub force: bool,
+    /// Artifacts that were handed in.
+    pub given: BTreeMap<ImageName, Utf8PathBuf>,
+}
+
+/// The external programs of a run.
+#[derive(Debug, Clone)]
+pub struct Toolbox {
+    /// Packer; absent when nothing is built.
+    pub packer: Option<Tool>,
+    /// Trivy.
+    pub trivy: Tool,
+    /// The program `qemu-img`.
+    pub qemu_img: Tool,
+}
+
+/// Everything that a run needs.
+pub struct Pipeline<'a> {
+    /// The images.
+    pub catalog: &'a Catalog,
+    /// What to build.
+    pub plan: &'a Plan,
+    /// The past of every image of the plan.
+    pub histories: &'a BTreeMap<ImageName, History>,
+    /// What was asked for.
+    pub options: Options,
+    /// Where it is recorded.
+    pub registry: &'a dyn Registry,
+    /// Who records.
+    pub author: Author,
+    /// The external programs.
+    pub tools: Toolbox,
+    /// The advisory database.
+    pub database: Database,
+    /// The state of the repository.
+    pub commit: Option<Commit>,
+    /// Where runs keep their folders.
+    pub state: Utf8PathBuf,
+    /// The environment that children's is made from.
+    pub environment: Environment,
+    /// The time.
+    pub clock: Clock,
+    /// Starts children.
+    pub launcher: Launcher,
+    /// The wish to stop.
+    pub cancellation: Cancellation,
+    /// Who listens.
+    pub events: Events,
+}
+
+/// What belongs to one run, beside what it was given.
+pub(super) struct Run<'a> {
+    pub(super) pipeline: &'a Pipeline<'a>,
+    pub(super) id: RunId,
+    pub(super) directory: RunDirectory,
+    /// One writer at a time, and never across an `await`.
+    pub(super) journal: RefCell<Journal>,
+}
+
+/// Builds what the plan says. Failures of images are in the report; an error means that the run's
+/// own folder could not be kept.
+pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
+    let started_at = pipeline.clock.now();
+    let id = pipeline.author.run.clone();
+    let (directory, journal) = RunDirectory::create(&pipeline.state, &id, pipeline.clock)?;
+    let run = Run { pipeline, id, directory, journal: RefCell::new(journal) };
+    let events = &pipeline.events;
+    events.tell(Event::RunStarted {
+        run: run.id.clone(),
+        at: started_at,
+        directory: run.directory.path().to_owned(),
+        images: pipeline.plan.build.iter().map(|planned| planned.image.clone()).collect(),
+    });
+
+    let (mut images, mut artifacts_left) = (Vec::new(), false);
+    for planned in &pipeline.plan.build {
+        let image = &pipeline.catalog.images[&planned.image];
+        let (report, left) = ImageTask::new(&run, image, planned).go().await;
+        images.push(report);
+        artifacts_left |= left;
+    }
+    let exit_code = gravest(&images);
+    if !artifacts_left && let Err(error) = run.directory.finish(&mut run.journal.borrow_mut()) {
+        let text = format!("the run's scratch space could not be removed: {error}");
+        events.note(None, NoteLevel::Warning, text);
+    }
+    let tools = [&pipeline.tools.packer]
+        .into_iter()
+        .flatten()
+        .chain([&pipeline.tools.trivy, &pipeline.tools.qemu_img])
+        .cloned()
+        .collect();
+    events.tell(Event::RunFinished { exit_code });
+    Ok(Report {
+        run: run.id.clone(),
+        goldsmith: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at,
+        finished_at: pipeline.clock.now(),
+        exit_code,
+        own_time: pipeline.clock.elapsed().saturating_sub(pipeline.launcher.waiting().total()),
+        fixture: pipeline.database.fixture.clone(),
+        tools,
+        images,
+        skipped: pipeline.plan.skip.clone(),
+        directory: Some(run.directory.path().to_owned()),
+    })
+}
+
+fn gravest(images: &[ImageReport]) -> ExitCode {
+    images.iter().fold(ExitCode::Done, |worst, image| match &image.outcome {
+        ImageOutcome::Rejected { failure } | ImageOutcome::Failed { failure, .. } => {
+            worst.graver(failure.class.exit_code())
+        }
+        ImageOutcome::Published { .. }
+        | ImageOutcome::VerifiedFresh { .. }
+        | ImageOutcome::Passed => worst,
+    })
+}

@@ -1,0 +1,258 @@
+//! One image on its way through the stages.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+
+use super::dispatcher::Run;
+use super::examine::Examiner;
+use super::journal::{Journal, Thing};
+use super::progress::{Progress, Stopped};
+use super::{build, phrase, publish};
+use crate::gate::{self, Case};
+use crate::model::{
+    Artifact, Decision, Evidence, Failure, FailureClass, History, Image, ImageOutcome, Material,
+    Planned, Scan, Stage, StageOutcome, Verdict, Version,
+};
+use crate::plan::Slots;
+use crate::registry;
+use crate::report::ImageReport;
+use crate::trivy::Scanner;
+
+/// One image of one run.
+pub(super) struct ImageTask<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) image: &'a Image,
+    pub(super) planned: &'a Planned,
+    pub(super) history: &'a History,
+    /// Decides which slot the build satisfies.
+    pub(super) started_at: Timestamp,
+    /// Scratch space of this image.
+    pub(super) work: Utf8PathBuf,
+    /// Everything that the tools said.
+    pub(super) log: Utf8PathBuf,
+    /// The disk, once it is built.
+    pub(super) built: RefCell<Option<Utf8PathBuf>>,
+}
+
+/// An artifact that has been looked at and judged.
+pub(super) struct Examined {
+    pub(super) version: Version,
+    pub(super) artifact: Artifact,
+    pub(super) materials: Vec<Material>,
+    pub(super) evidence: Evidence,
+    pub(super) scan: Scan,
+    pub(super) verdict: Verdict,
+}
+
+impl<'a> ImageTask<'a> {
+    pub(super) fn new(run: &'a Run<'a>, image: &'a Image, planned: &'a Planned) -> Self {
+        Self {
+            run,
+            image,
+            planned,
+            history: &run.pipeline.histories[&image.name],
+            started_at: run.pipeline.clock.now(),
+            work: run.directory.work().join(image.name.as_str()),
+            log: run.directory.log(image.name.as_str()),
+            built: RefCell::new(None),
+        }
+    }
+
+    /// Goes all the way, or as far as it gets. Says whether an artifact is left in the scratch
+    /// space: all there is of a build that came to grief afterwards.
+    pub(super) async fn go(self) -> (ImageReport, bool) {
+        let pipeline = self.run.pipeline;
+        let mut progress =
+            Progress::new(&self.image.name, pipeline.events.clone(), pipeline.cancellation.clone());
+        progress.report.why = Some(self.planned.why.clone());
+        let mut ended = self.stages(&mut progress).await;
+        let left = self.artifact_left(&ended);
+        match (&left, &mut ended) {
+            (Some(disk), Err(stopped)) => stopped.failure.hints.push(format!(
+                "the artifact is kept; to go on from there: `goldsmith run --from-artifact {}={disk}`",
+                self.image.name
+            )),
+            _ => {
+                // Scratch space that is in nobody's way; the run removes what is left of it.
+                let _ = fs_err::remove_dir_all(&self.work);
+            }
+        }
+        // Used, or a gap in the versions, which is normal: nothing to clean up either way.
+        if let Some(version) = progress.report.version {
+            let _ = self.note(|journal| journal.done(&self.reservation(version)));
+        }
+        if self.log.exists() {
+            progress.report.log = Some(self.log);
+        }
+        (progress.finish(ended), left.is_some())
+    }
+
+    /// The disk of a finished build that nobody took over.
+    fn artifact_left(&self, ended: &Result<ImageOutcome, Stopped>) -> Option<Utf8PathBuf> {
+        let Err(Stopped { stage, failure }) = ended else {
+            return None;
+        };
+        let cancelled =
+            matches!(failure.class, FailureClass::Interrupted | FailureClass::Terminated);
+        let disk = self.built.borrow().clone()?;
+        (*stage > Stage::Build && !cancelled && disk.starts_with(&self.work)).then_some(disk)
+    }
+
+    async fn stages(&self, progress: &mut Progress) -> Result<ImageOutcome, Stopped> {
+        let version = self.reserve(progress).await?;
+        let (artifact, materials) = build::artifact(self, progress, version).await?;
+        self.built.replace(Some(artifact.disk().path.clone()));
+        progress.report.size = Some(artifact.size());
+        progress.report.digest = Some(artifact.disk().digest);
+        let examined = self.examine(progress, version, artifact, materials).await?;
+        let pipeline = self.run.pipeline;
+        if examined.verdict.decision != Decision::Passed {
+            return publish::reject(self, progress, &examined).await;
+        }
+        if pipeline.options.dry_run {
+            return Ok(ImageOutcome::Passed);
+        }
+        if let Some(equal) = self.equal_version(&examined) {
+            return publish::verify(self, progress, equal).await;
+        }
+        publish::publish(self, progress, examined).await
+    }
+
+    /// One reservation for an image and run, before anything is built under its name.
+    async fn reserve(&self, progress: &mut Progress) -> Result<Version, Stopped> {
+        let pipeline = self.run.pipeline;
+        if pipeline.options.dry_run {
+            return Ok(self.planned.version);
+        }
+        let scheme = &self.image.version;
+        let intended = Thing::Reservation { image: self.image.name.clone(), version: None };
+        let work = async {
+            let slots = Slots::new(&self.image.rebuild, &scheme.timezone)
+                .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
+            self.note(|journal| journal.intend(&intended))?;
+            let version = registry::reserve(
+                pipeline.registry,
+                &pipeline.author,
+                &self.image.name,
+                scheme.base,
+                slots.day(self.started_at),
+            )
+            .await
+            .map_err(|error| error.failure())?;
+            self.note(|journal| journal.done(&intended))?;
+            self.note(|journal| journal.created(&self.reservation(version)))?;
+            Ok(version)
+        };
+        let version = progress
+            .stage(Stage::Reserve, None, work, |version| {
+                (StageOutcome::Done, Some(version.to_string()))
+            })
+            .await?;
+        progress.report.version = Some(version);
+        Ok(version)
+    }
+
+    /// What the journal calls the reservation of `version`.
+    pub(super) fn reservation(&self, version: Version) -> Thing {
+        Thing::Reservation { image: self.image.name.clone(), version: Some(version) }
+    }
+
+    /// Writes into the run's journal. A run that cannot say what it creates must not create it.
+    pub(super) fn note(
+        &self,
+        write: impl FnOnce(&mut Journal) -> std::io::Result<()>,
+    ) -> Result<(), Failure> {
+        write(&mut self.run.journal.borrow_mut())
+            .map_err(|error| Failure::caused_by(FailureClass::Registry, &error))
+    }
+
+    /// Looks inside, matches advisories, decides.
+    async fn examine(
+        &self,
+        progress: &mut Progress,
+        version: Version,
+        artifact: Artifact,
+        materials: Vec<Material>,
+    ) -> Result<Examined, Stopped> {
+        let pipeline = self.run.pipeline;
+        let examiner = Examiner {
+            launcher: pipeline.launcher.clone(),
+            cancellation: pipeline.cancellation.clone(),
+            qemu_img: pipeline.tools.qemu_img.path.clone(),
+            scanner: Scanner {
+                tool: pipeline.tools.trivy.clone(),
+                launcher: pipeline.launcher.clone(),
+                cancellation: pipeline.cancellation.clone(),
+                log: self.log.clone(),
+            },
+            database: pipeline.database.clone(),
+        };
+        let scratch = self.work.join("scratch");
+        let gather = async {
+            fs_err::create_dir_all(&scratch)
+                .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
+            examiner.evidence(artifact.disk(), &scratch).await
+        };
+        let evidence = progress
+            .stage(Stage::Evidence, None, gather, |evidence| {
+                (StageOutcome::Done, Some(phrase::of_evidence(evidence)))
+            })
+            .await?;
+        progress.report.os.clone_from(&evidence.os);
+        progress.report.packages = Some(evidence.inventory.packages.len());
+        let scan = progress
+            .stage(Stage::Scan, None, examiner.scan(&evidence, &scratch), |scan| {
+                (StageOutcome::Done, Some(phrase::of_scan(scan)))
+            })
+            .await?;
+        progress.report.advisories = Some(scan.advisories.clone());
+        let judge = async {
+            Ok(gate::judge(&Case {
+                subject: artifact.disk().digest,
+                expected: &self.image.os,
+                evidence: &evidence,
+                scan: &scan,
+                policy: &self.image.gate,
+                now: pipeline.clock.now(),
+            }))
+        };
+        let verdict = progress
+            .stage(Stage::Gate, None, judge, |verdict| {
+                let outcome = match verdict.decision {
+                    Decision::Passed => StageOutcome::Done,
+                    Decision::Blocked | Decision::Untrusted => StageOutcome::Objected,
+                };
+                (outcome, Some(phrase::of_verdict(verdict)))
+            })
+            .await?;
+        progress.report.verdict = Some(verdict.clone());
+        Ok(Examined { version, artifact, materials, evidence, scan, verdict })
+    }
+
+    /// The newest version, if what was built equals it: same definition, same packages. Somebody
+    /// who forces a build or hands in an artifact wants a version of it.
+    fn equal_version(&self, examined: &Examined) -> Option<Version> {
+        let options = &self.run.pipeline.options;
+        if options.force || options.given.contains_key(&self.image.name) {
+            return None;
+        }
+        let newest = self.history.satisfied.as_ref()?;
+        let same = newest.definition == self.planned.definition
+            && self.history.package_set == Some(examined.evidence.inventory.package_set());
+        same.then_some(newest.version)
+    }
+
+    /// Names and versions of everything that had a hand in it.
+    pub(super) fn tools(&self) -> BTreeMap<String, String> {
+        let tools = &self.run.pipeline.tools;
+        let versions = tools
+            .packer
+            .iter()
+            .chain([&tools.trivy, &tools.qemu_img])
+            .map(|tool| (tool.name.clone(), tool.version.clone()));
+        versions.chain([("goldsmith".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]).collect()
+    }
+}

@@ -1,0 +1,24 @@
+//! Walks images through the pipeline: the only place where its stages meet.
+//!
+//! The dispatcher ([`dispatcher`]) owns the run: its folder, its journal, its events. An image task
+//! ([`image_task`]) owns one image on its way from a reserved version to a record, and turns every
+//! failure into a report instead of passing it on: one image never stops another.
+
+mod build;
+mod directory;
+mod dispatcher;
+mod examine;
+mod image_task;
+mod journal;
+mod phrase;
+mod prepare;
+mod progress;
+mod publish;
+mod signals;
+
+pub use directory::{RunDirectory, forget_old_runs, new_run_id, state_folder};
+pub use dispatcher::{Options, Pipeline, Toolbox, run};
+pub use examine::{Examiner, handed_in, objection};
+pub use journal::{Journal, JournalLine, Step, Thing, outstanding};
+pub use progress::Events;
+pub use signals::listen;

@@ -1,0 +1,47 @@
+//! The prepare step: makes the template's inputs, afresh for every due build. A new month must
+//! bring new packages, so what an earlier run made is never good enough.
+
+use camino::Utf8Path;
+
+use crate::environment::Environment;
+use crate::model::{Digest, Failure, FailureClass, Image, Material, Prepare};
+use crate::process::{Cancellation, ChildEnvironment, Command, Launcher, Line, ProcessError};
+
+/// Runs the prepare step of `image`.
+pub(super) async fn prepare(
+    image: &Image,
+    prepare: &Prepare,
+    environment: &Environment,
+    launcher: &Launcher,
+    cancellation: &Cancellation,
+    log: &Utf8Path,
+    on_line: impl FnMut(Line<'_>),
+) -> Result<(), Failure> {
+    let command = Command::new("/bin/sh", format!("prepare image {}", image.name))
+        .arguments(["-c", &prepare.run])
+        .directory(&image.workdir)
+        .environment(ChildEnvironment::allowed(environment).pass(environment, &image.env))
+        .timeout(image.timeout.prepare)
+        .log(log);
+    let failure = |error: ProcessError| error.failure(FailureClass::Prepare).log(log);
+    let finished = launcher.run(&command, cancellation, on_line).await.map_err(failure)?;
+    finished.success().map_err(|error| {
+        let hint = format!("run `{}` in `{}` by hand to see it fail", prepare.run, image.workdir);
+        failure(error).hint(hint)
+    })?;
+    match &prepare.creates {
+        Some(creates) if !creates.is_file() => {
+            let reason = format!("`prepare` ended well but did not make `{creates}`");
+            let hint = "`creates` names the file that `prepare` must make, relative to `workdir`";
+            Err(Failure::new(FailureClass::Prepare, reason).hint(hint).log(log))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the prepare step made: a material of the build.
+pub(super) fn material(image: &Image, creates: &Utf8Path) -> std::io::Result<Material> {
+    let (digest, _) = Digest::of_reader(fs_err::File::open(creates)?)?;
+    let name = creates.strip_prefix(&image.workdir).unwrap_or(creates).to_string();
+    Ok(Material { name, digest })
+}

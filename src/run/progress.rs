@@ -1,0 +1,110 @@
+//! What an image task tells while it goes on, and what of it ends up in the report.
+
+use std::future::Future;
+use std::time::Instant;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::model::{
+    Event, Failure, FailureClass, ImageName, ImageOutcome, NoteLevel, Stage, StageOutcome,
+};
+use crate::process::{Cancellation, Cause, Line};
+use crate::report::{ImageReport, StageReport};
+
+/// Where events go. Nobody listening is fine.
+#[derive(Debug, Clone)]
+pub struct Events(pub UnboundedSender<Event>);
+
+impl Events {
+    /// Tells `event`.
+    pub fn tell(&self, event: Event) {
+        // The listener is gone only when the process is about to end.
+        let _ = self.0.send(event);
+    }
+
+    /// Tells a note.
+    pub fn note(&self, image: Option<&ImageName>, level: NoteLevel, text: impl Into<String>) {
+        self.tell(Event::Note { image: image.cloned(), level, text: text.into() });
+    }
+
+    /// A listener for the output of a child of `stage`.
+    pub fn relay(&self, image: &ImageName, stage: Stage) -> impl FnMut(Line<'_>) + use<> {
+        let (events, image) = (self.clone(), image.clone());
+        move |line| {
+            let line = String::from_utf8_lossy(line.bytes).into_owned();
+            events.tell(Event::Output { image: image.clone(), stage, line });
+        }
+    }
+}
+
+/// An image task came to a stop: in which stage, and why.
+pub(super) struct Stopped {
+    pub(super) stage: Stage,
+    pub(super) failure: Failure,
+}
+
+/// The way of one image through its stages.
+pub(super) struct Progress {
+    events: Events,
+    cancellation: Cancellation,
+    begun: Instant,
+    /// What is known so far.
+    pub(super) report: ImageReport,
+}
+
+impl Progress {
+    pub(super) fn new(image: &ImageName, events: Events, cancellation: Cancellation) -> Self {
+        let report = ImageReport::new(image.clone(), ImageOutcome::Passed);
+        Self { events, cancellation, begun: Instant::now(), report }
+    }
+
+    /// Goes through `stage`. `describe` makes a phrase of what came of it.
+    pub(super) async fn stage<T>(
+        &mut self,
+        stage: Stage,
+        detail: Option<String>,
+        work: impl Future<Output = Result<T, Failure>>,
+        describe: impl FnOnce(&T) -> (StageOutcome, Option<String>),
+    ) -> Result<T, Stopped> {
+        if let Some(request) = self.cancellation.requested() {
+            return Err(Stopped { stage, failure: cancelled(request.cause) });
+        }
+        let begun = Instant::now();
+        let image = self.report.image.clone();
+        self.events.tell(Event::StageStarted { image: image.clone(), stage, detail });
+        let result = work.await;
+        let took = begun.elapsed();
+        let (outcome, detail) = match &result {
+            Ok(value) => describe(value),
+            Err(failure) => (StageOutcome::Failed, Some(failure.reason.clone())),
+        };
+        self.report.stages.push(StageReport { stage, outcome, took });
+        self.events.tell(Event::StageFinished { image, stage, outcome, took, detail });
+        result.map_err(|failure| Stopped { stage, failure })
+    }
+
+    /// Ends the task.
+    pub(super) fn finish(mut self, ended: Result<ImageOutcome, Stopped>) -> ImageReport {
+        self.report.outcome = match ended {
+            Ok(outcome) => outcome,
+            Err(Stopped { stage, failure }) => ImageOutcome::Failed { stage, failure },
+        };
+        self.report.took = self.begun.elapsed();
+        self.events.tell(Event::ImageFinished {
+            image: self.report.image.clone(),
+            outcome: self.report.outcome.clone(),
+            took: self.report.took,
+        });
+        self.report
+    }
+}
+
+/// The failure of a run that was asked to stop.
+fn cancelled(cause: Cause) -> Failure {
+    match cause {
+        Cause::Interrupted => Failure::new(FailureClass::Interrupted, "cancelled by an interrupt"),
+        Cause::Terminated => {
+            Failure::new(FailureClass::Terminated, "cancelled by a request to terminate")
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! From a judged artifact to the record: published, verified fresh, or rejected and kept aside.
+
+use std::collections::BTreeMap;
+
+use super::examine::objection;
+use super::image_task::{Examined, ImageTask};
+use super::journal::Thing;
+use super::progress::{Progress, Stopped};
+use crate::model::{
+    ArtifactRecord, Document, Failure, FailureClass, ImageOutcome, Publication, RejectedRecord,
+    Stage, StageOutcome, Stored, Version, VersionRecord,
+};
+use crate::publish as stores;
+use crate::registry::{self, Entered};
+use crate::report::{self, ChannelMove};
+
+/// Publishes: bytes first, then the record (the commit point), then the channel.
+pub(super) async fn publish(
+    task: &ImageTask<'_>,
+    progress: &mut Progress,
+    examined: Examined,
+) -> Result<ImageOutcome, Stopped> {
+    let Examined { version, .. } = examined;
+    let outcome = ImageOutcome::Published { version };
+    progress.report.outcome = outcome.clone();
+    let publication = publication(task, &examined, &report::json::v1::image(&progress.report));
+    let stored = progress
+        .stage(Stage::Publish, None, store(task, &publication), |stored| {
+            (StageOutcome::Done, stored.first().map(|file| file.location.clone()))
+        })
+        .await?;
+    progress.report.stored.clone_from(&stored);
+    let report = report::json::v1::image(&progress.report);
+    let entered = progress
+        .stage(Stage::Record, None, record(task, &examined, stored, &report), |entered| {
+            (StageOutcome::Done, Some(describe(task, version, *entered)))
+        })
+        .await?;
+    if let Entered::Entered { from } = entered {
+        let channel = task.image.channel.clone();
+        progress.report.channel = Some(ChannelMove { channel, from, to: version });
+    }
+    Ok(outcome)
+}
+
+/// Records that the build equals `version`: its slot is satisfied, nothing new is published.
+pub(super) async fn verify(
+    task: &ImageTask<'_>,
+    progress: &mut Progress,
+    version: Version,
+) -> Result<ImageOutcome, Stopped> {
+    let pipeline = task.run.pipeline;
+    let work = async {
+        registry::verified(
+            pipeline.registry,
+            &pipeline.author,
+            &task.image.name,
+            version,
+            task.planned.definition,
+            task.started_at,
+        )
+        .await
+        .map_err(|error| error.failure())
+    };
+    progress
+        .stage(Stage::Record, None, work, |_| {
+            (StageOutcome::Done, Some(format!("equals {version}")))
+        })
+        .await?;
+    Ok(ImageOutcome::VerifiedFresh { version })
+}
+
+/// Keeps the artifact aside and records why it did not pass. Nothing is published, no channel moves.
+pub(super) async fn reject(
+    task: &ImageTask<'_>,
+    progress: &mut Progress,
+    examined: &Examined,
+) -> Result<ImageOutcome, Stopped> {
+    let failure = objection(&examined.verdict).log(task.log.clone());
+    let outcome = ImageOutcome::Rejected { failure };
+    progress.report.outcome = outcome.clone();
+    if task.run.pipeline.options.dry_run {
+        return Ok(outcome);
+    }
+    let publication = publication(task, examined, &report::json::v1::image(&progress.report));
+    let kept = progress
+        .stage(
+            Stage::Publish,
+            Some("keeping it aside".to_owned()),
+            keep(task, &publication),
+            |_| (StageOutcome::Done, Some("kept aside, not published".to_owned())),
+        )
+        .await?;
+    let locations = kept.iter().map(|file| file.location.clone()).collect();
+    progress.report.kept = kept;
+    let report = report::json::v1::image(&progress.report);
+    let work = async {
+        let pipeline = task.run.pipeline;
+        let report = pipeline.registry.put_blob(report.as_bytes()).await;
+        let record = RejectedRecord {
+            version: examined.version,
+            definition: task.planned.definition,
+            started_at: task.started_at,
+            verdict: examined.verdict.decision,
+            reasons: examined.verdict.reasons.iter().map(|reason| reason.message.clone()).collect(),
+            locations,
+            report: report.map_err(|error| error.failure())?,
+        };
+        registry::rejected(pipeline.registry, &pipeline.author, &task.image.name, record)
+            .await
+            .map_err(|error| error.failure())
+    };
+    progress.stage(Stage::Record, None, work, |_| (StageOutcome::Done, None)).await?;
+    Ok(outcome)
+}
+
+fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publication {
+    let document = |name: &str, content: &str| Document {
+        name: name.to_owned(),
+        content: content.as_bytes().to_vec(),
+    };
+    Publication {
+        image: task.image.name.clone(),
+        version: examined.version,
+        artifact: examined.artifact.clone(),
+        documents: vec![
+            document("inventory.cdx.json", &examined.evidence.inventory.document),
+            document("report.json", report),
+        ],
+    }
+}
+
+/// Puts the bytes into every store of the image.
+async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Stored>, Failure> {
+    refuse_demonstration(task)?;
+    let thing = Thing::Upload { image: publication.image.clone(), version: publication.version };
+    task.note(|journal| journal.intend(&thing))?;
+    let mut stored = Vec::new();
+    for address in &task.image.stores {
+        let store = stores::open(address);
+        stored.extend(store.put(publication).await.map_err(|error| error.failure())?);
+    }
+    task.note(|journal| journal.done(&thing))?;
+    Ok(stored)
+}
+
+/// Demonstration data proves nothing about an image, so nobody else may come upon one that was
+/// judged by it.
+fn refuse_demonstration(task: &ImageTask<'_>) -> Result<(), Failure> {
+    let fixture = &task.run.pipeline.database.fixture;
+    if fixture.is_none() || task.image.stores.iter().all(crate::model::StoreAddress::is_local) {
+        return Ok(());
+    }
+    let reason = "judged by demonstration data: only a store on this machine may get it";
+    Err(Failure::new(FailureClass::Publish, reason)
+        .hint("run without `--db` to use the real database"))
+}
+
+/// Keeps a rejected artifact aside, in the first store: one copy is enough to judge it again.
+async fn keep(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Stored>, Failure> {
+    let Some(address) = task.image.stores.first() else {
+        return Ok(Vec::new());
+    };
+    let store = stores::open(address);
+    store.keep_rejected(publication).await.map_err(|error| error.failure())
+}
+
+/// Writes the record, the commit point, and then moves the channel.
+async fn record(
+    task: &ImageTask<'_>,
+    examined: &Examined,
+    stored: Vec<Stored>,
+    report: &str,
+) -> Result<Entered, Failure> {
+    let pipeline = task.run.pipeline;
+    let (registry, author) = (pipeline.registry, &pipeline.author);
+    let (image, version) = (&task.image.name, examined.version);
+    let work = async {
+        let inventory = &examined.evidence.inventory;
+        let record = VersionRecord {
+            version,
+            commit: pipeline.commit.clone(),
+            definition: task.planned.definition,
+            materials: examined.materials.clone(),
+            started_at: task.started_at,
+            tools: task.tools(),
+            advisories_updated_at: examined.scan.advisories.updated_at,
+            fixture: examined.scan.advisories.fixture.clone(),
+            os: examined.evidence.os.clone().expect("a verdict of passed has an operating system"),
+            artifacts: artifact_records(stored),
+            packages: inventory.packages.len(),
+            package_set: inventory.package_set(),
+            inventory: registry.put_blob(inventory.document.as_bytes()).await?,
+            report: registry.put_blob(report.as_bytes()).await?,
+            verdict: examined.verdict.decision,
+        };
+        registry::published(registry, author, image, record).await?;
+        registry::enter(registry, author, image, &task.image.channel, version).await
+    };
+    work.await.map_err(|error| error.failure())
+}
+
+/// One record a file, with every place where it lies.
+fn artifact_records(stored: Vec<Stored>) -> Vec<ArtifactRecord> {
+    let mut records: BTreeMap<String, ArtifactRecord> = BTreeMap::new();
+    for file in stored {
+        records
+            .entry(file.name.clone())
+            .or_insert(ArtifactRecord {
+                name: file.name,
+                size: file.size,
+                sha256: file.digest,
+                locations: Vec::new(),
+            })
+            .locations
+            .push(file.location);
+    }
+    records.into_values().collect()
+}
+
+fn describe(task: &ImageTask<'_>, version: Version, entered: Entered) -> String {
+    let channel = &task.image.channel;
+    match entered {
+        Entered::Entered { from: Some(from) } => format!("{channel}: {from} → {version}"),
+        Entered::Entered { from: None } => format!("{channel}: {version}"),
+        Entered::Outrun { by } => format!("{channel} stays at {by}, which is newer"),
+    }
+}

@@ -1,0 +1,268 @@
+//! What people see of the commands that need no tool: whole outputs.
+
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+const IMAGES: &str = "\
+version: 1
+registry: ./registry
+defaults:
+  stores: [{ dir: { url: ./store } }]
+images:
+  debian-12:
+    template: packer
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
+  debian-13:
+    template: packer
+    os: { family: debian, release: \"13\" }
+    source: cloud-image
+    rebuild: { every: quarterly }
+";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(images: &str) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        fs_err::create_dir(folder.path().join("packer")).unwrap();
+        fs_err::write(folder.path().join("packer/debian.pkr.hcl"), "").unwrap();
+        fs_err::write(folder.path().join("images.yml"), images).unwrap();
+        folder
+    }
+
+    fn path(&self) -> Utf8PathBuf {
+        Utf8Path::from_path(self.0.path()).unwrap().to_owned()
+    }
+
+    /// Runs goldsmith on 23 November 2026: exit code, stdout, stderr, with the folder's name out of
+    /// the way.
+    fn goldsmith(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_goldsmith"))
+            .args(["--now", "2026-11-23T10:00:00Z"])
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("HOME", self.0.path())
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let text =
+            |bytes| String::from_utf8(bytes).unwrap().replace(self.path().as_str(), "FOLDER");
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        format!(
+            "exit code {}\n--- stdout\n{stdout}--- stderr\n{stderr}",
+            output.status.code().unwrap()
+        )
+    }
+}
+
+#[test]
+fn a_plan_says_what_is_due_and_why() {
+    let folder = Folder::new(IMAGES);
+    insta::assert_snapshot!(folder.goldsmith(&["plan"], &[]), @"
+    exit code 0
+    --- stdout
+    2 of 2 images are due
+
+    + debian-12  1.0.20261123  due: never built
+    + debian-13  1.0.20261123  due: never built
+    --- stderr
+    ");
+    insta::assert_snapshot!(folder.goldsmith(&["plan", "debian-13"], &[]), @"
+    exit code 0
+    --- stdout
+    1 of 1 image is due
+
+    + debian-13  1.0.20261123  due: never built
+    --- stderr
+    ");
+    assert!(!folder.path().join("store").exists(), "a plan publishes nothing");
+}
+
+#[test]
+fn all_problems_of_images_yml_are_told_once_and_counted() {
+    let images = IMAGES.replace("quarterly", "quartely").replace("    template: packer\n", "");
+    insta::assert_snapshot!(Folder::new(&images).goldsmith(&["plan"], &[]), @r#"
+    exit code 2
+    --- stdout
+    --- stderr
+    error[missing-key]: `template` is missing in image `debian-12`
+     --> images.yml:6:3
+      |
+    6 |   debian-12:
+      |   ^^^^^^^^^ required here
+      |
+      = help: `template` names the Packer template: a folder or a `.pkr.hcl` file
+
+    error[missing-key]: `template` is missing in image `debian-13`
+     --> images.yml:9:3
+      |
+    9 |   debian-13:
+      |   ^^^^^^^^^ required here
+      |
+      = help: `template` names the Packer template: a folder or a `.pkr.hcl` file
+
+    error[bad-choice]: `quartely` is not a cadence
+      --> images.yml:12:23
+       |
+    12 |     rebuild: { every: quartely }
+       |                       ^^^^^^^^ did you mean `quarterly`?
+       |
+       = help: expected `auto`, `weekly`, `monthly`, `quarterly` or `never`
+       = help: other times: `every: { cron: "0 2 1 * *" }`
+
+    error: 3 problems in images.yml
+    "#);
+}
+
+#[test]
+fn what_does_not_exist_is_told_with_what_does() {
+    let folder = Folder::new(IMAGES);
+    insta::assert_snapshot!(folder.goldsmith(&["plan", "debian-14"], &[]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: no image is called `debian-14`
+      hint: did you mean `debian-13`?
+    ");
+    insta::assert_snapshot!(folder.goldsmith(&["plan", "--config", "none.yml"], &[]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: failed to open file `FOLDER/none.yml`: No such file or directory (os error 2)
+      hint: name the image matrix with `--config FILE`, or its folder with `-C DIR`
+    ");
+    insta::assert_snapshot!(
+        folder.goldsmith(&["run", "--from-artifact", "debian-12=none.qcow2"], &[]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: there is no file `FOLDER/none.qcow2`
+    "
+    );
+    insta::assert_snapshot!(folder.goldsmith(&["run", "--db", "none"], &[]), @"
+    exit code 4
+    --- stdout
+    --- stderr
+    error: `FOLDER/none` holds no advisory database: `db/trivy.db` is missing
+      hint: `--db` names a Trivy cache folder with `db/trivy.db` and `db/metadata.json`; leave it out to download the current database
+    ");
+    fs_err::remove_dir_all(folder.path().join("packer")).unwrap();
+    insta::assert_snapshot!(folder.goldsmith(&["plan", "debian-12"], &[]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: image `debian-12` in `FOLDER/images.yml`: template `FOLDER/packer` does not exist
+      hint: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+    ");
+}
+
+#[test]
+fn the_clock_cannot_be_set_on_a_forges_runner() {
+    let folder = Folder::new(IMAGES);
+    insta::assert_snapshot!(folder.goldsmith(&["plan"], &[("GITHUB_ACTIONS", "true")]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: `--now` is for tests and not accepted on a forge's runner
+    ");
+}
+
+#[test]
+fn the_help_names_every_command_and_option() {
+    let folder = Folder::new(IMAGES);
+    insta::assert_snapshot!(folder.goldsmith(&["--help"], &[]), @"
+    exit code 0
+    --- stdout
+    Builds golden machine images through Packer, gates them on Trivy and publishes what can be trusted
+
+    Usage: goldsmith [OPTIONS] <COMMAND>
+
+    Commands:
+      plan  Show what would be built, and why
+      run   Build what is due: plan, build, look inside, judge, publish, record, report
+      scan  Look inside an existing artifact and judge it
+
+    Options:
+      -C <DIR>             Run as if started in DIR
+          --config <FILE>  The image matrix [default: images.yml]
+      -v, --verbose        Show what child processes print
+      -q, --quiet          Show the result only
+          --color <WHEN>   Colour the output [default: auto] [possible values: auto, always, never]
+          --no-progress    Do not draw a live table
+      -h, --help           Print help
+      -V, --version        Print version
+    --- stderr
+    ");
+    insta::assert_snapshot!(folder.goldsmith(&["run", "--help"], &[]), @"
+    exit code 0
+    --- stdout
+    Build what is due: plan, build, look inside, judge, publish, record, report
+
+    Usage: goldsmith run [OPTIONS] [IMAGE]...
+
+    Arguments:
+      [IMAGE]...
+              Images to look at, by name or glob; all when none is named
+
+    Options:
+          --force
+              Build what is selected, due or not
+
+          --registry <URL>
+              Where versions and channels are recorded, instead of what images.yml says
+
+          --from-artifact <IMAGE=PATH>
+              Enter after the build with an artifact that exists
+
+          --store <URL>
+              Where the bytes go, instead of what images.yml says
+
+          --db <DIR>
+              Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
+
+          --dry-run
+              Build and judge, but publish and record nothing
+
+          --allow-dirty
+              Publish although the work tree has changes that are in no commit
+
+          --format <FORMAT>
+              Form of the result
+
+              Possible values:
+              - text: For people
+              - json: For programs: JSON, version 1
+              
+              [default: text]
+
+      -C <DIR>
+              Run as if started in DIR
+
+          --config <FILE>
+              The image matrix
+              
+              [default: images.yml]
+
+      -v, --verbose
+              Show what child processes print
+
+      -q, --quiet
+              Show the result only
+
+          --color <WHEN>
+              Colour the output
+              
+              [default: auto]
+              [possible values: auto, always, never]
+
+          --no-progress
+              Do not draw a live table
+
+      -h, --help
+              Print help (see a summary with '-h')
+    --- stderr
+    ");
+}
