@@ -1,0 +1,258 @@
+//! `goldsmith run` with the real Packer, and what becomes of builds that go wrong.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::project::{Ended, Project};
+
+/// "Builds" the disk that lies in the project.
+const COPY: &str = r#"
+variable "goldsmith_output_dir" { default = "output" }
+variable "goldsmith_scratch_name" { default = "disk" }
+source "file" "debian" {
+  source = "../disk.raw"
+  target = "${var.goldsmith_output_dir}/${var.goldsmith_scratch_name}.raw"
+}
+build { sources = ["source.file.debian"] }
+"#;
+
+const UNKNOWN_PLUGIN: &str = r#"
+packer {
+  required_plugins {
+    none = {
+      version = ">= 1.0.0"
+      source  = "github.com/goldsmith-tests/none"
+    }
+  }
+}
+"#;
+
+/// A build that runs `script` on this machine and then copies the disk.
+fn copy_after(script: &str) -> String {
+    COPY.replace(
+        "build { sources = [\"source.file.debian\"] }",
+        &format!(
+            "build {{\n  sources = [\"source.file.debian\"]\n  \
+             provisioner \"shell-local\" {{ inline = [{script:?}] }}\n}}"
+        ),
+    )
+}
+
+fn run(project: &Project, more: &[&str]) -> Ended {
+    project.run(&[&["run", "--db", "advisories"], more].concat())
+}
+
+fn project(template: &str) -> Project {
+    let project = Project::with_template(template);
+    project.disk();
+    project.advisories(|_, _| {});
+    project
+}
+
+/// Nothing of a failed build is visible: no version, no channel, no file in the store.
+#[track_caller]
+fn expect_nothing_published(project: &Project) {
+    assert_eq!(project.list("store"), Vec::<String>::new());
+    assert!(project.log("debian-12").iter().all(|entry| entry == "reserved"));
+    let run = project.list("state/runs").pop().unwrap();
+    assert!(!project.path(&format!("state/runs/{run}/work")).exists(), "scratch space is gone");
+}
+
+#[test]
+fn a_second_run_has_nothing_to_do_and_force_builds_the_second_version_of_the_day() {
+    let project = project(COPY);
+    let today = jiff::Timestamp::now().strftime("1.0.%Y%m%d").to_string();
+    let first = run(&project, &[]).expect(0);
+    assert!(first.stdout.contains(&today), "{}", first.stdout);
+
+    let second = run(&project, &[]).expect(0);
+    for told in ["not due", &today, "definition is unchanged", "next slot"] {
+        assert!(second.stdout.contains(told), "`{told}` is missing in\n{}", second.stdout);
+    }
+    assert_eq!(project.log("debian-12"), ["reserved", "published", "moved"]);
+
+    run(&project, &["--force"]).expect(0);
+    let channel = project.json("registry/images/debian-12/channels/candidate.json");
+    assert_eq!(channel["version"], format!("{today}.2"));
+}
+
+#[test]
+fn a_rebuild_that_brings_nothing_new_is_verified_fresh() {
+    let project = project(COPY);
+    run(&project, &[]).expect(0);
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(40 * 24);
+    project.advisories(|_, stamp| stamp.updated_at = later);
+    let now = later.to_string();
+    let second = run(&project, &["--now", &now]).expect(0);
+    assert!(second.stdout.contains("fresh"), "{}", second.stdout);
+    assert_eq!(
+        project.log("debian-12"),
+        ["reserved", "published", "moved", "reserved", "verified"]
+    );
+    let third = run(&project, &["--now", &now]).expect(0);
+    assert!(third.stdout.contains("not due"), "{}", third.stdout);
+}
+
+#[test]
+fn a_missing_packer_is_a_missing_tool() {
+    let project = project(COPY);
+    let mut command = project.goldsmith();
+    let output = command.args(["run", "--db", "advisories"]).env("PATH", "/nonexistent").output();
+    let output = output.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("there is no `packer` on the search path"), "{stderr}");
+    assert_eq!(project.log("debian-12"), Vec::<String>::new(), "not even a version is reserved");
+}
+
+#[test]
+fn a_missing_plugin_is_a_missing_tool_too() {
+    let project = project(&format!("{UNKNOWN_PLUGIN}{COPY}"));
+    let ended = run(&project, &[]).expect(2);
+    assert!(ended.stdout.contains("github.com/goldsmith-tests/none"), "{}", ended.stdout);
+    expect_nothing_published(&project);
+}
+
+#[test]
+fn a_syntax_error_in_the_template_fails_the_build_and_names_the_line() {
+    let project = project(&format!("{COPY}\nsource \"file\" {{\n"));
+    let ended = run(&project, &[]).expect(3);
+    assert!(ended.stdout.contains("debian.pkr.hcl:"), "{}", ended.stdout);
+    expect_nothing_published(&project);
+}
+
+#[test]
+fn a_provisioner_that_fails_fails_the_build_in_one_line_with_the_log() {
+    let project = project(&copy_after("echo this is why; exit 7"));
+    let ended = run(&project, &[]).expect(3);
+    assert!(ended.stdout.contains('7'), "{}", ended.stdout);
+    let run = project.list("state/runs").pop().unwrap();
+    let log = project.path(&format!("state/runs/{run}/logs/debian-12.log"));
+    assert!(ended.stdout.contains(log.as_str()), "{}", ended.stdout);
+    assert!(fs_err::read_to_string(log).unwrap().contains("this is why"));
+    expect_nothing_published(&project);
+}
+
+#[test]
+fn a_packer_core_that_is_killed_fails_the_build_although_packer_ends_with_0() {
+    let project = project(&copy_after("touch ../started; sleep 600"));
+    let goldsmith = spawn(&project);
+    wait_for("the build", || project.path("started").exists());
+    kill_process(packer_core(goldsmith.id()), Signal::KILL).unwrap();
+    let output = goldsmith.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stdout}");
+    assert!(stdout.contains("killed"), "{stdout}");
+    expect_nothing_published(&project);
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+}
+
+/// Starts a run and does not wait for it.
+fn spawn(project: &Project) -> Child {
+    project
+        .goldsmith()
+        .args(["run", "--db", "advisories"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A guest that never answers: an empty disk, started by the real QEMU plugin.
+const DEAF_GUEST: &str = r#"
+packer {
+  required_plugins {
+    qemu = {
+      version = "~> 1.0"
+      source  = "github.com/hashicorp/qemu"
+    }
+  }
+}
+variable "goldsmith_output_dir" { default = "output" }
+source "qemu" "debian" {
+  accelerator      = "tcg"
+  disk_image       = true
+  iso_url          = "../disk.raw"
+  iso_checksum     = "none"
+  format           = "raw"
+  skip_resize_disk = true
+  headless         = true
+  cpus             = 1
+  memory           = 64
+  output_directory = var.goldsmith_output_dir
+  ssh_username     = "nobody"
+  ssh_password     = "nothing"
+  ssh_timeout      = "30m"
+  boot_wait        = "1s"
+  shutdown_command = "true"
+}
+build { sources = ["source.qemu.debian"] }
+"#;
+
+/// The command lines of processes that have to do with `project`.
+fn processes_of(project: &Project) -> Vec<String> {
+    let folder = project.path("");
+    let folders = fs_err::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    folders
+        .filter_map(|folder| fs_err::read(folder.join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(folder.as_str()))
+        .collect()
+}
+
+/// Waits until `done`; a test that hangs is one that fails.
+#[track_caller]
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_mins(2), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn an_interrupt_takes_the_machine_and_its_folder_along_within_ten_seconds() {
+    let project = project(DEAF_GUEST);
+    let mut goldsmith = spawn(&project);
+    let is_qemu = |line: &String| line.contains("qemu-system");
+    wait_for("the guest", || processes_of(&project).iter().any(is_qemu));
+
+    let pid = Pid::from_child(&goldsmith);
+    let asked = Instant::now();
+    kill_process(pid, Signal::INT).unwrap();
+    let status = goldsmith.wait().unwrap();
+    assert_eq!((status.code(), status.signal()), (Some(130), None));
+    // Not a measurement: the promise is ten seconds whatever the guest does.
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+    expect_nothing_published(&project);
+}
+
+#[test]
+fn a_guest_whose_packer_core_is_killed_is_not_left_behind() {
+    let project = project(DEAF_GUEST);
+    let mut goldsmith = spawn(&project);
+    let is_qemu = |line: &String| line.contains("qemu-system");
+    wait_for("the guest", || processes_of(&project).iter().any(is_qemu));
+    kill_process(packer_core(goldsmith.id()), Signal::KILL).unwrap();
+    assert_eq!(goldsmith.wait().unwrap().code(), Some(3));
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+    expect_nothing_published(&project);
+}
+
+/// Packer's core below goldsmith: goldsmith, its supervisor, Packer's outer process, the core.
+fn packer_core(goldsmith: u32) -> Pid {
+    // Any thread of a process may have started the child.
+    let child = |pid: u32| {
+        let threads = fs_err::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let children = threads
+            .map(|thread| fs_err::read_to_string(thread.unwrap().path().join("children")).unwrap());
+        let children: String = children.collect();
+        children.split_whitespace().next().unwrap().parse::<u32>().unwrap()
+    };
+    let core = child(child(child(goldsmith)));
+    Pid::from_raw(i32::try_from(core).unwrap()).unwrap()
+}

@@ -1,0 +1,133 @@
+//! The demo, whole: a real disk made by mmdebstrap, booted and provisioned by the real Packer and
+//! QEMU, judged by the real Trivy.
+
+use std::process::Command;
+
+use camino::Utf8Path;
+use goldsmith::model::Digest;
+use goldsmith_testkit::advisory_db::Fix;
+use serde_json::Value;
+
+use crate::docker::succeed;
+use crate::project::Project;
+
+const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo");
+
+/// A copy of the demo: what it makes stays out of the repository.
+fn demo() -> Project {
+    let project = Project::new("");
+    for file in ["images.yml", "debian-12.pkr.hcl", "prepare.sh"] {
+        fs_err::copy(format!("{DEMO}/{file}"), project.path(file)).unwrap();
+    }
+    project
+}
+
+/// A local package repository that holds `goldsmith-probe` in this version, and nothing else.
+fn publish_package(project: &Project, version: &str) {
+    let repository = project.path("repository");
+    let control = format!(
+        "Package: goldsmith-probe\nVersion: {version}\nArchitecture: all\n\
+         Maintainer: goldsmith <goldsmith@example.org>\nDescription: shows which build this is\n"
+    );
+    project.write("package/DEBIAN/control", &control);
+    let _ = fs_err::remove_dir_all(&repository);
+    fs_err::create_dir(&repository).unwrap();
+    let package = project.path("package");
+    succeed(Command::new("dpkg-deb").args(["--build", package.as_str(), repository.as_str()]));
+    let file = format!("goldsmith-probe_{version}_all.deb");
+    let bytes = fs_err::read(repository.join(&file)).unwrap();
+    let (size, digest) = (bytes.len(), Digest::of(&bytes).hex());
+    let index = format!("{control}Filename: ./{file}\nSize: {size}\nSHA256: {digest}\n");
+    fs_err::write(repository.join("Packages"), index).unwrap();
+}
+
+/// Runs the demo with the local repository in its sources, at the time `now`.
+fn run(project: &Project, now: jiff::Timestamp) -> Value {
+    project.advisories(|_, stamp| stamp.updated_at = now);
+    let source = format!("deb [trusted=yes] copy:{} ./", project.path("repository"));
+    let output = project
+        .goldsmith()
+        .args(["run", "--db", "advisories", "--format", "json", "--now", &now.to_string()])
+        .env("DEMO_EXTRA_SOURCE", source)
+        .env("DEMO_EXTRA_PACKAGES", "goldsmith-probe")
+        .env("XDG_CACHE_HOME", cache())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Downloaded packages are kept from run to run, as for anybody who runs the demo.
+fn cache() -> String {
+    let home = || {
+        std::env::var_os("HOME").map(|home| Utf8Path::new(home.to_str().unwrap()).join(".cache"))
+    };
+    match std::env::var_os("XDG_CACHE_HOME") {
+        Some(cache) => cache.into_string().unwrap(),
+        None => home().unwrap().into_string(),
+    }
+}
+
+/// The version of `goldsmith-probe` in the published inventory of `version`.
+fn probe_version(project: &Project, version: &str) -> String {
+    let inventory = project.json(&format!("output/store/debian-12/{version}/inventory.cdx.json"));
+    let components = inventory["components"].as_array().unwrap();
+    let probe = components.iter().find(|component| component["name"] == "goldsmith-probe");
+    probe.unwrap()["version"].as_str().unwrap().to_owned()
+}
+
+/// The same disk, when one advisory has a fix and is HIGH: nothing is published, the artifact is kept.
+fn refuse_with_a_fixable_high_advisory(project: &Project, version: &str) {
+    let fix: Fix = "CVE-2019-1010022=2.36-9+deb12u99:HIGH".parse().unwrap();
+    project.advisories(|advisories, _| advisories.fix(&fix).unwrap());
+    let disk = format!("debian-12=output/store/debian-12/{version}/debian-12-v{version}.qcow2");
+    let ended = project.run(&["run", "--from-artifact", &disk, "--db", "advisories"]).expect(1);
+    for told in ["CVE-2019-1010022", "glibc", "2.36-9+deb12u99", "HIGH"] {
+        assert!(ended.stdout.contains(told), "`{told}` is missing in\n{}", ended.stdout);
+    }
+    assert_eq!(project.list("output/store/debian-12"), [version]);
+    assert_eq!(project.list("output/store/rejected/debian-12").len(), 1);
+    let channel = project.json("output/registry/images/debian-12/channels/candidate.json");
+    assert_eq!(channel["version"], version, "the channel has not moved");
+}
+
+#[test]
+fn the_demo_publishes_once_a_slot_and_a_month_later_has_what_is_new_in_the_mirror() {
+    let project = demo();
+    let today = jiff::Timestamp::now();
+    let version = today.strftime("1.0.%Y%m%d").to_string();
+    publish_package(&project, "1.0");
+    let first = run(&project, today);
+    let image = &first["images"][0];
+    assert_eq!(
+        (&image["result"], &image["version"]),
+        (&"published".into(), &version.as_str().into())
+    );
+    assert_eq!(image["os"]["family"], "debian");
+    assert!(image["packages"].as_u64().unwrap() > 150, "{image}");
+    assert_eq!(first["demo_data"], "e2e");
+    assert_eq!(probe_version(&project, &version), "1.0");
+    let name = format!("debian-12-v{version}.qcow2");
+    assert!(project.list(&format!("output/store/debian-12/{version}")).contains(&name));
+
+    let second = run(&project, today);
+    assert_eq!(second["images"].as_array().unwrap().len(), 0);
+    assert_eq!(second["skipped"][0]["why"]["reason"], "slot-satisfied", "{second}");
+
+    refuse_with_a_fixable_high_advisory(&project, &version);
+
+    publish_package(&project, "1.1");
+    let later = today + jiff::SignedDuration::from_hours(31 * 24);
+    let version = later.strftime("1.0.%Y%m%d").to_string();
+    let third = run(&project, later);
+    let image = &third["images"][0];
+    assert_eq!(image["why"]["reason"], "slot-began", "{image}");
+    assert_eq!(
+        (&image["result"], &image["version"]),
+        (&"published".into(), &version.as_str().into())
+    );
+    assert_eq!(probe_version(&project, &version), "1.1");
+    assert_eq!(image["channel"]["to"], version.as_str());
+}

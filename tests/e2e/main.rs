@@ -1,0 +1,13 @@
+//! End-to-end tests: the real tools on real images, nothing faked and nothing skipped.
+//!
+//! `tools/install --with docker` installs what they need.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod build;
+mod container;
+mod demo;
+mod docker;
+mod judge;
+mod packer;
+mod project;
