@@ -8,10 +8,9 @@ use crate::evidence::{ConvertedDisk, DiskLister, EvidenceSource as _, Listing};
 use crate::findings;
 use crate::model::{
     Advisories, Artifact, ArtifactFile, Decision, Digest, Evidence, Failure, FailureClass,
-    OsIdentity, Probe, Scan, Verdict,
+    Obstacle, OsIdentity, Probe, Scan, Verdict,
 };
 use crate::process::{Cancellation, Launcher};
-
 use crate::trivy::{Database, Scanner};
 
 /// Looks into artifacts.
@@ -120,6 +119,23 @@ pub fn objection(verdict: &Verdict) -> Failure {
     };
     let failure = Failure::new(class, super::phrase::of_verdict(verdict));
     verdict.reasons.iter().fold(failure, |failure, reason| failure.hint(reason.help.clone()))
+}
+
+/// Files of an artifact that cannot hold a system: firmware variables, checksums, descriptions.
+const HARMLESS: [&str; 6] = ["fd", "json", "md5", "sha256", "sha512", "txt"];
+
+/// What of an artifact nobody has looked into: every file but the first disk, unless it is known to
+/// be harmless. Names prove nothing (QEMU's additional disks have no extension), so doubt counts.
+pub(super) fn unseen(artifact: &Artifact) -> impl Iterator<Item = Obstacle> {
+    let further = artifact.files.iter().skip(1);
+    further
+        .filter(|file| !file.path.extension().is_some_and(|known| HARMLESS.contains(&known)))
+        .map(|file| Obstacle {
+            what: format!(
+                "`{}` is a further file of the artifact, and only the first disk is looked into",
+                file.path.file_name().unwrap_or_default()
+            ),
+        })
 }
 
 /// An artifact that no build of this run made, with its digest of now.

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
 use super::dispatcher::Run;
-use super::examine::Examiner;
+use super::examine::{Examiner, unseen};
 use super::journal::{Journal, Thing};
 use super::progress::{Progress, Stopped};
 use super::{build, phrase, publish};
@@ -194,7 +194,9 @@ impl<'a> ImageTask<'a> {
         let gather = async {
             fs_err::create_dir_all(&scratch)
                 .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
-            examiner.evidence(artifact.disk(), &scratch).await
+            let mut evidence = examiner.evidence(artifact.disk(), &scratch).await?;
+            evidence.obstacles.extend(unseen(&artifact));
+            Ok(evidence)
         };
         let evidence = progress
             .stage(Stage::Evidence, None, gather, |evidence| {

@@ -97,6 +97,32 @@ fn a_rebuild_that_brings_nothing_new_is_verified_fresh() {
 }
 
 #[test]
+fn a_further_disk_that_nobody_looked_into_is_untrusted() {
+    let further = COPY.replace(
+        "build { sources = [\"source.file.debian\"] }",
+        r#"
+build {
+  sources = ["source.file.debian"]
+  provisioner "shell-local" {
+    inline = ["truncate -s 1M ${var.goldsmith_output_dir}/data"]
+  }
+  post-processor "artifice" {
+    files = [
+      "${var.goldsmith_output_dir}/${var.goldsmith_scratch_name}.raw",
+      "${var.goldsmith_output_dir}/data",
+    ]
+  }
+}
+"#,
+    );
+    let project = project(&further);
+    let ended = run(&project, &[]).expect(4);
+    let told = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("`data` is a further file of the artifact"), "{}", ended.stdout);
+    assert_eq!(project.list("store/debian-12"), Vec::<String>::new());
+}
+
+#[test]
 fn a_missing_packer_is_a_missing_tool() {
     let project = project(COPY);
     let mut command = project.goldsmith();
