@@ -66,7 +66,11 @@ impl Progress {
         work: impl Future<Output = Result<T, Failure>>,
         describe: impl FnOnce(&T) -> (StageOutcome, Option<String>),
     ) -> Result<T, Stopped> {
-        if let Some(request) = self.cancellation.requested() {
+        // What a store holds has to be recorded, whatever somebody wishes: a version that no record
+        // knows is one that nobody can clean up.
+        if let Some(request) = self.cancellation.requested()
+            && stage != Stage::Record
+        {
             return Err(Stopped { stage, failure: cancelled(request.cause) });
         }
         let begun = Instant::now();

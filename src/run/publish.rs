@@ -7,11 +7,11 @@ use super::image_task::{Examined, ImageTask};
 use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use crate::model::{
-    ArtifactRecord, Document, Failure, FailureClass, ImageOutcome, Publication, RejectedRecord,
-    Stage, StageOutcome, Stored, Version, VersionRecord,
+    ArtifactRecord, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Publication,
+    RejectedRecord, Stage, StageOutcome, Stored, Version, VersionRecord,
 };
 use crate::publish as stores;
-use crate::registry::{self, Entered};
+use crate::registry::{self, Entered, RegistryError};
 use crate::report::{self, ChannelMove};
 
 /// Publishes: bytes first, then the record (the commit point), then the channel.
@@ -133,15 +133,18 @@ fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publi
 /// Puts the bytes into every store of the image.
 async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Stored>, Failure> {
     refuse_demonstration(task)?;
-    let thing = Thing::Upload { image: publication.image.clone(), version: publication.version };
-    task.note(|journal| journal.intend(&thing))?;
+    task.note(|journal| journal.intend(&upload(task, publication.version)))?;
     let mut stored = Vec::new();
     for address in &task.image.stores {
         let store = stores::open(address);
         stored.extend(store.put(publication).await.map_err(|error| error.failure())?);
     }
-    task.note(|journal| journal.done(&thing))?;
     Ok(stored)
+}
+
+/// What the journal calls the bytes of `version` until a record knows them.
+fn upload(task: &ImageTask<'_>, version: Version) -> Thing {
+    Thing::Upload { image: task.image.name.clone(), version }
 }
 
 /// Demonstration data proves nothing about an image, so nobody else may come upon one that was
@@ -194,10 +197,29 @@ async fn record(
             report: registry.put_blob(report.as_bytes()).await?,
             verdict: examined.verdict.decision,
         };
-        registry::published(registry, author, image, record).await?;
-        registry::enter(registry, author, image, &task.image.channel, version).await
+        match registry::published(registry, author, image, record).await {
+            Err(error @ RegistryError::Stale { .. }) => note_stale(task, &error),
+            other => drop(other?),
+        }
+        Ok(())
     };
-    work.await.map_err(|error| error.failure())
+    work.await.map_err(|error: RegistryError| error.failure())?;
+    task.note(|journal| journal.done(&upload(task, version)))?;
+    let channel = &task.image.channel;
+    match registry::enter(registry, author, image, channel, version).await {
+        Err(error @ RegistryError::Stale { .. }) => {
+            note_stale(task, &error);
+            Ok(Entered::Entered { from: task.history.channels.get(channel).copied() })
+        }
+        entered => entered.map_err(|error| error.failure()),
+    }
+}
+
+/// What is in the log is recorded, also when the files that are made from the log could not be
+/// brought up to date.
+fn note_stale(task: &ImageTask<'_>, error: &RegistryError) {
+    let events = &task.run.pipeline.events;
+    events.note(Some(&task.image.name), NoteLevel::Warning, error.failure().reason);
 }
 
 /// One record a file, with every place where it lies.
