@@ -93,7 +93,8 @@ fn template_files(image: &Image) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
     let mut files = Vec::new();
     for entry in walk {
         let entry = entry?;
-        if entry.file_type().is_some_and(|kind| kind.is_dir()) {
+        // Folders count by their files; pipes, sockets and devices are no content, as for git.
+        if !entry.file_type().is_some_and(|kind| kind.is_file() || kind.is_symlink()) {
             continue;
         }
         let path = Utf8PathBuf::try_from(entry.into_path())
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn what_defines_the_image_changes_the_digest_and_nothing_else_does() {
         type Change = (&'static str, bool, fn(&mut Image));
-        let changes: [Change; 11] = [
+        let changes: [Change; 12] = [
             ("template text", true, |i| {
                 fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),
@@ -208,6 +209,11 @@ mod tests {
                     fs_err::read_to_string(i.template.join(".gitignore")).unwrap_or_default();
                 assert_eq!(text, "*.log\n");
                 fs_err::write(i.template.join("build.log"), "y").unwrap();
+            }),
+            ("a pipe, which has no content", false, |i| {
+                let pipe = i.template.join("console");
+                let made = std::process::Command::new("mkfifo").arg(pipe).status().unwrap();
+                assert!(made.success());
             }),
             ("the description", false, |i| i.description = Some("new".into())),
             ("the gate", false, |i| i.gate.ignore_unfixed = false),
