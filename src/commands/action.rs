@@ -35,6 +35,13 @@ pub(super) fn main(environment: &Environment) -> ExitCode {
 fn command_line(environment: &Environment) -> Result<Cli, Vec<Failure>> {
     let inputs = Inputs::from_environment(environment)
         .map_err(|problems| problems.iter().map(InputError::failure).collect::<Vec<_>>())?;
+    // `scan` takes a path and not images; the hidden commands are nobody's to ask for.
+    if let Some(command) = inputs.command.as_deref()
+        && !matches!(command, "run" | "plan")
+    {
+        let reason = format!("input `command` is `{command}`, and not `run` or `plan`");
+        return Err(vec![Failure::new(FailureClass::Usage, reason)]);
+    }
     Cli::try_parse_from(arguments(&inputs)).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -171,6 +171,24 @@ fn the_clock_cannot_be_set_on_a_forges_runner() {
 }
 
 #[test]
+fn an_action_runs_and_plans_and_nothing_else() {
+    let folder = Folder::new(IMAGES);
+    for command in ["action", "__child", "scan", "rum"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_goldsmith"))
+            .arg("action")
+            .current_dir(folder.path())
+            .env_clear()
+            .env("INPUT_COMMAND", command)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        let told = format!("input `command` is `{command}`, and not `run` or `plan`");
+        assert!(stderr.contains(&told), "{stderr}");
+    }
+}
+
+#[test]
 fn the_help_names_every_command_and_option() {
     let folder = Folder::new(IMAGES);
     insta::assert_snapshot!(folder.goldsmith(&["--help"], &[]), @"
