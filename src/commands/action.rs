@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::Parser as _;
 use serde::Serialize;
 
-use super::{Done, go};
+use super::{Done, deliver, go};
 use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::model::{ExitCode, Failure, FailureClass, ImageName, ImageOutcome, Version};
@@ -22,7 +22,10 @@ pub(super) fn main(environment: &Environment) -> ExitCode {
             for failure in &failures {
                 terminal.failure(failure);
             }
-            Done::failed(&Failure::new(FailureClass::Usage, "the inputs are wrong"))
+            let wrong = Failure::new(FailureClass::Usage, "the inputs of the action are wrong");
+            let wrong = failures.into_iter().fold(wrong, |all, failure| all.hint(failure.reason));
+            deliver::failure(&terminal, &context, &wrong);
+            Done::failed(&wrong)
         }
     };
     if let Err(error) = write_outputs(context.output_file.as_deref(), &outputs(&done)) {

@@ -1,14 +1,41 @@
 //! Takes results to where people look: the terminal, the run's folder, the job summary. That one of
 //! these fails changes no result; it is said.
 
-use super::session::Session;
-use crate::cli::Format;
-use crate::model::{Failure, ImageOutcome, Plan};
-use crate::report::{self, ImageReport, Report, json, markdown};
-use crate::runner::{MAX_SUMMARY, write_summary};
+use std::io;
 
-/// Delivers the report of a run.
-pub(super) fn report(session: &Session, format: Format, report: &Report) {
+use super::session::Session;
+use super::{Answer, Done};
+use crate::cli::Format;
+use crate::model::{ExitCode, Failure, FailureClass, Plan};
+use crate::report::standing::failure_of;
+use crate::report::{self, ImageReport, Report, json, markdown};
+use crate::runner::{Context, MAX_SUMMARY, write_summary};
+use crate::terminal::Terminal;
+
+/// Delivers the answer of a command, and says how the process ends.
+pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Result<Done, Failure> {
+    Ok(match answer {
+        Answer::Plan(found) => {
+            asked_for(plan(session, format, &found))?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None }
+        }
+        Answer::Scan(found) => {
+            asked_for(image(session, format, &found))?;
+            let (code, failure_reason) = failure_of(&found.outcome)
+                .map_or((ExitCode::Done, "none"), |failure| {
+                    (failure.class.exit_code(), failure.class.failure_reason())
+                });
+            Done { code, failure_reason, report: None }
+        }
+        Answer::Run(done) => {
+            report(session, format, &done);
+            let failure_reason = failure_reason(&done);
+            Done { code: done.exit_code, failure_reason, report: Some(done) }
+        }
+    })
+}
+
+fn report(session: &Session, format: Format, report: &Report) {
     let document = json::v1::report(report);
     if let Some(directory) = &report.directory {
         let path = directory.join("report.json");
@@ -27,42 +54,50 @@ pub(super) fn report(session: &Session, format: Format, report: &Report) {
     }
 }
 
-/// Prints the report of one scan.
-pub(super) fn image(session: &Session, format: Format, image: &ImageReport) {
+fn image(session: &Session, format: Format, image: &ImageReport) -> io::Result<()> {
     let terminal = &session.terminal;
-    let printed = match format {
+    match format {
         Format::Text => terminal.text(&report::terminal::image(image, terminal.width())),
         Format::Json => terminal.data(&json::v1::image(image)),
-    };
-    check(session, "print the report", printed);
+    }
 }
 
-/// Prints a plan.
-pub(super) fn plan(session: &Session, format: Format, plan: &Plan) {
+fn plan(session: &Session, format: Format, plan: &Plan) -> io::Result<()> {
     let terminal = &session.terminal;
-    let printed = match format {
+    match format {
         Format::Text => terminal.text(&report::plan::text(plan, terminal.width())),
         Format::Json => terminal.data(&json::v1::plan(plan)),
-    };
-    check(session, "print the plan", printed);
+    }
+}
+
+/// Where the result is all that was asked for, a command that cannot print it has not done its work.
+fn asked_for(printed: io::Result<()>) -> Result<(), Failure> {
+    printed.map_err(|error| {
+        Failure::new(FailureClass::Report, format!("cannot print the result: {error}"))
+    })
+}
+
+/// Writes into the job summary why a command did nothing.
+pub(super) fn failure(terminal: &Terminal, context: &Context, failure: &Failure) {
+    let summary = context.summary_file.as_deref();
+    if summary.is_some()
+        && let Err(error) = write_summary(summary, &markdown::failure(failure))
+    {
+        terminal.message(&format!("warning: cannot write the job summary: {error}\n"));
+    }
 }
 
 /// The `failure_reason` output of the action: that of the gravest failure.
-pub(super) fn failure_reason(report: &Report) -> &'static str {
+fn failure_reason(report: &Report) -> &'static str {
     report
         .images
         .iter()
-        .filter_map(|image| match &image.outcome {
-            ImageOutcome::Rejected { failure } | ImageOutcome::Failed { failure, .. } => {
-                Some(failure)
-            }
-            _ => None,
-        })
+        .filter_map(|image| failure_of(&image.outcome))
         .find(|failure: &&Failure| failure.class.exit_code() == report.exit_code)
         .map_or(report.exit_code.failure_reason(), |failure| failure.class.failure_reason())
 }
 
-fn check(session: &Session, what: &str, result: std::io::Result<()>) {
+fn check(session: &Session, what: &str, result: io::Result<()>) {
     if let Err(error) = result {
         session.terminal.message(&format!("warning: cannot {what}: {error}\n"));
     }

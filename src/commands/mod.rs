@@ -12,15 +12,15 @@ mod session;
 use std::process::ExitCode as ProcessExitCode;
 
 use camino::Utf8PathBuf;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use self::session::Session;
 use crate::cli::{Cli, Command};
 use crate::clock::Clock;
 use crate::environment::Environment;
-use crate::model::{Event, ExitCode, Failure, FailureClass};
+use crate::model::{Event, ExitCode, Failure, FailureClass, Plan};
 use crate::process::{Cancellation, Launcher};
-use crate::report::Report;
+use crate::report::{ImageReport, Report};
 use crate::run::{Events, listen};
 use crate::runner::{Context, Runner, neutralize};
 use crate::terminal::{EventLog, EventSink, Flags, Terminal, Verbosity};
@@ -36,6 +36,13 @@ pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
     ProcessExitCode::from(code.code())
 }
 
+/// What a command found out or did.
+enum Answer {
+    Plan(Plan),
+    Scan(Box<ImageReport>),
+    Run(Report),
+}
+
 /// How a command ended.
 struct Done {
     code: ExitCode,
@@ -46,10 +53,6 @@ struct Done {
 }
 
 impl Done {
-    fn ok(code: ExitCode) -> Self {
-        Self { code, failure_reason: code.failure_reason(), report: None }
-    }
-
     fn failed(failure: &Failure) -> Self {
         Self {
             code: failure.class.exit_code(),
@@ -67,12 +70,13 @@ fn go(cli: Cli, environment: Environment) -> Done {
     let result = match runtime {
         Ok(runtime) => {
             let tasks = tokio::task::LocalSet::new();
-            tasks.block_on(&runtime, dispatch(cli, environment, context, terminal))
+            tasks.block_on(&runtime, dispatch(cli, environment, context.clone(), terminal))
         }
         Err(error) => Err(Failure::caused_by(FailureClass::Usage, &error)),
     };
     result.unwrap_or_else(|failure| {
         terminal.failure(&failure);
+        deliver::failure(&terminal, &context, &failure);
         Done::failed(&failure)
     })
 }
@@ -101,7 +105,8 @@ async fn dispatch(
     let start = std::env::current_dir().map_err(|error| usage(&error))?;
     let start = Utf8PathBuf::try_from(start).map_err(|error| usage(&error))?;
     let (sender, receiver) = mpsc::unbounded_channel();
-    let listener = tokio::task::spawn_local(show(receiver, terminal, clock));
+    let (over, is_over) = oneshot::channel();
+    let listener = tokio::task::spawn_local(show(receiver, is_over, terminal, clock));
     let events = Events(sender);
     let cancellation = Cancellation::new();
     listen(cancellation.clone(), events.clone()).map_err(|error| usage(&error))?;
@@ -119,24 +124,18 @@ async fn dispatch(
         events,
         terminal,
     };
-    match &cli.command {
-        Command::Plan(arguments) => plan::run(&session, arguments).await,
-        Command::Scan(arguments) => scan::run(&session, arguments).await,
-        Command::Run(arguments) => {
-            let report = run::run(&session, arguments).await?;
-            if report.directory.is_some() {
-                // What is still to be shown comes before the report.
-                let _ = listener.await;
-            }
-            deliver::report(&session, arguments.format, &report);
-            Ok(Done {
-                code: report.exit_code,
-                failure_reason: deliver::failure_reason(&report),
-                report: Some(report),
-            })
+    let (answer, format) = match &cli.command {
+        Command::Plan(asked) => (plan::run(&session, asked).await.map(Answer::Plan), asked.format),
+        Command::Scan(asked) => {
+            (scan::run(&session, asked).await.map(Box::new).map(Answer::Scan), asked.format)
         }
+        Command::Run(asked) => (run::run(&session, asked).await.map(Answer::Run), asked.format),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),
-    }
+    };
+    // Whatever was told on the way comes before the answer.
+    let _ = over.send(());
+    let _ = listener.await;
+    deliver::answer(&session, format, answer?)
 }
 
 /// The time, or what a test takes for it. On a forge's runner a wrong time would publish a version
@@ -152,10 +151,20 @@ fn clock(cli: &Cli, context: &Context) -> Result<Clock, Failure> {
     }
 }
 
-/// Shows what happens until the run is over, and keeps it in the run's folder.
-async fn show(mut events: mpsc::UnboundedReceiver<Event>, terminal: Terminal, clock: Clock) {
+/// Shows what happens until the command is over, and keeps what happens in a run in its folder.
+async fn show(
+    mut events: mpsc::UnboundedReceiver<Event>,
+    mut is_over: oneshot::Receiver<()>,
+    terminal: Terminal,
+    clock: Clock,
+) {
     let mut sinks: Vec<Box<dyn EventSink>> = vec![terminal.progress(&[])];
-    while let Some(event) = events.recv().await {
+    loop {
+        let event = tokio::select! {
+            biased;
+            Some(event) = events.recv() => event,
+            _ = &mut is_over => return,
+        };
         if let Event::RunStarted { directory, images, .. } = &event {
             sinks = vec![terminal.progress(images)];
             match EventLog::create(&directory.join("events.jsonl"), clock) {
@@ -166,8 +175,5 @@ async fn show(mut events: mpsc::UnboundedReceiver<Event>, terminal: Terminal, cl
             }
         }
         sinks.event(&event);
-        if matches!(event, Event::RunFinished { .. }) {
-            return;
-        }
     }
 }

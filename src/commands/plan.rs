@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use super::planning::{self, Wanted};
 use super::session::Session;
-use super::{Done, deliver, planning};
 use crate::cli;
-use crate::model::{ExitCode, Failure};
+use crate::model::{Failure, Plan};
 
-/// Makes the plan and prints it.
-pub(super) async fn run(session: &Session, arguments: &cli::Plan) -> Result<Done, Failure> {
-    let planning = planning::plan(session, &arguments.selection, BTreeSet::new()).await?;
-    deliver::plan(session, arguments.format, &planning.plan);
-    Ok(Done::ok(ExitCode::Done))
+/// Makes the plan.
+pub(super) async fn run(session: &Session, arguments: &cli::Plan) -> Result<Plan, Failure> {
+    let wanted = Wanted {
+        selection: &arguments.selection,
+        given: BTreeSet::new(),
+        stores: &[],
+        records: false,
+    };
+    Ok(planning::plan(session, wanted).await?.plan)
 }

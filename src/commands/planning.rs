@@ -2,13 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use super::session::Session;
 use crate::cli;
 use crate::inputs;
 use crate::matrix::{self, SelectionError};
-use crate::model::{Catalog, Failure, FailureClass, History, ImageName, Plan};
+use crate::model::{
+    Address, Catalog, Digest, Failure, FailureClass, History, Image, ImageName, Plan, StoreAddress,
+};
 use crate::plan::{self, Candidate};
+use crate::process;
 use crate::registry::{self, Registry};
+
+/// What was asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) selection: &'a cli::Selection,
+    /// Images whose artifact was handed in: without a selection by name, they are the selection.
+    pub(super) given: BTreeSet<ImageName>,
+    /// Where the bytes go, instead of what images.yml says.
+    pub(super) stores: &'a [String],
+    /// Whether anything will be recorded.
+    pub(super) records: bool,
+}
 
 /// A plan, and what it was made from.
 pub(super) struct Planning {
@@ -18,17 +34,11 @@ pub(super) struct Planning {
     pub(super) plan: Plan,
 }
 
-/// Makes the plan. `given` are images whose artifact was handed in: without a selection by name,
-/// they are the selection.
-pub(super) async fn plan(
-    session: &Session,
-    arguments: &cli::Selection,
-    given: BTreeSet<ImageName>,
-) -> Result<Planning, Failure> {
-    let mut catalog = session.catalog()?;
-    if let Some(url) = &arguments.registry {
-        catalog.registry = session.address(url, "--registry")?;
-    }
+/// Makes the plan.
+pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planning, Failure> {
+    let catalog = catalog(session, &wanted)?;
+    refuse_folders_that_a_checkout_wipes(session, &catalog)?;
+    let Wanted { selection: arguments, given, records, .. } = wanted;
     let names = selected(arguments, &given, &catalog)?;
     let selection = plan::Selection { names: Some(names), force: arguments.force, given };
     let chosen = || {
@@ -38,19 +48,20 @@ pub(super) async fn plan(
             .values()
             .filter(move |image| names.is_some_and(|names| names.contains(&image.name)))
     };
-    if let Some(problem) = inputs::check(&catalog, chosen()).into_iter().next() {
-        return Err(problem);
-    }
+    check_files(session, &catalog, chosen())?;
 
-    let registry = registry::open(&catalog.registry).await.map_err(|error| error.failure())?;
+    let registry = if records {
+        registry::open(&catalog.registry).await
+    } else {
+        registry::look(&catalog.registry).await
+    };
+    let registry = registry.map_err(|error| error.failure())?;
     let mut histories = BTreeMap::new();
     let mut definitions = BTreeMap::new();
     for image in chosen() {
         let history = registry.history(&image.name).await.map_err(|error| error.failure())?;
         histories.insert(image.name.clone(), history);
-        let digest = inputs::definition_digest(image)
-            .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
-        definitions.insert(image.name.clone(), digest);
+        definitions.insert(image.name.clone(), definition(session, image, &catalog).await?);
     }
     let candidates: Vec<Candidate<'_>> = chosen()
         .map(|image| Candidate {
@@ -62,6 +73,97 @@ pub(super) async fn plan(
     let plan = plan::plan(&candidates, &selection, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
     Ok(Planning { catalog, registry, histories, plan })
+}
+
+/// What `images.yml` says, with what the command line says instead.
+fn catalog(session: &Session, wanted: &Wanted<'_>) -> Result<Catalog, Failure> {
+    let mut catalog = session.catalog()?;
+    if let Some(url) = &wanted.selection.registry {
+        catalog.registry = session.address(url, "--registry")?;
+    }
+    let mut stores = Vec::new();
+    for url in wanted.stores {
+        let Address::Directory(folder) = session.address(url, "--store")?;
+        stores.push(StoreAddress::Directory(folder));
+    }
+    if !stores.is_empty() {
+        for image in catalog.images.values_mut() {
+            image.stores.clone_from(&stores);
+        }
+    }
+    Ok(catalog)
+}
+
+/// A checkout wipes the work tree, and a container action keeps nothing else of the host: a folder
+/// in there is gone after the job, published versions and all.
+fn refuse_folders_that_a_checkout_wipes(
+    session: &Session,
+    catalog: &Catalog,
+) -> Result<(), Failure> {
+    if !session.on_runner() {
+        return Ok(());
+    }
+    for (what, folder) in folders(catalog) {
+        let real = real_path(folder);
+        if real.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok()) {
+            let reason = format!(
+                "the {what} `{folder}` lies in a git work tree, which the next checkout wipes"
+            );
+            return Err(Failure::new(FailureClass::Usage, reason)
+                .hint("mount a folder of the host and name it with `registry` and `store`"));
+        }
+    }
+    Ok(())
+}
+
+/// The folders in which goldsmith keeps things, and what they are.
+pub(super) fn folders(catalog: &Catalog) -> impl Iterator<Item = (&'static str, &Utf8PathBuf)> {
+    let Address::Directory(registry) = &catalog.registry;
+    let stores = catalog.images.values().flat_map(|image| &image.stores);
+    let stores = stores.map(|StoreAddress::Directory(folder)| ("store", folder));
+    std::iter::once(("registry", registry)).chain(stores)
+}
+
+/// Where a folder that need not exist yet really is: links on the way lead elsewhere.
+fn real_path(folder: &Utf8Path) -> Utf8PathBuf {
+    let known = folder.ancestors().find_map(|known| Some((known, known.canonicalize_utf8().ok()?)));
+    let Some((known, real)) = known else {
+        return folder.to_owned();
+    };
+    folder.strip_prefix(known).map_or(real.clone(), |rest| real.join(rest))
+}
+
+/// All problems with files that images name, each told; the failure counts them.
+fn check_files<'a>(
+    session: &Session,
+    catalog: &Catalog,
+    images: impl Iterator<Item = &'a Image>,
+) -> Result<(), Failure> {
+    let mut problems = inputs::check(catalog, images);
+    match problems.len() {
+        0 => Ok(()),
+        1 => Err(problems.remove(0)),
+        more => {
+            for problem in &problems {
+                session.terminal.failure(problem);
+            }
+            let reason = format!("{more} problems with files that images.yml names");
+            Err(Failure::new(FailureClass::Config, reason))
+        }
+    }
+}
+
+async fn definition(
+    session: &Session,
+    image: &Image,
+    catalog: &Catalog,
+) -> Result<Digest, Failure> {
+    let (image, catalog) = (image.clone(), catalog.clone());
+    let wish = session.cancellation.clone();
+    tokio::task::spawn_blocking(move || inputs::definition_digest(&image, &catalog, &wish))
+        .await
+        .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?
+        .map_err(|error| process::failure(&error, FailureClass::Config))
 }
 
 fn selected(

@@ -4,26 +4,30 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
-use super::planning::{self, Planning};
-use super::session::Session;
+use super::planning::{self, Planning, Wanted};
+use super::session::{Session, no_state};
 use crate::cli;
+use crate::inputs::Repository;
 use crate::model::{
-    Address, Commit, ExitCode, Failure, FailureClass, ImageName, NoteLevel, StoreAddress, Tool,
+    Catalog, Commit, ExitCode, Failure, FailureClass, ImageName, NoteLevel, RunId, Tool,
 };
 use crate::packer;
 use crate::registry::Author;
-use crate::report::Report;
+use crate::report::{CaughtUp, Report};
 use crate::run::{self, Options, Pipeline, Toolbox};
 use crate::trivy::{self, Database, Scanner};
 
 /// Plans, and does what is due.
 pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Report, Failure> {
     let given = given(session, arguments)?;
-    let mut planning =
-        planning::plan(session, &arguments.selection, given.keys().cloned().collect()).await?;
-    override_stores(session, arguments, &mut planning)?;
-    refuse_folders_that_a_checkout_wipes(session, &planning)?;
-    let state = run::state_folder(&session.environment);
+    let wanted = Wanted {
+        selection: &arguments.selection,
+        given: given.keys().cloned().collect(),
+        stores: &arguments.store,
+        records: !arguments.dry_run,
+    };
+    let planning = planning::plan(session, wanted).await?;
+    let state = run::state_folder(&session.environment)?;
     // Old folders are in nobody's way.
     let _ = run::forget_old_runs(&state);
     let id = run::new_run_id(&session.clock);
@@ -31,11 +35,17 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         Some(folder) => Some(open_database(session, folder)?),
         None => None,
     };
+    let author = Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock };
+    let caught_up = if arguments.dry_run {
+        Vec::new()
+    } else {
+        let Planning { registry, catalog, histories, .. } = &planning;
+        run::catch_up(registry.as_ref(), &author, catalog, histories).await?
+    };
     if planning.plan.build.is_empty() {
-        return Ok(nothing_due(session, &planning, id, database));
+        return Ok(nothing_due(session, &planning, author.run, database, caught_up));
     }
-    let commit = session.commit(&planning.catalog).await;
-    refuse_uncommitted(session, arguments, commit.as_ref())?;
+    let commit = commit(session, arguments, &planning.catalog).await?;
     let tools = toolbox(session, &planning, &given).await?;
     let database = match database {
         Some(database) => database,
@@ -47,7 +57,8 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         histories: &planning.histories,
         options: Options { dry_run: arguments.dry_run, force: arguments.selection.force, given },
         registry: planning.registry.as_ref(),
-        author: Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock },
+        author,
+        caught_up,
         tools,
         database,
         commit,
@@ -58,11 +69,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         cancellation: session.cancellation.clone(),
         events: session.events.clone(),
     };
-    run::run(&pipeline).await.map_err(|error| {
-        Failure::caused_by(FailureClass::Usage, &error).hint(
-            "runs keep their folders below `$GOLDSMITH_STATE_DIR` or `~/.local/state/goldsmith`",
-        )
-    })
+    run::run(&pipeline).await.map_err(|error| no_state(&error))
 }
 
 /// The artifacts that were handed in, as absolute paths of files that exist.
@@ -81,61 +88,36 @@ fn given(
     Ok(given)
 }
 
-fn override_stores(
+/// The commit that is built from.
+///
+/// On a person's machine, a version of changes that are in no commit could never be built again: it
+/// is not published unless they insist. On a runner the work tree is a checkout.
+async fn commit(
     session: &Session,
     arguments: &cli::Run,
-    planning: &mut Planning,
-) -> Result<(), Failure> {
-    let mut stores = Vec::new();
-    for url in &arguments.store {
-        let Address::Directory(folder) = session.address(url, "--store")?;
-        stores.push(StoreAddress::Directory(folder));
-    }
-    for image in planning.catalog.images.values_mut() {
-        if !stores.is_empty() {
-            image.stores.clone_from(&stores);
+    catalog: &Catalog,
+) -> Result<Option<Commit>, Failure> {
+    let strict = !arguments.allow_dirty && !arguments.dry_run && !session.on_runner();
+    let hint = "commit them, or use `--allow-dirty` to publish all the same, or `--dry-run`";
+    match session.repository(catalog).await? {
+        Repository::None => Ok(None),
+        Repository::At(commit) if commit.dirty && strict => {
+            let reason = "the folder of images.yml has changes that are in no commit";
+            Err(Failure::new(FailureClass::Usage, reason).hint(hint))
         }
-    }
-    Ok(())
-}
-
-/// A checkout wipes the work tree, and a container action keeps nothing else of the host: a folder
-/// in there is gone after the job, published versions and all.
-fn refuse_folders_that_a_checkout_wipes(
-    session: &Session,
-    planning: &Planning,
-) -> Result<(), Failure> {
-    if !session.on_runner() {
-        return Ok(());
-    }
-    let Address::Directory(registry) = &planning.catalog.registry;
-    let stores = planning.catalog.images.values().flat_map(|image| &image.stores);
-    let folders = stores.map(|StoreAddress::Directory(folder)| ("store", folder));
-    for (what, folder) in std::iter::once(("registry", registry)).chain(folders) {
-        if folder.ancestors().any(|folder| folder.join(".git").exists()) {
+        Repository::At(commit) => Ok(Some(commit)),
+        Repository::Unknown(why) => {
             let reason = format!(
-                "the {what} `{folder}` lies in a git work tree, which the next checkout wipes"
+                "nobody can say which commit the folder of images.yml is checked out from: {why}"
             );
-            return Err(Failure::new(FailureClass::Usage, reason)
-                .hint("mount a folder of the host and name it with `registry` and `store`"));
+            if strict {
+                let hint = "make `git status` work there, or use `--allow-dirty` to publish all the same, or `--dry-run`";
+                return Err(Failure::new(FailureClass::Usage, reason).hint(hint));
+            }
+            session.events.note(None, NoteLevel::Warning, reason);
+            Ok(None)
         }
     }
-    Ok(())
-}
-
-/// On a person's machine, a version of changes that are in no commit could never be built again.
-fn refuse_uncommitted(
-    session: &Session,
-    arguments: &cli::Run,
-    commit: Option<&Commit>,
-) -> Result<(), Failure> {
-    let dirty = commit.is_some_and(|commit| commit.dirty);
-    if !dirty || arguments.allow_dirty || arguments.dry_run || session.on_runner() {
-        return Ok(());
-    }
-    let reason = "the folder of images.yml has changes that are in no commit";
-    Err(Failure::new(FailureClass::Usage, reason)
-        .hint("commit them, or use `--allow-dirty` to publish all the same, or `--dry-run`"))
 }
 
 async fn toolbox(
@@ -170,8 +152,7 @@ pub(super) async fn refresh(
     trivy: &Tool,
     state: &camino::Utf8Path,
 ) -> Result<Database, Failure> {
-    let io = |error: std::io::Error| Failure::caused_by(FailureClass::Scan, &error);
-    fs_err::create_dir_all(state).map_err(io)?;
+    fs_err::create_dir_all(state).map_err(|error| no_state(&error))?;
     let scanner = Scanner {
         tool: trivy.clone(),
         launcher: session.launcher.clone(),
@@ -191,8 +172,9 @@ pub(super) async fn refresh(
 fn nothing_due(
     session: &Session,
     planning: &Planning,
-    run: crate::model::RunId,
+    run: RunId,
     database: Option<Database>,
+    caught_up: Vec<CaughtUp>,
 ) -> Report {
     Report {
         run,
@@ -205,6 +187,7 @@ fn nothing_due(
         tools: Vec::new(),
         images: Vec::new(),
         skipped: planning.plan.skip.clone(),
+        caught_up,
         directory: None,
     }
 }

@@ -3,29 +3,22 @@
 
 use std::time::Instant;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::run::{open_database, refresh};
-use super::session::Session;
-use super::{Done, deliver};
+use super::session::{Session, no_state};
 use crate::cli;
 use crate::gate::{self, Case};
-use crate::model::{Artifact, Decision, ExitCode, Failure, FailureClass, Image, ImageOutcome};
+use crate::model::{Decision, Failure, FailureClass, Image, ImageOutcome, NoteLevel};
 use crate::report::ImageReport;
-use crate::run::{Examiner, handed_in, objection, state_folder};
+use crate::run::{
+    Examiner, HandedInError, Kept, RunDirectory, forget_old_runs, handed_in, new_run_id, objection,
+    state_folder,
+};
 use crate::trivy::{self, Scanner};
 
-/// Looks, judges, and prints the result.
-pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Done, Failure> {
-    let report = scan(session, arguments).await?;
-    deliver::image(session, arguments.format, &report);
-    Ok(match &report.outcome {
-        ImageOutcome::Rejected { failure } => Done::failed(failure),
-        _ => Done::ok(ExitCode::Done),
-    })
-}
-
-async fn scan(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, Failure> {
+/// Looks and judges.
+pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, Failure> {
     let begun = Instant::now();
     let catalog = session.catalog()?;
     let image = catalog.images.get(&arguments.image).ok_or_else(|| {
@@ -33,7 +26,7 @@ async fn scan(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, F
         Failure::new(FailureClass::Usage, reason)
     })?;
     let path = session.existing_file(&arguments.path)?;
-    let state = state_folder(&session.environment);
+    let state = state_folder(&session.environment)?;
     let database = match &arguments.db {
         Some(folder) => Some(open_database(session, folder)?),
         None => None,
@@ -45,11 +38,12 @@ async fn scan(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, F
         None => refresh(session, &tool, &state).await?,
     };
 
-    let io = |error: std::io::Error| Failure::caused_by(FailureClass::Scan, &error);
-    let scratch = tempfile::Builder::new().prefix("goldsmith-scan-").tempdir().map_err(io)?;
-    let folder = Utf8PathBuf::try_from(scratch.path().to_owned())
-        .map_err(|error| io(error.into_io_error()))?;
-    let artifact = handed_in(&path).map_err(io)?;
+    // As for a run: room for a whole disk, and a log that is still there when it is named.
+    let _ = forget_old_runs(&state);
+    let (directory, mut journal) =
+        RunDirectory::create(&state, &new_run_id(&session.clock), session.clock)
+            .map_err(|error| no_state(&error))?;
+    let log = directory.log(image.name.as_str());
     let examiner = Examiner {
         launcher: session.launcher.clone(),
         cancellation: session.cancellation.clone(),
@@ -58,27 +52,35 @@ async fn scan(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, F
             tool,
             launcher: session.launcher.clone(),
             cancellation: session.cancellation.clone(),
-            log: folder.join("scan.log"),
+            log: log.clone(),
         },
         database,
     };
-    let examined = examine(session, image, &artifact, &examiner, &folder).await;
-    let mut report = examined.map_err(|mut failure| {
-        // It lies in the scratch folder, which is gone when this is read.
-        failure.log = None;
-        failure
-    })?;
+    let examined = examine(session, image, path, &examiner, &directory.work()).await;
+    if let Err(error) = directory.finish(&mut journal, Kept::Nothing) {
+        let text = format!("the scratch space could not be removed: {error}");
+        session.events.note(Some(&image.name), NoteLevel::Warning, text);
+    }
+    let mut report = examined?;
     report.took = begun.elapsed();
+    report.log = Some(log);
     Ok(report)
 }
 
 async fn examine(
     session: &Session,
     image: &Image,
-    artifact: &Artifact,
+    path: Utf8PathBuf,
     examiner: &Examiner,
-    scratch: &camino::Utf8Path,
+    scratch: &Utf8Path,
 ) -> Result<ImageReport, Failure> {
+    let wish = session.cancellation.clone();
+    let taken = tokio::task::spawn_blocking(move || handed_in(&path, &wish))
+        .await
+        .map_err(std::io::Error::from)
+        .map_err(HandedInError::from)
+        .flatten();
+    let artifact = taken.map_err(|error| error.failure())?;
     let evidence = examiner.evidence(artifact.disk(), scratch).await?;
     let scan = examiner.scan(&evidence, scratch).await?;
     let verdict = gate::judge(&Case {

@@ -2,13 +2,14 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::planning;
 use crate::cli::Global;
 use crate::clock::Clock;
 use crate::config;
 use crate::diagnostics::Style;
 use crate::environment::Environment;
-use crate::inputs;
-use crate::model::{Address, Catalog, Commit, Failure, FailureClass, Tool};
+use crate::inputs::{Git, Repository};
+use crate::model::{Address, Catalog, Failure, FailureClass, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher};
 use crate::run::Events;
 use crate::runner::{Context, Runner};
@@ -87,17 +88,18 @@ impl Session {
         })
     }
 
-    /// The state of the repository that `catalog` lies in.
-    pub(super) async fn commit(&self, catalog: &Catalog) -> Option<Commit> {
-        let folder = catalog.path.parent()?;
-        inputs::commit_of(
-            folder,
-            self.on_runner(),
-            &self.environment,
-            &self.launcher,
-            &self.cancellation,
-        )
-        .await
+    /// Where `catalog` stands in a repository.
+    pub(super) async fn repository(&self, catalog: &Catalog) -> Result<Repository, Failure> {
+        let folder = catalog.path.parent().unwrap_or(Utf8Path::new("/"));
+        let others: Vec<_> = planning::folders(catalog).map(|(_, folder)| folder.clone()).collect();
+        let git = Git {
+            ours: self.on_runner(),
+            environment: &self.environment,
+            launcher: &self.launcher,
+            cancellation: &self.cancellation,
+        };
+        let answer = git.repository(folder, &others).await;
+        answer.map_err(|error| error.failure(FailureClass::Usage))
     }
 
     /// The program `qemu-img`, which converts disks for looking inside.
@@ -126,4 +128,10 @@ impl Session {
             .ok_or_else(|| missing("`qemu-img` does not tell its version"))?;
         Ok(Tool { name: "qemu-img".to_owned(), path, version: version.to_owned() })
     }
+}
+
+/// The failure of a command that cannot keep the folder of its run.
+pub(super) fn no_state(error: &std::io::Error) -> Failure {
+    Failure::caused_by(FailureClass::Usage, error)
+        .hint("runs keep their folders below `$GOLDSMITH_STATE_DIR` or `~/.local/state/goldsmith`")
 }

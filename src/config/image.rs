@@ -111,6 +111,13 @@ fn name(key: Field<'_>, text: &str, context: &mut Context) -> Option<ImageName> 
         context.push(super::unavailable::substitution(key));
         return None;
     }
+    if text == "rejected" {
+        let message = "an image cannot be called `rejected`";
+        let problem = key.error("reserved-name", message, "choose another name");
+        context
+            .push(problem.help("stores keep what did not pass the gate in a folder of that name"));
+        return None;
+    }
     key.parse_name(text, "an image", context)
 }
 

@@ -37,6 +37,11 @@ fn template(image: &Image) -> Option<(String, &'static str)> {
 }
 
 fn workdir(image: &Image) -> Option<(String, &'static str)> {
+    // Where nothing else is said it is the template's, of which enough is said already.
+    let of_template = [Some(image.template.as_path()), image.template.parent()];
+    if of_template.contains(&Some(&image.workdir)) {
+        return None;
+    }
     (!image.workdir.is_dir()).then(|| {
         let hint = "`workdir` is where packer and `prepare` run, relative to images.yml";
         (format!("workdir `{}` is not a folder", image.workdir), hint)

@@ -10,7 +10,8 @@ use ignore::WalkBuilder;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::model::{Arch, Digest, Image, Os, Source};
+use crate::model::{Address, Arch, Catalog, Digest, Image, Os, Source, StoreAddress};
+use crate::process::Cancellation;
 
 /// Why a definition cannot be digested. The user's or the machine's fault.
 #[derive(Debug, Error)]
@@ -42,9 +43,14 @@ struct Keys<'a> {
 /// Digests the definition of `image`.
 ///
 /// Part of it are the image's own keys, the template (a file, or every file in its folder that git
-/// would not ignore) and the script that `prepare` starts. What `prepare` makes is not: the file
-/// that it `creates`, and that file's folder if it is a folder of its own.
-pub fn definition_digest(image: &Image) -> Result<Digest, DefinitionError> {
+/// would not ignore) and the script that `prepare` starts. The file that `prepare` creates is not,
+/// and neither is what `catalog` says lies there for other reasons: itself, the registry, stores.
+/// Reads every byte: run it where blocking is allowed. Fails as soon as somebody wishes to stop.
+pub fn definition_digest(
+    image: &Image,
+    catalog: &Catalog,
+    cancellation: &Cancellation,
+) -> Result<Digest, DefinitionError> {
     let root = if image.template.is_dir() {
         image.template.as_path()
     } else {
@@ -62,32 +68,36 @@ pub fn definition_digest(image: &Image) -> Result<Digest, DefinitionError> {
     };
     let keys = serde_json::to_string(&keys).expect("keys are plain text");
     let mut lines = vec![format!("keys {}", Digest::of(keys.as_bytes()))];
-    let mut files = template_files(image)?;
+    let mut files = template_files(image, catalog)?;
     files.extend(prepare_script(image));
     files.sort();
     files.dedup();
     for file in files {
         let name = relative(&file, root);
-        lines.push(format!("{} {name}", fingerprint(&file)?));
+        lines.push(format!("{} {name}", fingerprint(&file, cancellation)?));
     }
     Ok(Digest::of(lines.join("\n").as_bytes()))
 }
 
-fn template_files(image: &Image) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
+fn template_files(image: &Image, catalog: &Catalog) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
     if !image.template.is_dir() {
         return Ok(vec![image.template.clone()]);
     }
-    let made = made_by_prepare(image);
+    let others = no_part(image, catalog);
+    // What git would ignore is decided up to the root of the repository and no further, wherever it
+    // is checked out; without one, by the template's own folder.
+    let in_repository =
+        image.template.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok());
     let walk = WalkBuilder::new(&image.template)
         .hidden(false)
         .ignore(false)
         .git_global(false)
         .git_exclude(false)
-        .require_git(false)
+        .require_git(in_repository)
+        .parents(in_repository)
         .follow_links(false)
         .filter_entry(move |entry| {
-            entry.file_name() != ".git"
-                && !made.iter().any(|made| entry.path() == made.as_std_path())
+            entry.file_name() != ".git" && !others.iter().any(|other| entry.path() == other)
         })
         .build();
     let mut files = Vec::new();
@@ -104,15 +114,13 @@ fn template_files(image: &Image) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
     Ok(files)
 }
 
-/// What `prepare` makes: the file, and its folder unless others live there too.
-fn made_by_prepare(image: &Image) -> Vec<Utf8PathBuf> {
-    let creates = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
-    let folder = creates
-        .as_ref()
-        .and_then(|creates| creates.parent())
-        .filter(|folder| !image.template.starts_with(folder) && !image.workdir.starts_with(folder))
-        .map(Utf8Path::to_owned);
-    creates.into_iter().chain(folder).collect()
+/// What may lie in a template's folder and is no part of it. Keys of `images.yml` count one by one.
+fn no_part(image: &Image, catalog: &Catalog) -> Vec<Utf8PathBuf> {
+    let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
+    let Address::Directory(registry) = &catalog.registry;
+    let stores = catalog.images.values().flat_map(|image| &image.stores);
+    let stores = stores.map(|StoreAddress::Directory(folder)| folder.clone());
+    [catalog.path.clone(), registry.clone()].into_iter().chain(stores).chain(created).collect()
 }
 
 /// The script that `prepare` starts, if its first word is a file.
@@ -132,7 +140,7 @@ fn relative(file: &Utf8Path, root: &Utf8Path) -> String {
     file.to_string()
 }
 
-fn fingerprint(file: &Utf8Path) -> Result<String, DefinitionError> {
+fn fingerprint(file: &Utf8Path, cancellation: &Cancellation) -> Result<String, DefinitionError> {
     let metadata = fs_err::symlink_metadata(file)?;
     if metadata.is_symlink() {
         let target = fs_err::read_link(file)?;
@@ -142,7 +150,7 @@ fn fingerprint(file: &Utf8Path) -> Result<String, DefinitionError> {
         0 => "file",
         _ => "program",
     };
-    let (digest, _) = Digest::of_reader(fs_err::File::open(file)?)?;
+    let (digest, _) = Digest::of_reader(cancellation.guard(fs_err::File::open(file)?))?;
     Ok(format!("{kind} {digest}"))
 }
 
@@ -154,6 +162,16 @@ mod tests {
     use crate::model::Prepare;
     use crate::model::samples::image;
 
+    fn digest(image: &Image) -> Digest {
+        let root = image.template.parent().unwrap();
+        let catalog = Catalog {
+            path: root.join("packer/images.yml"),
+            registry: Address::Directory(root.join("packer/registry")),
+            images: [(image.name.clone(), image.clone())].into(),
+        };
+        definition_digest(image, &catalog, &Cancellation::new()).unwrap()
+    }
+
     /// A checkout in a fresh folder, and the image that it defines.
     fn checkout() -> (tempfile::TempDir, Image) {
         let folder = tempfile::tempdir().unwrap();
@@ -164,6 +182,7 @@ mod tests {
         fs_err::write(root.join("packer/base/disk.qcow2"), "bytes").unwrap();
         symlink("debian.pkr.hcl", root.join("packer/link.hcl")).unwrap();
         let mut image = image("debian-12");
+        image.stores = vec![StoreAddress::Directory(root.join("packer/store"))];
         image.template = root.join("packer");
         image.workdir = root.join("packer");
         image.prepare = Some(Prepare {
@@ -178,13 +197,23 @@ mod tests {
         let (_one, first) = checkout();
         let (_two, second) = checkout();
         assert_ne!(first.template, second.template);
-        assert_eq!(definition_digest(&first).unwrap(), definition_digest(&second).unwrap());
+        assert_eq!(digest(&first), digest(&second));
+    }
+
+    #[test]
+    fn what_the_repository_ignores_is_no_part_wherever_it_says_so() {
+        let (folder, image) = checkout();
+        fs_err::create_dir(folder.path().join(".git")).unwrap();
+        fs_err::write(folder.path().join(".gitignore"), "*.log\n").unwrap();
+        let before = digest(&image);
+        fs_err::write(image.template.join("build.log"), "y").unwrap();
+        assert_eq!(digest(&image), before);
     }
 
     #[test]
     fn what_defines_the_image_changes_the_digest_and_nothing_else_does() {
         type Change = (&'static str, bool, fn(&mut Image));
-        let changes: [Change; 12] = [
+        let changes: [Change; 16] = [
             ("template text", true, |i| {
                 fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),
@@ -201,8 +230,24 @@ mod tests {
             ("what prepare made", false, |i| {
                 fs_err::write(i.template.join("base/disk.qcow2"), "y").unwrap();
             }),
-            ("what prepare made beside it", false, |i| {
-                fs_err::write(i.template.join("base/vmlinuz"), "y").unwrap();
+            ("a file beside what prepare made", true, |i| {
+                fs_err::write(i.template.join("base/user-data"), "y").unwrap();
+            }),
+            ("the matrix, which counts by its keys", false, |i| {
+                fs_err::write(i.template.join("images.yml"), "y").unwrap();
+            }),
+            ("the registry", false, |i| {
+                fs_err::create_dir(i.template.join("registry")).unwrap();
+                fs_err::write(i.template.join("registry/schema.json"), "y").unwrap();
+            }),
+            ("a store", false, |i| {
+                let StoreAddress::Directory(store) = &i.stores[0];
+                fs_err::create_dir_all(store).unwrap();
+                fs_err::write(store.join("disk"), "y").unwrap();
+            }),
+            ("what a folder above the repository ignores", false, |i| {
+                let above = i.template.parent().unwrap().join(".gitignore");
+                fs_err::write(above, "*.hcl\n").unwrap();
             }),
             ("what git ignores", false, |i| {
                 let text =
@@ -221,9 +266,9 @@ mod tests {
         for (what, changes_digest, change) in changes {
             let (_folder, mut image) = checkout();
             fs_err::write(image.template.join(".gitignore"), "*.log\n").unwrap();
-            let before = definition_digest(&image).unwrap();
+            let before = digest(&image);
             change(&mut image);
-            let after = definition_digest(&image).unwrap();
+            let after = digest(&image);
             assert_eq!(before != after, changes_digest, "{what}");
         }
     }

@@ -5,5 +5,5 @@ mod commit;
 mod definition;
 
 pub use checks::check;
-pub use commit::commit_of;
+pub use commit::{Git, Repository};
 pub use definition::{DefinitionError, definition_digest};

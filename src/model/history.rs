@@ -16,16 +16,15 @@ pub struct History {
     pub reserved: Vec<Version>,
     /// Every published version, in the order of the log.
     pub published: Vec<Version>,
-    /// The newest build that satisfied a slot: published, or found equal to the newest version.
+    /// The newest build that satisfied a slot: published, or found equal to a published version. What
+    /// was handed in is no build.
     pub satisfied: Option<Satisfied>,
     /// The newest build that did not pass, if nothing passed since.
     pub rejected: Option<Attempt>,
     /// What each channel names.
     pub channels: BTreeMap<ChannelName, Version>,
-    /// The package set of the newest published version.
-    pub package_set: Option<Digest>,
-    /// The number of packages of the newest published version.
-    pub packages: Option<usize>,
+    /// The newest published version, if it never entered a channel: its run died on the way there.
+    pub stranded: Option<Version>,
 }
 
 /// A build that satisfied a slot.
@@ -37,6 +36,8 @@ pub struct Satisfied {
     pub definition: Digest,
     /// When the build started.
     pub started_at: Timestamp,
+    /// Digest of its package names and versions.
+    pub package_set: Digest,
 }
 
 /// A build that did not pass.
@@ -54,28 +55,35 @@ impl History {
     /// Reads a log, oldest entry first.
     pub fn of(log: &[LogEntry]) -> Self {
         let mut history = Self::default();
+        let mut package_sets = BTreeMap::new();
         for entry in log {
             history.head = entry.seq;
             match &entry.entry {
                 Entry::Reserved { version } => history.reserved.push(*version),
                 Entry::Published(record) => {
                     history.published.push(record.version);
-                    history.package_set = Some(record.package_set);
-                    history.packages = Some(record.packages);
+                    history.stranded = Some(record.version);
                     history.rejected = None;
-                    history.satisfied = Some(Satisfied {
-                        version: record.version,
-                        definition: record.definition,
-                        started_at: record.started_at,
-                    });
+                    package_sets.insert(record.version, record.package_set);
+                    if !record.handed_in {
+                        history.satisfied = Some(Satisfied {
+                            version: record.version,
+                            definition: record.definition,
+                            started_at: record.started_at,
+                            package_set: record.package_set,
+                        });
+                    }
                 }
                 Entry::Verified { version, definition, started_at } => {
                     history.rejected = None;
-                    history.satisfied = Some(Satisfied {
-                        version: *version,
-                        definition: *definition,
-                        started_at: *started_at,
-                    });
+                    if let Some(package_set) = package_sets.get(version) {
+                        history.satisfied = Some(Satisfied {
+                            version: *version,
+                            definition: *definition,
+                            started_at: *started_at,
+                            package_set: *package_set,
+                        });
+                    }
                 }
                 Entry::Rejected(record) => {
                     history.rejected = Some(Attempt {
@@ -86,6 +94,7 @@ impl History {
                 }
                 Entry::Moved { channel, to, .. } => {
                     history.channels.insert(channel.clone(), *to);
+                    history.stranded = history.stranded.filter(|version| version != to);
                 }
                 Entry::Unknown => {}
             }

@@ -82,6 +82,10 @@ pub struct VersionRecord {
     pub materials: Vec<Material>,
     /// When the build started; decides which slot it satisfies.
     pub started_at: Timestamp,
+    /// Whether the artifact was handed in, and nobody knows how and when it was built: it satisfies
+    /// no slot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_in: bool,
     /// The tools and their versions.
     pub tools: BTreeMap<String, String>,
     /// When the advisory database was made.

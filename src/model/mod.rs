@@ -5,6 +5,7 @@
 
 mod advisories;
 mod artifact;
+mod build_record;
 mod catalog;
 mod digest;
 mod event;
@@ -27,6 +28,7 @@ mod version;
 
 pub use advisories::{Advisories, Probe};
 pub use artifact::{Artifact, ArtifactFile};
+pub use build_record::BuildRecord;
 pub use catalog::{
     Address, Arch, Cadence, Catalog, Image, Prepare, Source, StoreAddress, Timeouts, VersionScheme,
 };

@@ -42,7 +42,7 @@ pub struct Skipped {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Due {
-    /// Nothing was ever published.
+    /// No build was ever published.
     NeverBuilt,
     /// What defines it has changed since the newest version.
     DefinitionChanged {
@@ -55,6 +55,13 @@ pub enum Due {
         slot: Timestamp,
         /// The newest version.
         since: Version,
+    },
+    /// The newest build says that it started in the future: a clock is wrong, or was.
+    ClockWasWrong {
+        /// The newest version.
+        since: Version,
+        /// When it says that it was built.
+        built_at: Timestamp,
     },
     /// Somebody asked for it: `--force`.
     Forced,

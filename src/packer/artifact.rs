@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::transcript::ReportedBuild;
 use crate::model::{Artifact, ArtifactFile, Digest};
+use crate::process::Cancellation;
 
 /// Why the files that Packer reports are no artifact. Mostly the template's author.
 #[derive(Debug, Error)]
@@ -41,11 +42,12 @@ pub enum ArtifactError {
 
 /// Takes over what a build left: all files that it reports, which must lie in `output`. They are
 /// read-only from here on. Relative paths are relative to `workdir`. Reads every byte: run it where
-/// blocking is allowed.
+/// blocking is allowed. Fails as soon as somebody wishes to stop.
 pub fn collect(
     build: &ReportedBuild,
     workdir: &Utf8Path,
     output: &Utf8Path,
+    cancellation: &Cancellation,
 ) -> Result<Artifact, ArtifactError> {
     let mut artifacts = build.artifacts.values();
     // A post-processor that only looks on reports the same files once more.
@@ -56,7 +58,7 @@ pub fn collect(
         .collect();
     let mut files = Vec::new();
     for path in paths {
-        files.push(take_over(&path, output)?);
+        files.push(take_over(&path, output, cancellation)?);
     }
     files.sort_by(|one, other| {
         let rank = |(file, is_disk): &(ArtifactFile, bool)| (!is_disk, u64::MAX - file.size);
@@ -69,7 +71,11 @@ pub fn collect(
 }
 
 /// One file, and whether it is a disk.
-fn take_over(path: &Utf8Path, output: &Utf8Path) -> Result<(ArtifactFile, bool), ArtifactError> {
+fn take_over(
+    path: &Utf8Path,
+    output: &Utf8Path,
+    cancellation: &Cancellation,
+) -> Result<(ArtifactFile, bool), ArtifactError> {
     let missing = |source| ArtifactError::Missing { path: path.to_owned(), source };
     let found = path.symlink_metadata().map_err(missing)?;
     if !found.is_file() {
@@ -85,7 +91,7 @@ fn take_over(path: &Utf8Path, output: &Utf8Path) -> Result<(ArtifactFile, bool),
     let mut file = fs_err::File::open(&real)?;
     let mut head = [0; 4];
     let is_qcow2 = file.read_exact(&mut head).is_ok() && head == *b"QFI\xfb";
-    let (digest, size) = Digest::of_reader(fs_err::File::open(&real)?)?;
+    let (digest, size) = Digest::of_reader(cancellation.guard(fs_err::File::open(&real)?))?;
     let is_disk = is_qcow2 || matches!(real.extension(), Some("qcow2" | "raw" | "img"));
     Ok((ArtifactFile { path: real, size, digest }, is_disk))
 }
@@ -130,7 +136,7 @@ mod tests {
                 artifacts: artifacts.iter().map(artifact).enumerate().collect(),
                 ..ReportedBuild::default()
             };
-            collect(&build, &self.path(""), &self.path("output"))
+            collect(&build, &self.path(""), &self.path("output"), &Cancellation::new())
         }
     }
 

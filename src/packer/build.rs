@@ -11,7 +11,7 @@ use super::protocol::Message;
 use super::transcript::Transcript;
 use crate::environment::Environment;
 use crate::model::{Artifact, Tool};
-use crate::process::{Cancellation, Command, Launcher, Line, Stream};
+use crate::process::{Cancellation, Command, Launcher, Line, Stream, stopped};
 
 /// Packer, ready to build.
 #[derive(Clone)]
@@ -82,9 +82,15 @@ impl Packer {
         let reported = conclude(transcript, &ending, request.build.as_deref())?;
         let build = reported.name.clone();
         let (workdir, output) = (request.workdir.clone(), request.output_directory.clone());
-        let artifact = tokio::task::spawn_blocking(move || collect(&reported, &workdir, &output))
+        let wish = cancellation.clone();
+        let collect = move || collect(&reported, &workdir, &output, &wish);
+        let artifact = tokio::task::spawn_blocking(collect)
             .await
-            .map_err(|error| ArtifactError::Unreadable(error.into()))??;
+            .map_err(|error| ArtifactError::Unreadable(error.into()))?
+            .map_err(|error| match stopped(&error) {
+                Some(cause) => BuildFailure::Cancelled { cause },
+                None => error.into(),
+            })?;
         Ok(Built {
             build,
             artifact,

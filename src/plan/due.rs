@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{SlotError, Slots};
 use crate::model::{
     Digest, Due, History, Image, ImageName, NotDue, Plan, Planned, Skipped, Version,
 };
+
+/// What the clocks of two machines may differ.
+const SKEW: SignedDuration = SignedDuration::from_hours(1);
 
 /// An image with everything that the decision needs.
 pub struct Candidate<'a> {
@@ -81,6 +84,12 @@ fn decide(
     if satisfied.definition != candidate.definition {
         return Ok(Due::DefinitionChanged { since: satisfied.version });
     }
+    // A slot is never taken for satisfied by a build of the future: without this, one run with a
+    // wrong clock would stop all rebuilding until that time has come.
+    if satisfied.started_at.duration_since(now) > SKEW {
+        let (since, built_at) = (satisfied.version, satisfied.started_at);
+        return Ok(Due::ClockWasWrong { since, built_at });
+    }
     match slots.latest(now) {
         Some(slot) if slot > satisfied.started_at => {
             Ok(Due::SlotBegan { slot, since: satisfied.version })
@@ -114,6 +123,7 @@ mod tests {
                 version,
                 definition: Digest::of(b"a"),
                 started_at: at("2026-11-23T10:00:00Z"),
+                package_set: Digest::of(b"packages"),
             }),
             ..History::default()
         }
@@ -165,6 +175,12 @@ mod tests {
             assert_eq!(plan.build[0].why, why);
             assert_eq!(plan.build[0].version.to_string(), version);
         }
+        let plan = decide_at("2026-11-23T08:59:59Z", b"a", &built, &plain);
+        let built_at = at("2026-11-23T10:00:00Z");
+        assert_eq!(plan.build[0].why, Due::ClockWasWrong { since, built_at });
+        let plan = decide_at("2026-11-23T09:00:00Z", b"a", &built, &plain);
+        assert!(plan.build.is_empty(), "clocks of two machines differ a little");
+
         let plan = decide_at("2026-12-01T01:59:59Z", b"a", &built, &plain);
         assert_eq!(
             plan.skip[0].why,

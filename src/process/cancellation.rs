@@ -1,8 +1,12 @@
 //! The wish to stop, in two steps: in order, then at once.
 
+use std::error::Error;
+use std::io::{self, Read};
+
+use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::model::FailureClass;
+use crate::model::{Failure, FailureClass};
 
 /// Who wishes the run to stop. Decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,15 @@ impl Cause {
             Self::Interrupted => FailureClass::Interrupted,
             Self::Terminated => FailureClass::Terminated,
         }
+    }
+
+    /// The failure of a run that was asked to stop.
+    pub fn failure(self) -> Failure {
+        let reason = match self {
+            Self::Interrupted => "cancelled by an interrupt",
+            Self::Terminated => "cancelled by a request to terminate",
+        };
+        Failure::new(self.class(), reason)
     }
 }
 
@@ -66,6 +79,50 @@ impl Cancellation {
             .expect("the sender is borrowed here, so the channel is open");
         found.expect("the condition asked for a request")
     }
+
+    /// A reader whose next read fails as soon as somebody wishes to stop: for work that reads whole
+    /// disks on a thread of its own. [`stopped`] knows the error again.
+    pub fn guard<R: Read>(&self, reader: R) -> impl Read + use<R> {
+        Guarded { reader, cancellation: self.clone() }
+    }
+}
+
+/// Why a guarded reader gave no more.
+#[derive(Debug, Error)]
+#[error("cancelled")]
+struct Stopped(Cause);
+
+struct Guarded<R> {
+    reader: R,
+    cancellation: Cancellation,
+}
+
+impl<R: Read> Read for Guarded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.cancellation.requested() {
+            Some(request) => Err(io::Error::other(Stopped(request.cause))),
+            None => self.reader.read(buffer),
+        }
+    }
+}
+
+/// Who wished to stop, if that is what `error` comes from.
+pub fn stopped(error: &(dyn Error + 'static)) -> Option<Cause> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(Stopped(cause)) = io.and_then(|inner| inner.downcast_ref()) {
+            return Some(*cause);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The failure that the error of work with a guarded reader is to a run: of class `otherwise`,
+/// unless somebody wished to stop.
+pub fn failure(error: &(dyn Error + 'static), otherwise: FailureClass) -> Failure {
+    stopped(error).map_or_else(|| Failure::caused_by(otherwise, error), Cause::failure)
 }
 
 #[cfg(test)]
@@ -85,5 +142,19 @@ mod tests {
         shared.request(Cause::Terminated);
         let second = cancellation.beyond(Some(first)).await;
         assert_eq!((second.cause, second.at_once), (Cause::Interrupted, true));
+    }
+
+    #[test]
+    fn a_guarded_reader_ends_with_the_wish_to_stop_and_the_failure_says_so() {
+        let cancellation = Cancellation::new();
+        let mut reader = cancellation.guard(io::repeat(7));
+        let mut buffer = [0; 4];
+        reader.read_exact(&mut buffer).unwrap();
+        cancellation.request(Cause::Terminated);
+        let error = reader.read_exact(&mut buffer).unwrap_err();
+        assert_eq!(failure(&error, FailureClass::Build), Cause::Terminated.failure());
+
+        let other = io::Error::other("the disk is dead");
+        assert_eq!(failure(&other, FailureClass::Build).class, FailureClass::Build);
     }
 }

@@ -87,12 +87,15 @@ impl ProcessError {
         Failure::caused_by(self.class(otherwise), self)
     }
 
-    /// The kind of failure: its own if it was cancelled, ran out of time, is not installed or was
-    /// called wrongly, else what the caller was about.
+    /// The kind of failure: its own if it was cancelled, is not installed or was called wrongly, or
+    /// if a build ran out of time; else what the caller was about.
     pub fn class(&self, otherwise: FailureClass) -> FailureClass {
         match self {
             Self::Cancelled { cause, .. } => cause.class(),
-            Self::TimedOut { .. } => FailureClass::Timeout,
+            Self::TimedOut { .. } => match otherwise {
+                FailureClass::Build | FailureClass::Prepare => FailureClass::Timeout,
+                otherwise => otherwise,
+            },
             Self::NotStarted { .. } => FailureClass::ToolMissing,
             Self::NoDirectory { .. } => FailureClass::Config,
             Self::SupervisorLost { .. } => FailureClass::Killed,

@@ -25,7 +25,7 @@ mod table;
 mod waiting;
 
 pub use allow_list::{ALLOWED, ChildEnvironment, is_reserved};
-pub use cancellation::{Cancellation, Cause, Request};
+pub use cancellation::{Cancellation, Cause, Request, failure, stopped};
 pub use capture::Tail;
 pub use command::Command;
 pub use error::ProcessError;

@@ -32,7 +32,7 @@ use crate::model::{Digest, History, ImageName, LogEntry};
 pub use channel::{Entered, advance, enter};
 pub use error::RegistryError;
 pub use object_store::ObjectStoreRegistry;
-pub use open::open;
+pub use open::{look, open};
 pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};
 pub use record::{published, rejected, verified};
 pub use reserve::reserve;

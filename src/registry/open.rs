@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use ::object_store::local::LocalFileSystem;
+use ::object_store::memory::InMemory;
 use camino::Utf8Path;
 use tokio::fs;
 
@@ -26,6 +27,17 @@ pub async fn open(address: &Address) -> Result<Box<dyn Registry>, RegistryError>
             Ok(Box::new(ObjectStoreRegistry::open(Arc::new(store), folder.as_str()).await?))
         }
     }
+}
+
+/// Opens the registry at `address` for reading. A folder that is missing is a registry without
+/// images, and is not made.
+pub async fn look(address: &Address) -> Result<Box<dyn Registry>, RegistryError> {
+    let Address::Directory(folder) = address;
+    if folder.symlink_metadata().is_ok() {
+        return open(address).await;
+    }
+    let nothing = Arc::new(InMemory::new());
+    Ok(Box::new(ObjectStoreRegistry::open(nothing, folder.as_str()).await?))
 }
 
 /// Makes `folder` and those around it. What is written into it must not be lost with it.

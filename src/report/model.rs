@@ -35,6 +35,8 @@ pub struct Report {
     pub images: Vec<ImageReport>,
     /// The images that were not, in the order of the plan.
     pub skipped: Vec<Skipped>,
+    /// Versions that entered a channel now although an earlier run published them.
+    pub caught_up: Vec<CaughtUp>,
     /// The run's folder: logs, journal, this report as JSON.
     pub directory: Option<Utf8PathBuf>,
 }
@@ -85,6 +87,15 @@ pub struct ChannelMove {
     pub from: Option<Version>,
     /// What it names now.
     pub to: Version,
+}
+
+/// A version that an earlier run published, and that entered its channel in this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// The image.
+    pub image: ImageName,
+    /// How its channel moved.
+    pub moved: ChannelMove,
 }
 
 /// A stage that an image went through.

@@ -4,7 +4,7 @@
 use crate::model::{Due, ExitCode, ImageOutcome, NotDue};
 
 use super::quantity::{count, moment};
-use super::{ImageReport, Report, Standing};
+use super::{ChannelMove, ImageReport, Report, Standing};
 
 /// What the run did, in one sentence.
 pub fn headline(report: &Report) -> String {
@@ -86,6 +86,13 @@ pub fn phrase(outcome: &ImageOutcome) -> String {
     }
 }
 
+/// How an image's channel caught up, in one phrase that follows its name.
+pub fn caught_up(moved: &ChannelMove) -> String {
+    let ChannelMove { channel, from, to } = moved;
+    let before = from.map_or_else(String::new, |from| format!(" (was {from})"));
+    format!("{channel} is {to} now{before}: the run that published it was stopped before that")
+}
+
 /// Why an image is built.
 pub fn due(why: &Due) -> String {
     match why {
@@ -94,6 +101,10 @@ pub fn due(why: &Due) -> String {
         Due::SlotBegan { slot, since } => {
             format!("the slot of {} has begun; newest is {since}", moment(*slot))
         }
+        Due::ClockWasWrong { since, built_at } => format!(
+            "{since} says that it was built on {}: a clock is wrong, or was",
+            moment(*built_at)
+        ),
         Due::Forced => "asked for with `--force`".to_owned(),
         Due::ArtifactGiven => "an artifact was handed in".to_owned(),
     }

@@ -3,63 +3,77 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::examine::handed_in;
+use camino::Utf8Path;
+
+use super::Pipeline;
+use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
 use super::prepare::{material, prepare};
 use super::progress::{Progress, Stopped};
+use super::workdir::Workdir;
 use crate::model::{
-    Artifact, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome, Version,
+    Artifact, BuildRecord, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome,
+    Version,
 };
 use crate::packer::{BuildRequest, Packer};
+use crate::process;
 use crate::report::quantity;
 
 /// How long Packer may take to delete its machine when the run is stopped. With the rest of
 /// goldsmith's ending it stays below ten seconds, which is what a forge's runner grants.
 const GRACE: Duration = Duration::from_secs(6);
 
-/// The artifact of the image's build, and what went into it.
+/// The artifact of the image's build, and how it came about.
 pub(super) async fn artifact(
     task: &ImageTask<'_>,
     progress: &mut Progress,
     version: Version,
-) -> Result<(Artifact, Vec<Material>), Stopped> {
+) -> Result<BuildRecord, Stopped> {
     if let Some(path) = task.run.pipeline.options.given.get(&task.image.name) {
-        let take = async {
-            let path = path.clone();
-            tokio::task::spawn_blocking(move || handed_in(&path))
-                .await
-                .map_err(std::io::Error::from)
-                .and_then(|artifact| artifact)
-                .map_err(|error| Failure::caused_by(FailureClass::Build, &error))
-        };
         let detail = format!("taking {path}");
-        let artifact = progress.stage(Stage::Build, Some(detail), take, describe).await?;
-        return Ok((artifact, Vec::new()));
+        return progress.stage(Stage::Build, Some(detail), take(task, path), describe).await;
     }
+    // Held until Packer, which reads what was prepared, is done.
+    let _held;
     if let Some(step) = &task.image.prepare {
-        let pipeline = task.run.pipeline;
-        let work = prepare(
-            task.image,
-            step,
-            &pipeline.environment,
-            &pipeline.launcher,
-            &pipeline.cancellation,
-            &task.log,
-            pipeline.events.relay(&task.image.name, Stage::Prepare),
-        );
-        let done = |(): &()| (StageOutcome::Done, None);
-        progress.stage(Stage::Prepare, Some(step.run.clone()), work, done).await?;
+        let Pipeline { environment, launcher, cancellation, events, state, .. } = task.run.pipeline;
+        let (image, workdir) = (task.image, &task.image.workdir);
+        let work = async {
+            let held = Workdir::take(state, workdir, &image.name, events, cancellation).await?;
+            let relay = events.relay(&image.name, Stage::Prepare);
+            prepare(image, step, environment, launcher, cancellation, &task.log, relay).await?;
+            Ok(held)
+        };
+        let done = |_: &Workdir| (StageOutcome::Done, None);
+        _held = progress.stage(Stage::Prepare, Some(step.run.clone()), work, done).await?;
     }
     // Hashing the base image takes a while, and Packer only reads it.
     let work = async {
         let (artifact, materials) = tokio::join!(build(task, version), materials(task));
-        Ok((artifact?, materials?))
+        Ok(BuildRecord { materials: materials?, ..task.record(artifact?) })
     };
-    progress.stage(Stage::Build, None, work, |(artifact, _)| describe(artifact)).await
+    progress.stage(Stage::Build, None, work, describe).await
 }
 
-fn describe(artifact: &Artifact) -> (StageOutcome, Option<String>) {
-    (StageOutcome::Done, Some(quantity::size(artifact.size())))
+/// What was handed in: an artifact that an earlier run kept, or one of which nothing is known.
+async fn take(task: &ImageTask<'_>, path: &Utf8Path) -> Result<BuildRecord, Failure> {
+    let (image, path) = (task.image.name.clone(), path.to_owned());
+    let wish = task.run.pipeline.cancellation.clone();
+    let work = move || match kept(&image, &path, &wish)? {
+        Some(record) => Ok((record.artifact.clone(), Some(record))),
+        None => Ok((handed_in(&path, &wish)?, None)),
+    };
+    let taken: Result<_, HandedInError> = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(std::io::Error::from)
+        .map_err(HandedInError::from)
+        .flatten();
+    let (artifact, record) = taken.map_err(|error| error.failure())?;
+    Ok(record.unwrap_or_else(|| BuildRecord { handed_in: true, ..task.record(artifact) }))
+}
+
+fn describe(record: &BuildRecord) -> (StageOutcome, Option<String>) {
+    (StageOutcome::Done, Some(quantity::size(record.artifact.size())))
 }
 
 /// What came from outside, with digests.
@@ -67,13 +81,13 @@ async fn materials(task: &ImageTask<'_>) -> Result<Vec<Material>, Failure> {
     let Some(creates) = task.image.prepare.as_ref().and_then(|step| step.creates.clone()) else {
         return Ok(Vec::new());
     };
-    let image = task.image.clone();
-    tokio::task::spawn_blocking(move || material(&image, &creates))
+    let (image, wish) = (task.image.clone(), task.run.pipeline.cancellation.clone());
+    tokio::task::spawn_blocking(move || material(&image, &creates, &wish))
         .await
         .map_err(std::io::Error::from)
         .and_then(|material| material)
         .map(|material| vec![material])
-        .map_err(|error| Failure::caused_by(FailureClass::Build, &error))
+        .map_err(|error| process::failure(&error, FailureClass::Build))
 }
 
 /// Builds under a scratch name, in a folder of its own that Packer makes.

@@ -5,7 +5,7 @@
 //!                       journal.jsonl   what it creates
 //!                       events.jsonl    what it tells
 //!                       logs/<image>.log
-//!                       work/           scratch; gone when the run is over
+//!                       work/           scratch; gone when the run is over, but for kept artifacts
 //!                       report.json
 //! ```
 //!
@@ -19,7 +19,7 @@ use rustix::fs::FlockOperation;
 use super::journal::{Journal, Thing};
 use crate::clock::Clock;
 use crate::environment::Environment;
-use crate::model::RunId;
+use crate::model::{Failure, FailureClass, ImageName, RunId};
 
 /// How many finished runs are kept for people to look at.
 const KEPT: usize = 20;
@@ -33,16 +33,26 @@ pub struct RunDirectory {
 
 /// Where runs keep their folders: `$GOLDSMITH_STATE_DIR`, else `goldsmith` in `$XDG_STATE_HOME`,
 /// else `~/.local/state/goldsmith`.
-pub fn state_folder(environment: &Environment) -> Utf8PathBuf {
+pub fn state_folder(environment: &Environment) -> Result<Utf8PathBuf, Failure> {
     if let Some(folder) = environment.get("GOLDSMITH_STATE_DIR") {
-        return folder.into();
+        if folder.starts_with('/') {
+            return Ok(folder.into());
+        }
+        let reason = format!("`GOLDSMITH_STATE_DIR` is `{folder}`, which is no absolute path");
+        let hint = "runs need one place for their folders, wherever goldsmith is started";
+        return Err(Failure::new(FailureClass::Usage, reason).hint(hint));
     }
-    let base = match (environment.get("XDG_STATE_HOME"), environment.get("HOME")) {
-        (Some(folder), _) if folder.starts_with('/') => Utf8PathBuf::from(folder),
-        (_, Some(home)) => Utf8Path::new(home).join(".local/state"),
-        (_, None) => Utf8PathBuf::from("/var/tmp"),
-    };
-    base.join("goldsmith")
+    // Relative ones do not count (XDG Base Directory Specification, "Environment variables").
+    let absolute = |name| environment.get(name).filter(|folder| folder.starts_with('/'));
+    match (absolute("XDG_STATE_HOME"), absolute("HOME")) {
+        (Some(folder), _) => Ok(Utf8Path::new(folder).join("goldsmith")),
+        (None, Some(home)) => Ok(Utf8Path::new(home).join(".local/state/goldsmith")),
+        (None, None) => {
+            let reason = "there is no place for the folders of runs: `HOME` is not set";
+            let hint = "set `GOLDSMITH_STATE_DIR` to a folder that only you can write to";
+            Err(Failure::new(FailureClass::Usage, reason).hint(hint))
+        }
+    }
 }
 
 /// A new run id: the time, and a tail that tells runs of the same second apart.
@@ -85,11 +95,23 @@ impl RunDirectory {
         self.path.join("logs").join(format!("{name}.log"))
     }
 
-    /// Removes the scratch space: the run is over.
-    pub fn finish(&self, journal: &mut Journal) -> io::Result<()> {
-        fs_err::remove_dir_all(self.work())?;
+    /// The run is over: its scratch space goes, except for artifacts that are kept in there until
+    /// this folder goes as well.
+    pub fn finish(&self, journal: &mut Journal, kept: Kept) -> io::Result<()> {
+        if kept == Kept::Nothing {
+            fs_err::remove_dir_all(self.work())?;
+        }
         journal.done(&Thing::Directory { path: self.work() })
     }
+}
+
+/// What of a run's scratch space is left when the run is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// Artifacts that could not be taken to their end.
+    Artifacts,
 }
 
 /// Removes the folders of old runs that ended well: nobody holds their lock, and their journal has
@@ -103,15 +125,35 @@ pub fn forget_old_runs(state: &Utf8Path) -> io::Result<()> {
     runs.sort();
     let old = runs.len().saturating_sub(KEPT);
     for run in &runs[..old] {
-        let Ok(lock) = fs_err::File::open(run.join("lock")) else {
-            continue;
-        };
-        let dead = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
-        let clean = super::journal::outstanding(&run.join("journal.jsonl"))
-            .is_ok_and(|things| things.is_empty());
-        if dead && clean {
+        if let Some(_lock) = ended(run) {
             fs_err::remove_dir_all(run)?;
         }
     }
     Ok(())
+}
+
+/// Removes the artifacts of `image` that runs other than the one in `folder` have kept.
+pub(super) fn forget_kept_artifacts(
+    state: &Utf8Path,
+    image: &ImageName,
+    folder: &Utf8Path,
+) -> io::Result<()> {
+    for run in state.join("runs").read_dir_utf8()?.flatten().map(Utf8DirEntry::into_path) {
+        let kept = run.join("work").join(image.as_str());
+        if run != folder
+            && kept.is_dir()
+            && let Some(_lock) = ended(&run)
+        {
+            fs_err::remove_dir_all(kept)?;
+        }
+    }
+    Ok(())
+}
+
+/// The lock of a run that ended well: nobody holds it, and the journal has nothing outstanding.
+fn ended(run: &Utf8Path) -> Option<fs_err::File> {
+    let lock = fs_err::File::open(run.join("lock")).ok()?;
+    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
+    let outstanding = super::journal::outstanding(&run.join("journal.jsonl")).ok()?;
+    outstanding.is_empty().then_some(lock)
 }

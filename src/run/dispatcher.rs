@@ -6,7 +6,7 @@ use std::io;
 
 use camino::Utf8PathBuf;
 
-use super::directory::RunDirectory;
+use super::directory::{Kept, RunDirectory, forget_kept_artifacts};
 use super::image_task::ImageTask;
 use super::journal::Journal;
 use super::progress::Events;
@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::process::{Cancellation, Launcher};
 use crate::registry::{Author, Registry};
-use crate::report::{ImageReport, Report};
+use crate::report::{CaughtUp, ImageReport, Report};
 use crate::trivy::Database;
 
 /// What was asked for.
@@ -51,6 +51,8 @@ pub struct Pipeline<'a> {
     pub plan: &'a Plan,
     /// The past of every image of the plan.
     pub histories: &'a BTreeMap<ImageName, History>,
+    /// What earlier runs had left half done, and is done now.
+    pub caught_up: Vec<CaughtUp>,
     /// What was asked for.
     pub options: Options,
     /// Where it is recorded.
@@ -101,15 +103,22 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         images: pipeline.plan.build.iter().map(|planned| planned.image.clone()).collect(),
     });
 
-    let (mut images, mut artifacts_left) = (Vec::new(), false);
+    let (mut images, mut kept) = (Vec::new(), Kept::Nothing);
     for planned in &pipeline.plan.build {
         let image = &pipeline.catalog.images[&planned.image];
         let (report, left) = ImageTask::new(&run, image, planned).go().await;
+        if left || report.standing().is_good() {
+            // Of an image one artifact is kept at most, and none that a newer one has overtaken.
+            let state = &pipeline.state;
+            let _ = forget_kept_artifacts(state, &image.name, run.directory.path());
+        }
         images.push(report);
-        artifacts_left |= left;
+        if left {
+            kept = Kept::Artifacts;
+        }
     }
     let exit_code = gravest(&images);
-    if !artifacts_left && let Err(error) = run.directory.finish(&mut run.journal.borrow_mut()) {
+    if let Err(error) = run.directory.finish(&mut run.journal.borrow_mut(), kept) {
         let text = format!("the run's scratch space could not be removed: {error}");
         events.note(None, NoteLevel::Warning, text);
     }
@@ -131,6 +140,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         tools,
         images,
         skipped: pipeline.plan.skip.clone(),
+        caught_up: pipeline.caught_up.clone(),
         directory: Some(run.directory.path().to_owned()),
     })
 }

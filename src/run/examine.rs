@@ -7,8 +7,8 @@ use crate::clock::Clock;
 use crate::evidence::{ConvertedDisk, DiskLister, EvidenceSource as _, Listing};
 use crate::findings;
 use crate::model::{
-    Advisories, Artifact, ArtifactFile, Decision, Digest, Evidence, Failure, FailureClass,
-    Obstacle, OsIdentity, Probe, Scan, Verdict,
+    Advisories, Artifact, ArtifactFile, Decision, Evidence, Failure, FailureClass, Obstacle,
+    OsIdentity, Probe, Scan, Verdict,
 };
 use crate::process::{Cancellation, Launcher};
 use crate::trivy::{Database, Scanner};
@@ -136,11 +136,4 @@ pub(super) fn unseen(artifact: &Artifact) -> impl Iterator<Item = Obstacle> {
                 file.path.file_name().unwrap_or_default()
             ),
         })
-}
-
-/// An artifact that no build of this run made, with its digest of now.
-pub fn handed_in(path: &Utf8Path) -> std::io::Result<Artifact> {
-    let (digest, size) = Digest::of_reader(fs_err::File::open(path)?)?;
-    let file = ArtifactFile { path: path.to_owned(), size, digest };
-    Ok(Artifact { builder: None, files: vec![file] })
 }

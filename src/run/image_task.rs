@@ -8,13 +8,14 @@ use jiff::Timestamp;
 
 use super::dispatcher::Run;
 use super::examine::{Examiner, unseen};
+use super::handed_in::keep;
 use super::journal::{Journal, Thing};
 use super::progress::{Progress, Stopped};
 use super::{build, phrase, publish};
 use crate::gate::{self, Case};
 use crate::model::{
-    Artifact, Decision, Evidence, Failure, FailureClass, History, Image, ImageOutcome, Material,
-    Planned, Scan, Stage, StageOutcome, Verdict, Version,
+    Artifact, BuildRecord, Decision, Evidence, Failure, FailureClass, History, Image, ImageOutcome,
+    NoteLevel, Planned, Scan, Stage, StageOutcome, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::registry;
@@ -33,15 +34,14 @@ pub(super) struct ImageTask<'a> {
     pub(super) work: Utf8PathBuf,
     /// Everything that the tools said.
     pub(super) log: Utf8PathBuf,
-    /// The disk, once it is built.
-    pub(super) built: RefCell<Option<Utf8PathBuf>>,
+    /// What was built, once it is.
+    pub(super) built: RefCell<Option<BuildRecord>>,
 }
 
 /// An artifact that has been looked at and judged.
 pub(super) struct Examined {
     pub(super) version: Version,
-    pub(super) artifact: Artifact,
-    pub(super) materials: Vec<Material>,
+    pub(super) build: BuildRecord,
     pub(super) evidence: Evidence,
     pub(super) scan: Scan,
     pub(super) verdict: Verdict,
@@ -71,10 +71,7 @@ impl<'a> ImageTask<'a> {
         let mut ended = self.stages(&mut progress).await;
         let left = self.artifact_left(&ended);
         match (&left, &mut ended) {
-            (Some(disk), Err(stopped)) => stopped.failure.hints.push(format!(
-                "the artifact is kept; to go on from there: `goldsmith run --from-artifact {}={disk}`",
-                self.image.name
-            )),
+            (Some(record), Err(stopped)) => self.keep(record, &mut stopped.failure),
             _ => {
                 // Scratch space that is in nobody's way; the run removes what is left of it.
                 let _ = fs_err::remove_dir_all(&self.work);
@@ -90,24 +87,61 @@ impl<'a> ImageTask<'a> {
         (progress.finish(ended), left.is_some())
     }
 
-    /// The disk of a finished build that nobody took over.
-    fn artifact_left(&self, ended: &Result<ImageOutcome, Stopped>) -> Option<Utf8PathBuf> {
+    /// What a finished build left and nobody took over.
+    fn artifact_left(&self, ended: &Result<ImageOutcome, Stopped>) -> Option<BuildRecord> {
         let Err(Stopped { stage, failure }) = ended else {
             return None;
         };
         let cancelled =
             matches!(failure.class, FailureClass::Interrupted | FailureClass::Terminated);
-        let disk = self.built.borrow().clone()?;
-        (*stage > Stage::Build && !cancelled && disk.starts_with(&self.work)).then_some(disk)
+        let record = self.built.borrow().clone()?;
+        let ours = record.artifact.disk().path.starts_with(&self.work);
+        (*stage > Stage::Build && !cancelled && ours).then_some(record)
+    }
+
+    /// Keeps what a build left, for a run that goes on from there.
+    fn keep(&self, record: &BuildRecord, failure: &mut Failure) {
+        let _ = fs_err::remove_dir_all(self.scratch());
+        let disk = &record.artifact.disk().path;
+        failure.hints.push(format!(
+            "the artifact is kept; to go on from there: `goldsmith run --from-artifact {}={disk}`",
+            self.image.name
+        ));
+        if let Err(error) = keep(record) {
+            let text = format!("how the artifact was built is not kept with it: {error}");
+            let events = &self.run.pipeline.events;
+            events.note(Some(&self.image.name), NoteLevel::Warning, text);
+        }
+    }
+
+    /// Space for what looking inside takes.
+    fn scratch(&self) -> Utf8PathBuf {
+        self.work.join("scratch")
+    }
+
+    /// How `artifact` came about, if this run has built it.
+    pub(super) fn record(&self, artifact: Artifact) -> BuildRecord {
+        let packer = self.run.pipeline.tools.packer.iter();
+        BuildRecord {
+            schema: BuildRecord::SCHEMA,
+            image: self.image.name.clone(),
+            handed_in: false,
+            definition: self.planned.definition,
+            commit: self.run.pipeline.commit.clone(),
+            started_at: self.started_at,
+            materials: Vec::new(),
+            tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
+            artifact,
+        }
     }
 
     async fn stages(&self, progress: &mut Progress) -> Result<ImageOutcome, Stopped> {
         let version = self.reserve(progress).await?;
-        let (artifact, materials) = build::artifact(self, progress, version).await?;
-        self.built.replace(Some(artifact.disk().path.clone()));
-        progress.report.size = Some(artifact.size());
-        progress.report.digest = Some(artifact.disk().digest);
-        let examined = self.examine(progress, version, artifact, materials).await?;
+        let build = build::artifact(self, progress, version).await?;
+        self.built.replace(Some(build.clone()));
+        progress.report.size = Some(build.artifact.size());
+        progress.report.digest = Some(build.artifact.disk().digest);
+        let examined = self.examine(progress, version, build).await?;
         let pipeline = self.run.pipeline;
         if examined.verdict.decision != Decision::Passed {
             return publish::reject(self, progress, &examined).await;
@@ -174,9 +208,9 @@ impl<'a> ImageTask<'a> {
         &self,
         progress: &mut Progress,
         version: Version,
-        artifact: Artifact,
-        materials: Vec<Material>,
+        build: BuildRecord,
     ) -> Result<Examined, Stopped> {
+        let artifact = &build.artifact;
         let pipeline = self.run.pipeline;
         let examiner = Examiner {
             launcher: pipeline.launcher.clone(),
@@ -190,12 +224,12 @@ impl<'a> ImageTask<'a> {
             },
             database: pipeline.database.clone(),
         };
-        let scratch = self.work.join("scratch");
+        let scratch = self.scratch();
         let gather = async {
             fs_err::create_dir_all(&scratch)
                 .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
             let mut evidence = examiner.evidence(artifact.disk(), &scratch).await?;
-            evidence.obstacles.extend(unseen(&artifact));
+            evidence.obstacles.extend(unseen(artifact));
             Ok(evidence)
         };
         let evidence = progress
@@ -231,7 +265,7 @@ impl<'a> ImageTask<'a> {
             })
             .await?;
         progress.report.verdict = Some(verdict.clone());
-        Ok(Examined { version, artifact, materials, evidence, scan, verdict })
+        Ok(Examined { version, build, evidence, scan, verdict })
     }
 
     /// The newest version, if what was built equals it: same definition, same packages. Somebody
@@ -243,18 +277,17 @@ impl<'a> ImageTask<'a> {
         }
         let newest = self.history.satisfied.as_ref()?;
         let same = newest.definition == self.planned.definition
-            && self.history.package_set == Some(examined.evidence.inventory.package_set());
+            && newest.package_set == examined.evidence.inventory.package_set();
         same.then_some(newest.version)
     }
 
-    /// Names and versions of everything that had a hand in it.
-    pub(super) fn tools(&self) -> BTreeMap<String, String> {
+    /// Names and versions of everything that had a hand in `build` and in judging it.
+    pub(super) fn tools(&self, build: &BuildRecord) -> BTreeMap<String, String> {
         let tools = &self.run.pipeline.tools;
-        let versions = tools
-            .packer
-            .iter()
-            .chain([&tools.trivy, &tools.qemu_img])
-            .map(|tool| (tool.name.clone(), tool.version.clone()));
-        versions.chain([("goldsmith".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]).collect()
+        let mut versions = build.tools.clone();
+        let judged = [&tools.trivy, &tools.qemu_img];
+        versions.extend(judged.map(|tool| (tool.name.clone(), tool.version.clone())));
+        versions.insert("goldsmith".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        versions
     }
 }

@@ -5,9 +5,11 @@
 //! failure into a report instead of passing it on: one image never stops another.
 
 mod build;
+mod catch_up;
 mod directory;
 mod dispatcher;
 mod examine;
+mod handed_in;
 mod image_task;
 mod journal;
 mod phrase;
@@ -15,10 +17,13 @@ mod prepare;
 mod progress;
 mod publish;
 mod signals;
+mod workdir;
 
-pub use directory::{RunDirectory, forget_old_runs, new_run_id, state_folder};
+pub use catch_up::catch_up;
+pub use directory::{Kept, RunDirectory, forget_old_runs, new_run_id, state_folder};
 pub use dispatcher::{Options, Pipeline, Toolbox, run};
-pub use examine::{Examiner, handed_in, objection};
+pub use examine::{Examiner, objection};
+pub use handed_in::{HandedInError, handed_in};
 pub use journal::{Journal, JournalLine, Step, Thing, outstanding};
 pub use progress::Events;
 pub use signals::listen;

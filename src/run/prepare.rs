@@ -26,8 +26,17 @@ pub(super) async fn prepare(
     let failure = |error: ProcessError| error.failure(FailureClass::Prepare).log(log);
     let finished = launcher.run(&command, cancellation, on_line).await.map_err(failure)?;
     finished.success().map_err(|error| {
-        let hint = format!("run `{}` in `{}` by hand to see it fail", prepare.run, image.workdir);
-        failure(error).hint(hint)
+        let failure = failure(error);
+        match failure.class {
+            FailureClass::Prepare => failure.hint(format!(
+                "run `{}` in `{}` by hand to see it fail",
+                prepare.run, image.workdir
+            )),
+            FailureClass::Timeout => {
+                failure.hint("`timeout: { prepare: … }` of the image gives it more time")
+            }
+            _ => failure,
+        }
     })?;
     match &prepare.creates {
         Some(creates) if !creates.is_file() => {
@@ -39,9 +48,13 @@ pub(super) async fn prepare(
     }
 }
 
-/// What the prepare step made: a material of the build.
-pub(super) fn material(image: &Image, creates: &Utf8Path) -> std::io::Result<Material> {
-    let (digest, _) = Digest::of_reader(fs_err::File::open(creates)?)?;
+/// What the prepare step made: a material of the build. Fails as soon as somebody wishes to stop.
+pub(super) fn material(
+    image: &Image,
+    creates: &Utf8Path,
+    cancellation: &Cancellation,
+) -> std::io::Result<Material> {
+    let (digest, _) = Digest::of_reader(cancellation.guard(fs_err::File::open(creates)?))?;
     let name = creates.strip_prefix(&image.workdir).unwrap_or(creates).to_string();
     Ok(Material { name, digest })
 }

@@ -5,10 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::model::{
-    Event, Failure, FailureClass, ImageName, ImageOutcome, NoteLevel, Stage, StageOutcome,
-};
-use crate::process::{Cancellation, Cause, Line};
+use crate::model::{Event, Failure, ImageName, ImageOutcome, NoteLevel, Stage, StageOutcome};
+use crate::process::{Cancellation, Line};
 use crate::report::{ImageReport, StageReport};
 
 /// Where events go. Nobody listening is fine.
@@ -71,7 +69,7 @@ impl Progress {
         if let Some(request) = self.cancellation.requested()
             && stage != Stage::Record
         {
-            return Err(Stopped { stage, failure: cancelled(request.cause) });
+            return Err(Stopped { stage, failure: request.cause.failure() });
         }
         let begun = Instant::now();
         let image = self.report.image.clone();
@@ -103,12 +101,30 @@ impl Progress {
     }
 }
 
-/// The failure of a run that was asked to stop.
-fn cancelled(cause: Cause) -> Failure {
-    match cause {
-        Cause::Interrupted => Failure::new(FailureClass::Interrupted, "cancelled by an interrupt"),
-        Cause::Terminated => {
-            Failure::new(FailureClass::Terminated, "cancelled by a request to terminate")
+#[cfg(test)]
+mod tests {
+    use crate::process::Cause;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_the_wish_to_stop_no_stage_begins_but_recording_what_a_store_holds() {
+        let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+        let cancellation = Cancellation::new();
+        let image = "debian-12".parse().unwrap();
+        let mut progress = Progress::new(&image, Events(sender), cancellation.clone());
+        cancellation.request(Cause::Interrupted);
+        let done = |(): &()| (StageOutcome::Done, None);
+        for stage in [Stage::Build, Stage::Scan, Stage::Publish] {
+            let begun = progress.stage(stage, None, async { panic!("it began") }, done).await;
+            assert_eq!(begun.unwrap_err().failure, Cause::Interrupted.failure());
         }
+        let mut recorded = false;
+        let record = async {
+            recorded = true;
+            Ok(())
+        };
+        progress.stage(Stage::Record, None, record, done).await.ok().unwrap();
+        assert!(recorded);
     }
 }

@@ -10,7 +10,7 @@ use crate::model::{
     ArtifactRecord, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Publication,
     RejectedRecord, Stage, StageOutcome, Stored, Version, VersionRecord,
 };
-use crate::publish as stores;
+use crate::publish::{self as stores, StoreError};
 use crate::registry::{self, Entered, RegistryError};
 use crate::report::{self, ChannelMove};
 
@@ -99,8 +99,8 @@ pub(super) async fn reject(
         let report = pipeline.registry.put_blob(report.as_bytes()).await;
         let record = RejectedRecord {
             version: examined.version,
-            definition: task.planned.definition,
-            started_at: task.started_at,
+            definition: examined.build.definition,
+            started_at: examined.build.started_at,
             verdict: examined.verdict.decision,
             reasons: examined.verdict.reasons.iter().map(|reason| reason.message.clone()).collect(),
             locations,
@@ -122,7 +122,7 @@ fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publi
     Publication {
         image: task.image.name.clone(),
         version: examined.version,
-        artifact: examined.artifact.clone(),
+        artifact: examined.build.artifact.clone(),
         documents: vec![
             document("inventory.cdx.json", &examined.evidence.inventory.document),
             document("report.json", report),
@@ -137,7 +137,18 @@ async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<St
     let mut stored = Vec::new();
     for address in &task.image.stores {
         let store = stores::open(address);
-        stored.extend(store.put(publication).await.map_err(|error| error.failure())?);
+        match unless_stopped(task, store.put(publication)).await {
+            Ok(files) => stored.extend(files),
+            Err(failure) => {
+                // A store that fails keeps nothing. One that was not listened to until it was done
+                // may hold all of it.
+                let cancelled = task.run.pipeline.cancellation.requested().is_some();
+                if stored.is_empty() && !cancelled {
+                    task.note(|journal| journal.done(&upload(task, publication.version)))?;
+                }
+                return Err(failure);
+            }
+        }
     }
     Ok(stored)
 }
@@ -165,7 +176,20 @@ async fn keep(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Sto
         return Ok(Vec::new());
     };
     let store = stores::open(address);
-    store.keep_rejected(publication).await.map_err(|error| error.failure())
+    unless_stopped(task, store.keep_rejected(publication)).await
+}
+
+/// What a store did, unless somebody wishes to stop before it is done. A store that is no longer
+/// listened to leaves nothing half-written.
+async fn unless_stopped<T>(
+    task: &ImageTask<'_>,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        done = work => done.map_err(|error| error.failure()),
+        request = task.run.pipeline.cancellation.beyond(None) => Err(request.cause.failure()),
+    }
 }
 
 /// Writes the record, the commit point, and then moves the channel.
@@ -179,14 +203,15 @@ async fn record(
     let (registry, author) = (pipeline.registry, &pipeline.author);
     let (image, version) = (&task.image.name, examined.version);
     let work = async {
-        let inventory = &examined.evidence.inventory;
+        let (build, inventory) = (&examined.build, &examined.evidence.inventory);
         let record = VersionRecord {
             version,
-            commit: pipeline.commit.clone(),
-            definition: task.planned.definition,
-            materials: examined.materials.clone(),
-            started_at: task.started_at,
-            tools: task.tools(),
+            commit: build.commit.clone(),
+            definition: build.definition,
+            materials: build.materials.clone(),
+            started_at: build.started_at,
+            handed_in: build.handed_in,
+            tools: task.tools(build),
             advisories_updated_at: examined.scan.advisories.updated_at,
             fixture: examined.scan.advisories.fixture.clone(),
             os: examined.evidence.os.clone().expect("a verdict of passed has an operating system"),

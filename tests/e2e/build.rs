@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::project::{Ended, Project};
 
 /// "Builds" the disk that lies in the project.
-const COPY: &str = r#"
+pub(crate) const COPY: &str = r#"
 variable "goldsmith_output_dir" { default = "output" }
 variable "goldsmith_scratch_name" { default = "disk" }
 source "file" "debian" {
@@ -41,11 +41,12 @@ fn copy_after(script: &str) -> String {
     )
 }
 
-fn run(project: &Project, more: &[&str]) -> Ended {
+pub(crate) fn run(project: &Project, more: &[&str]) -> Ended {
     project.run(&[&["run", "--db", "advisories"], more].concat())
 }
 
-fn project(template: &str) -> Project {
+/// A project with this template, a disk and fresh advisories.
+pub(crate) fn project_with(template: &str) -> Project {
     let project = Project::with_template(template);
     project.disk();
     project.advisories(|_, _| {});
@@ -63,7 +64,7 @@ fn expect_nothing_published(project: &Project) {
 
 #[test]
 fn a_second_run_has_nothing_to_do_and_force_builds_the_second_version_of_the_day() {
-    let project = project(COPY);
+    let project = project_with(COPY);
     let today = jiff::Timestamp::now().strftime("1.0.%Y%m%d").to_string();
     let first = run(&project, &[]).expect(0);
     assert!(first.stdout.contains(&today), "{}", first.stdout);
@@ -81,7 +82,7 @@ fn a_second_run_has_nothing_to_do_and_force_builds_the_second_version_of_the_day
 
 #[test]
 fn a_rebuild_that_brings_nothing_new_is_verified_fresh() {
-    let project = project(COPY);
+    let project = project_with(COPY);
     run(&project, &[]).expect(0);
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(40 * 24);
     project.advisories(|_, stamp| stamp.updated_at = later);
@@ -115,7 +116,7 @@ build {
 }
 "#,
     );
-    let project = project(&further);
+    let project = project_with(&further);
     let ended = run(&project, &[]).expect(4);
     let told = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("`data` is a further file of the artifact"), "{}", ended.stdout);
@@ -124,7 +125,7 @@ build {
 
 #[test]
 fn a_missing_packer_is_a_missing_tool() {
-    let project = project(COPY);
+    let project = project_with(COPY);
     let mut command = project.goldsmith();
     let output = command.args(["run", "--db", "advisories"]).env("PATH", "/nonexistent").output();
     let output = output.unwrap();
@@ -136,7 +137,7 @@ fn a_missing_packer_is_a_missing_tool() {
 
 #[test]
 fn a_missing_plugin_is_a_missing_tool_too() {
-    let project = project(&format!("{UNKNOWN_PLUGIN}{COPY}"));
+    let project = project_with(&format!("{UNKNOWN_PLUGIN}{COPY}"));
     let ended = run(&project, &[]).expect(2);
     assert!(ended.stdout.contains("github.com/goldsmith-tests/none"), "{}", ended.stdout);
     expect_nothing_published(&project);
@@ -144,7 +145,7 @@ fn a_missing_plugin_is_a_missing_tool_too() {
 
 #[test]
 fn a_syntax_error_in_the_template_fails_the_build_and_names_the_line() {
-    let project = project(&format!("{COPY}\nsource \"file\" {{\n"));
+    let project = project_with(&format!("{COPY}\nsource \"file\" {{\n"));
     let ended = run(&project, &[]).expect(3);
     assert!(ended.stdout.contains("debian.pkr.hcl:"), "{}", ended.stdout);
     expect_nothing_published(&project);
@@ -152,7 +153,7 @@ fn a_syntax_error_in_the_template_fails_the_build_and_names_the_line() {
 
 #[test]
 fn a_provisioner_that_fails_fails_the_build_in_one_line_with_the_log() {
-    let project = project(&copy_after("echo this is why; exit 7"));
+    let project = project_with(&copy_after("echo this is why; exit 7"));
     let ended = run(&project, &[]).expect(3);
     assert!(ended.stdout.contains('7'), "{}", ended.stdout);
     let run = project.list("state/runs").pop().unwrap();
@@ -164,7 +165,7 @@ fn a_provisioner_that_fails_fails_the_build_in_one_line_with_the_log() {
 
 #[test]
 fn a_packer_core_that_is_killed_fails_the_build_although_packer_ends_with_0() {
-    let project = project(&copy_after("touch ../started; sleep 600"));
+    let project = project_with(&copy_after("touch ../started; sleep 600"));
     let goldsmith = spawn(&project);
     wait_for("the build", || project.path("started").exists());
     kill_process(packer_core(goldsmith.id()), Signal::KILL).unwrap();
@@ -231,7 +232,7 @@ fn processes_of(project: &Project) -> Vec<String> {
 
 /// Waits until `done`; a test that hangs is one that fails.
 #[track_caller]
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_mins(2), "{what} did not happen");
@@ -241,7 +242,7 @@ fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 
 #[test]
 fn an_interrupt_takes_the_machine_and_its_folder_along_within_ten_seconds() {
-    let project = project(DEAF_GUEST);
+    let project = project_with(DEAF_GUEST);
     let mut goldsmith = spawn(&project);
     let is_qemu = |line: &String| line.contains("qemu-system");
     wait_for("the guest", || processes_of(&project).iter().any(is_qemu));
@@ -259,7 +260,7 @@ fn an_interrupt_takes_the_machine_and_its_folder_along_within_ten_seconds() {
 
 #[test]
 fn a_guest_whose_packer_core_is_killed_is_not_left_behind() {
-    let project = project(DEAF_GUEST);
+    let project = project_with(DEAF_GUEST);
     let mut goldsmith = spawn(&project);
     let is_qemu = |line: &String| line.contains("qemu-system");
     wait_for("the guest", || processes_of(&project).iter().any(is_qemu));

@@ -11,3 +11,4 @@ mod docker;
 mod judge;
 mod packer;
 mod project;
+mod recover;

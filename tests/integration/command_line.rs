@@ -36,15 +36,20 @@ impl Folder {
         Utf8Path::from_path(self.0.path()).unwrap().to_owned()
     }
 
+    /// The command `goldsmith`, with an environment of its own.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_goldsmith"));
+        let path = self.path();
+        command.args(arguments).current_dir(&path).env_clear().env("HOME", &path);
+        command
+    }
+
     /// Runs goldsmith on 23 November 2026: exit code, stdout, stderr, with the folder's name out of
     /// the way.
     fn goldsmith(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_goldsmith"))
+        let output = self
+            .command(arguments)
             .args(["--now", "2026-11-23T10:00:00Z"])
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env_clear()
-            .env("HOME", self.0.path())
             .envs(environment.iter().copied())
             .output()
             .unwrap();
@@ -78,7 +83,9 @@ fn a_plan_says_what_is_due_and_why() {
     + debian-13  1.0.20261123  due: never built
     --- stderr
     ");
-    assert!(!folder.path().join("store").exists(), "a plan publishes nothing");
+    for kept in ["registry", "store"] {
+        assert!(!folder.path().join(kept).exists(), "a plan leaves nothing behind: {kept}");
+    }
 }
 
 #[test]
@@ -149,13 +156,111 @@ fn what_does_not_exist_is_told_with_what_does() {
     error: `FOLDER/none` holds no advisory database: `db/trivy.db` is missing
       hint: `--db` names a Trivy cache folder with `db/trivy.db` and `db/metadata.json`; leave it out to download the current database
     ");
+    insta::assert_snapshot!(
+        folder.goldsmith(&["run"], &[("GOLDSMITH_STATE_DIR", "state")]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: `GOLDSMITH_STATE_DIR` is `state`, which is no absolute path
+      hint: runs need one place for their folders, wherever goldsmith is started
+    ");
+    insta::assert_snapshot!(folder.goldsmith(&["run"], &[("HOME", "")]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: there is no place for the folders of runs: `HOME` is not set
+      hint: set `GOLDSMITH_STATE_DIR` to a folder that only you can write to
+    ");
     fs_err::remove_dir_all(folder.path().join("packer")).unwrap();
+    insta::assert_snapshot!(folder.goldsmith(&["plan"], &[]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: image `debian-12` in `FOLDER/images.yml`: template `FOLDER/packer` does not exist
+      hint: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+    error: image `debian-13` in `FOLDER/images.yml`: template `FOLDER/packer` does not exist
+      hint: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+    error: 2 problems with files that images.yml names
+    ");
     insta::assert_snapshot!(folder.goldsmith(&["plan", "debian-12"], &[]), @"
     exit code 2
     --- stdout
     --- stderr
     error: image `debian-12` in `FOLDER/images.yml`: template `FOLDER/packer` does not exist
       hint: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+    ");
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_a_failure() {
+    let folder = Folder::new(IMAGES);
+    let full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = folder.command(&["plan"]).stdout(full.into_file()).output().unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: cannot print the result: No space left on device (os error 28)");
+}
+
+/// Makes a repository of `folder`, with everything in it committed.
+fn commit(folder: &Utf8Path) {
+    for arguments in [
+        &["init", "--quiet"][..],
+        &["add", "."],
+        &["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "t"],
+    ] {
+        let git = Command::new("git").args(arguments).current_dir(folder).status().unwrap();
+        assert!(git.success());
+    }
+}
+
+#[test]
+fn what_is_in_no_commit_is_not_published_and_what_goldsmith_keeps_there_does_not_count() {
+    let path = std::env::var_os("PATH").unwrap().into_string().unwrap();
+    let refusal = |folder: &Folder| {
+        let told = folder.goldsmith(&["run"], &[("PATH", path.as_str())]);
+        told.lines().filter(|line| line.starts_with("error")).collect::<Vec<_>>().join("\n")
+    };
+    let folder = Folder::new(IMAGES);
+    fs_err::create_dir(folder.path().join(".git")).unwrap();
+    insta::assert_snapshot!(refusal(&folder), @"error: nobody can say which commit the folder of images.yml is checked out from: not a git repository (or any of the parent directories): .git");
+    fs_err::remove_dir(folder.path().join(".git")).unwrap();
+    commit(&folder.path());
+    for kept in ["registry", "store"] {
+        fs_err::create_dir_all(folder.path().join(kept)).unwrap();
+        fs_err::write(folder.path().join(kept).join("file"), "").unwrap();
+    }
+    assert!(!refusal(&folder).contains("in no commit"), "{}", refusal(&folder));
+    fs_err::write(folder.path().join("packer/debian.pkr.hcl"), "# changed").unwrap();
+    insta::assert_snapshot!(refusal(&folder), @"error: the folder of images.yml has changes that are in no commit");
+}
+
+#[test]
+fn on_a_runner_nothing_is_kept_where_the_next_checkout_wipes_it() {
+    let folder = Folder::new(IMAGES);
+    commit(&folder.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("registry");
+    fs_err::os::unix::fs::symlink(folder.path(), &link).unwrap();
+    let registry = format!("--registry={}/debian", link.display());
+    for arguments in [&["plan"][..], &["run"], &["plan", &registry]] {
+        let command = folder.command(arguments).env("GITHUB_ACTIONS", "true").output().unwrap();
+        let stderr = String::from_utf8(command.stderr).unwrap();
+        assert_eq!(command.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("lies in a git work tree"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_job_summary_says_why_nothing_was_done() {
+    let folder = Folder::new(IMAGES);
+    let summary = folder.path().join("summary.md");
+    let file = [("GITHUB_STEP_SUMMARY", summary.as_str())];
+    folder.goldsmith(&["plan", "debian-14"], &file);
+    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
+    ## goldsmith: nothing was done
+
+    no image is called `debian-14`
+
+    - **hint**: did you mean `debian-13`?
     ");
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn record(version: Version) -> VersionRecord {
         }],
         packages: 208,
         package_set: Digest::of(b"packages"),
+        handed_in: false,
         inventory: Digest::of(b"inventory"),
         report: Digest::of(b"report"),
         verdict: Decision::Passed,

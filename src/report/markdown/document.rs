@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Bucket, Decision, NotDue, ReasonId, Severity, Stage, StageOutcome};
+use crate::model::{Bucket, Decision, Failure, NotDue, ReasonId, Severity, Stage, StageOutcome};
 
 use super::super::quantity::{age, count, duration, size};
 use super::super::standing::failure_of;
@@ -37,6 +37,10 @@ pub fn report(report: &Report, limit: usize) -> String {
     for image in &images {
         attention(&mut document, image);
     }
+    for caught_up in &report.caught_up {
+        let said = prose(&sentence::caught_up(&caught_up.moved));
+        document.push(Weight::Good, format!("**{}**: {said}.\n\n", caught_up.image));
+    }
     skipped(&mut document, report);
     document.push(Weight::Detail, files(&images));
     document.push(Weight::Detail, times(&images));
@@ -45,6 +49,18 @@ pub fn report(report: &Report, limit: usize) -> String {
     }
     document.push(Weight::Attention, made_with(report));
     document.fit(limit)
+}
+
+/// Why a command did nothing at all.
+pub fn failure(failure: &Failure) -> String {
+    let mut text = format!("## goldsmith: nothing was done\n\n{}\n\n", prose(&failure.reason));
+    for hint in &failure.hints {
+        let _ = writeln!(text, "- **hint**: {}", prose(hint));
+    }
+    if let Some(log) = &failure.log {
+        let _ = writeln!(text, "- **log**: {}", code(log.as_str()));
+    }
+    text
 }
 
 /// For a headline that goes on after a colon.

@@ -6,4 +6,4 @@ mod fit;
 #[cfg(test)]
 mod tests;
 
-pub use document::report;
+pub use document::{failure, report};

@@ -21,6 +21,12 @@ pub fn report(report: &Report, width: usize) -> String {
         text.push_str(&demo_banner(fixture, width));
     }
     text.push_str(&skipped(&report.skipped, width));
+    for caught_up in &report.caught_up {
+        let said = format!("+ {}: {}", caught_up.image, sentence::caught_up(&caught_up.moved));
+        for line in wrap(&said, width) {
+            let _ = writeln!(text, "{line}");
+        }
+    }
     let many = report.images.len() > MAX_CARDS;
     if many {
         separate(&mut text);

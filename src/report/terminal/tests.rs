@@ -61,7 +61,7 @@ fn a_blocked_image_names_advisory_package_and_fix() {
             waivers.yml
 
         why         the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001
-        version     1.0.20261123 reserved, and not used
+        version     1.0.20261123 reserved; the artifact is kept under it
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318
@@ -189,7 +189,7 @@ fn several_images_have_a_table_and_what_needs_attention_comes_last() {
             waivers.yml
 
         why         the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001
-        version     1.0.20261123 reserved, and not used
+        version     1.0.20261123 reserved; the artifact is kept under it
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318

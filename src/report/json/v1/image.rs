@@ -10,7 +10,7 @@ use crate::model::{
     Severity, StageOutcome, Status, Version,
 };
 use crate::report::standing::failure_of;
-use crate::report::{ImageReport, StageReport, Standing, Tally, sentence};
+use crate::report::{self, ImageReport, StageReport, Standing, Tally, sentence};
 
 use super::{Why, document::seconds};
 
@@ -67,6 +67,12 @@ pub struct ChannelMove<'a> {
     pub from: Option<Version>,
     /// What it names now.
     pub to: Version,
+}
+
+impl<'a> ChannelMove<'a> {
+    pub(super) fn of(moved: &'a report::ChannelMove) -> Self {
+        Self { name: &moved.channel, from: moved.from, to: moved.to }
+    }
 }
 
 /// What went wrong.
@@ -201,11 +207,7 @@ impl<'a> Image<'a> {
                 ImageOutcome::VerifiedFresh { version } => Some(version),
                 _ => None,
             },
-            channel: image.channel.as_ref().map(|moved| ChannelMove {
-                name: &moved.channel,
-                from: moved.from,
-                to: moved.to,
-            }),
+            channel: image.channel.as_ref().map(ChannelMove::of),
             failure: Failure::of(&image.outcome),
             verdict: image.verdict.as_ref().map(Verdict::of),
             os: image.os.as_ref().map(|os| Os { family: &os.family, release: &os.release }),

@@ -19,5 +19,5 @@ pub use image::{
     Advisories, ChannelMove, Counts, Failure, File, Finding, Image, Os, Reason, Stage, Verdict,
 };
 pub use plan::{Plan, Planned};
-pub use run::{Run, Tool};
+pub use run::{CaughtUp, Run, Tool};
 pub use why::{Skipped, Why};

@@ -4,11 +4,11 @@ use camino::Utf8Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{self, ExitCode, RunId};
+use crate::model::{self, ExitCode, ImageName, RunId};
 use crate::report::standing::failure_of;
-use crate::report::{Report, sentence};
+use crate::report::{self, Report, sentence};
 
-use super::{Advisories, Image, Skipped, document::seconds};
+use super::{Advisories, ChannelMove, Image, Skipped, document::seconds};
 
 /// What a run did.
 #[derive(Debug, Serialize)]
@@ -41,8 +41,19 @@ pub struct Run<'a> {
     pub images: Vec<Image<'a>>,
     /// The images that were not.
     pub skipped: Vec<Skipped<'a>>,
+    /// Versions that entered a channel now although an earlier run published them.
+    pub caught_up: Vec<CaughtUp<'a>>,
     /// The run's folder on the machine that it ran on.
     pub directory: Option<&'a Utf8Path>,
+}
+
+/// A version that an earlier run published, and that entered its channel in this one.
+#[derive(Debug, Serialize)]
+pub struct CaughtUp<'a> {
+    /// The image.
+    pub image: &'a ImageName,
+    /// How its channel moved.
+    pub channel: ChannelMove<'a>,
 }
 
 /// An external program.
@@ -73,8 +84,15 @@ impl<'a> Run<'a> {
             tools: report.tools.iter().map(Tool::of).collect(),
             images: report.images.iter().map(Image::of).collect(),
             skipped: report.skipped.iter().map(Skipped::of).collect(),
+            caught_up: report.caught_up.iter().map(CaughtUp::of).collect(),
             directory: report.directory.as_deref(),
         }
+    }
+}
+
+impl<'a> CaughtUp<'a> {
+    fn of(caught_up: &'a report::CaughtUp) -> Self {
+        Self { image: &caught_up.image, channel: ChannelMove::of(&caught_up.moved) }
     }
 }
 
@@ -301,6 +319,7 @@ mod tests {
             }
           ],
           "skipped": [],
+          "caught_up": [],
           "directory": "/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c"
         }
         "#);

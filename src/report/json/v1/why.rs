@@ -9,17 +9,18 @@ use crate::report::sentence;
 /// Why an image is built, or why not.
 #[derive(Debug, Serialize)]
 pub struct Why {
-    /// To build: `never-built`, `definition-changed`, `slot-began`, `forced`, `artifact-given`.
+    /// To build: `never-built`, `definition-changed`, `slot-began`, `clock-was-wrong`, `forced`,
+    /// `artifact-given`.
     /// Not to build: `slot-satisfied`, `not-selected`.
     pub reason: &'static str,
     /// The same in English.
     pub text: String,
     /// The newest version, where the reason compares with it: `definition-changed`, `slot-began`,
-    /// `slot-satisfied`.
+    /// `clock-was-wrong`, `slot-satisfied`.
     pub newest: Option<Version>,
     /// `slot-began`: when.
     pub slot: Option<Timestamp>,
-    /// `slot-satisfied`: when the newest version was built.
+    /// `slot-satisfied`, `clock-was-wrong`: when the newest version was built.
     pub built_at: Option<Timestamp>,
     /// `slot-satisfied`: when the next slot begins, if one ever does.
     pub next_slot: Option<Timestamp>,
@@ -49,6 +50,11 @@ impl Why {
             Due::SlotBegan { slot, since } => {
                 Self { slot: Some(*slot), newest: Some(*since), ..Self::new("slot-began", text) }
             }
+            Due::ClockWasWrong { since, built_at } => Self {
+                newest: Some(*since),
+                built_at: Some(*built_at),
+                ..Self::new("clock-was-wrong", text)
+            },
             Due::Forced => Self::new("forced", text),
             Due::ArtifactGiven => Self::new("artifact-given", text),
         }

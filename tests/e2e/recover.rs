@@ -1,0 +1,136 @@
+//! What becomes of runs that were stopped, failed half-way, or met another one.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::build::{COPY, project_with, run, wait_for};
+use crate::project::{DEBIAN, EMPTY_TEMPLATE, Project};
+
+fn today() -> String {
+    jiff::Timestamp::now().strftime("1.0.%Y%m%d").to_string()
+}
+
+/// Words as they stand in a report, whatever its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_version_whose_run_died_before_the_channel_moved_enters_it_in_the_next_run() {
+    let project = project_with(COPY);
+    run(&project, &[]).expect(0);
+    // As a kill between the two leaves it.
+    fs_err::remove_file(project.path("registry/images/debian-12/log/00000003.json")).unwrap();
+    let channel = "registry/images/debian-12/channels/candidate.json";
+    fs_err::remove_file(project.path(channel)).unwrap();
+
+    run(&project, &["--dry-run"]).expect(0);
+    assert!(!project.path(channel).exists(), "a dry run records nothing");
+    let next = run(&project, &[]).expect(0);
+    let told = format!("candidate is {} now", today());
+    assert!(next.stdout.contains(&told) && next.stdout.contains("not due"), "{}", next.stdout);
+    assert_eq!(project.json(channel)["version"], today());
+    assert_eq!(project.log("debian-12"), ["reserved", "published", "moved"]);
+    let last = run(&project, &[]).expect(0);
+    assert!(!last.stdout.contains("candidate"), "{}", last.stdout);
+}
+
+#[test]
+fn a_build_whose_publishing_failed_goes_on_where_it_stopped() {
+    let project = project_with(COPY);
+    project.write("store", "a file where a folder should be");
+    let failed = run(&project, &[]).expect(5);
+    let told = failed.stdout.split('`').find(|part| part.contains("--from-artifact"));
+    let told = told.unwrap_or_else(|| panic!("{}", failed.stdout));
+    let artifact = words(told).rsplit(' ').next().unwrap().to_owned();
+    let first = project.list("state/runs").pop().unwrap();
+    let kept = project.path(&format!("state/runs/{first}/work/debian-12"));
+    assert!(!kept.join("scratch").exists(), "of the scratch space only the artifact is kept");
+
+    fs_err::remove_file(project.path("store")).unwrap();
+    run(&project, &["--from-artifact", &artifact]).expect(0);
+    let published = project.json("registry/images/debian-12/log/00000003.json");
+    assert_eq!(published["entry"], "published");
+    assert!(published["tools"]["packer"].is_string(), "who built it is known: {published}");
+    assert!(published.get("handed_in").is_none());
+    let next = run(&project, &[]).expect(0);
+    assert!(next.stdout.contains("not due"), "its slot is satisfied: {}", next.stdout);
+    assert!(!kept.exists(), "nobody needs it any more");
+}
+
+#[test]
+fn what_was_handed_in_is_published_and_satisfies_no_slot() {
+    let project = Project::with_template(EMPTY_TEMPLATE);
+    project.disk();
+    project.advisories(|_, _| {});
+    run(&project, &["--from-artifact", "debian-12=disk.raw"]).expect(0);
+    let published = project.json("registry/images/debian-12/log/00000002.json");
+    assert_eq!(published["handed_in"], true);
+    let plan = project.run(&["plan"]).expect(0);
+    assert!(plan.stdout.contains("due: never built"), "{}", plan.stdout);
+}
+
+#[test]
+fn a_projection_that_cannot_be_written_stops_neither_the_record_nor_the_channel() {
+    let project = project_with(COPY);
+    project.write("registry/images/debian-12/versions", "a file where a folder should be");
+    let ended = run(&project, &[]).expect(0);
+    assert!(ended.stderr.contains("is not up to date"), "{}", ended.stderr);
+    assert_eq!(project.log("debian-12"), ["reserved", "published", "moved"]);
+    let channel = project.json("registry/images/debian-12/channels/candidate.json");
+    assert_eq!(channel["version"], today());
+}
+
+#[test]
+fn runs_that_prepare_in_the_same_folder_wait_for_each_other() {
+    let project = project_with(COPY);
+    // The script locks its folder, as many do.
+    let script = "touch ../prepared-$$; while [ ! -e ../go ]; do sleep 0.1; done";
+    let prepare =
+        format!("    source: cloud-image\n    prepare: {{ run: 'flock . sh -c \"{script}\"' }}\n");
+    project.write("images.yml", &DEBIAN.replace("    source: cloud-image\n", &prepare));
+    let prepared = || project.list("").iter().filter(|name| name.starts_with("prepared-")).count();
+    let told = |run: &str| fs_err::read_to_string(project.path(run)).unwrap();
+    let start = |run: &str| {
+        let stderr = fs_err::File::create(project.path(run)).unwrap().into_file();
+        let mut command = project.goldsmith();
+        command.args(["run", "--db", "advisories"]).stdout(Stdio::null()).stderr(stderr);
+        command.spawn().unwrap()
+    };
+    let mut first = start("first");
+    wait_for("the first preparation", || prepared() == 1);
+    let mut second = start("second");
+    wait_for("the note", || told("second").contains("waiting for another run that works in"));
+    assert_eq!(prepared(), 1);
+
+    project.write("go", "");
+    assert_eq!(first.wait().unwrap().code(), Some(0), "{}", told("first"));
+    assert_eq!(second.wait().unwrap().code(), Some(0), "{}", told("second"));
+    assert_eq!(prepared(), 2);
+}
+
+#[test]
+fn an_interrupt_is_heard_while_a_large_artifact_is_read() {
+    let project = Project::with_template(EMPTY_TEMPLATE);
+    project.advisories(|_, _| {});
+    // Holes, which take minutes to read all the same.
+    let large = fs_err::File::create(project.path("disk.raw")).unwrap();
+    large.set_len(1 << 40).unwrap();
+    let mut goldsmith = project
+        .goldsmith()
+        .args(["run", "--from-artifact", "debian-12=disk.raw", "--db", "advisories"])
+        .stdout(Stdio::null())
+        .stderr(fs_err::File::create(project.path("stderr")).unwrap().into_file())
+        .spawn()
+        .unwrap();
+    let told = || fs_err::read_to_string(project.path("stderr")).unwrap();
+    wait_for("the reading", || told().contains("taking "));
+
+    let asked = Instant::now();
+    kill_process(Pid::from_child(&goldsmith), Signal::INT).unwrap();
+    assert_eq!(goldsmith.wait().unwrap().code(), Some(130), "{}", told());
+    // Not a measurement: the promise is ten seconds.
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
