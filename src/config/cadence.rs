@@ -9,7 +9,7 @@ use super::keys::Keys;
 use super::node::Value;
 use super::unavailable;
 use crate::diagnostics::quoted;
-use crate::model::{Cadence, Source};
+use crate::model::{Cadence, MaxAge, Rebuild, Source};
 
 /// What a file says of `rebuild`.
 #[derive(Debug, Clone, Default)]
@@ -33,13 +33,14 @@ impl RebuildLayer {
     }
 
     /// The cadence; by the source of the image where nothing is said.
-    pub(super) fn resolve(self, source: Source) -> Cadence {
-        match (self.every, source) {
+    pub(super) fn resolve(self, source: Source) -> Rebuild {
+        let every = match (self.every, source) {
             (Some(Every::At(cadence)), _) => cadence,
             (_, Source::CloudImage | Source::Image) => Cadence::Monthly,
             (_, Source::Iso) => Cadence::Quarterly,
             (_, Source::Factory) => Cadence::Never,
-        }
+        };
+        Rebuild { every, max_age: MaxAge::Auto }
     }
 }
 

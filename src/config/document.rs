@@ -169,7 +169,7 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Catalo
     let image: Vec<&str> = [&image::KEYS[..], &image::LATER].concat();
     keys.misplaced(&image, "to an image", context);
     keys.finish(context);
-    Some(Catalog { path: path.to_owned(), registry: registry?, images: images? })
+    Some(Catalog { path: path.to_owned(), registry: registry?, images: images?, retry_limit: 3 })
 }
 
 /// The version of the format.

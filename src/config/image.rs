@@ -1,6 +1,7 @@
 //! An entry of `images:`.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
 
 use super::context::Context;
 use super::field::{Field, Named};
@@ -83,6 +84,11 @@ pub(super) fn read(
     let source = source?;
     Some(Image {
         name: name?,
+        matrix: IndexMap::new(),
+        enabled: true,
+        labels: Vec::new(),
+        runs_on: Vec::new(),
+        parents: Vec::new(),
         description,
         template: template?,
         workdir,
@@ -92,6 +98,7 @@ pub(super) fn read(
         arch: arch.unwrap_or(Arch::Amd64),
         prepare,
         vars,
+        var_files: Vec::new(),
         env,
         timeout: layer.timeout.resolve(source),
         version: layer.version.resolve(),

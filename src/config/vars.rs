@@ -6,12 +6,13 @@ use super::context::Context;
 use super::field::Field;
 use super::node::Value;
 use crate::diagnostics::quoted;
+use crate::model::Text;
 
 /// The beginning of the variables that goldsmith itself sets.
 const RESERVED: &str = "goldsmith_";
 
 /// Reads `vars`: every value is the text that is written.
-pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<IndexMap<String, String>> {
+pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<IndexMap<String, Text>> {
     let example = r#"{ disk_size: "8G" }"#;
     let expected = "a mapping of Packer variables";
     let mut vars = IndexMap::new();
@@ -27,7 +28,7 @@ pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<IndexMap<S
             context.push(entry.key.error("reserved-name", message, label));
         }
         if let Some(value) = value(entry.value, context) {
-            vars.insert(name.to_owned(), value);
+            vars.insert(name.to_owned(), Text::from(value.as_str()));
         }
     }
     Some(vars)

@@ -36,7 +36,7 @@ struct Keys<'a> {
     source: Source,
     arch: Arch,
     prepare: Option<&'a str>,
-    vars: Vec<(&'a String, &'a String)>,
+    vars: Vec<(&'a String, String)>,
     env: &'a [String],
 }
 
@@ -63,7 +63,7 @@ pub fn definition_digest(
         source: image.source,
         arch: image.arch,
         prepare: image.prepare.as_ref().map(|prepare| prepare.run.as_str()),
-        vars: image.vars.iter().collect(),
+        vars: image.vars.iter().map(|(name, text)| (name, text.to_string())).collect(),
         env: &image.env,
     };
     let keys = serde_json::to_string(&keys).expect("keys are plain text");
@@ -168,6 +168,7 @@ mod tests {
             path: root.join("packer/images.yml"),
             registry: Address::Directory(root.join("packer/registry")),
             images: [(image.name.clone(), image.clone())].into(),
+            retry_limit: 3,
         };
         definition_digest(image, &catalog, &Cancellation::new()).unwrap()
     }

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelName, GatePolicy, ImageName, Os, VersionBase};
+use super::{ChannelName, GatePolicy, ImageName, Os, Text, VersionBase};
 
 /// A validated `images.yml`.
 #[derive(Debug, Clone, Serialize)]
@@ -15,8 +15,10 @@ pub struct Catalog {
     pub path: Utf8PathBuf,
     /// Where versions, channels and history are recorded.
     pub registry: Address,
-    /// The images in the order of the file.
+    /// The images in the order of the file, every matrix expanded.
     pub images: IndexMap<ImageName, Image>,
+    /// After so many failed attempts in a row, a build is not tried again by itself.
+    pub retry_limit: u32,
 }
 
 /// One image: everything that a run has to know to build, judge and publish it.
@@ -24,6 +26,16 @@ pub struct Catalog {
 pub struct Image {
     /// Its name, unique in the catalog.
     pub name: ImageName,
+    /// The values of its matrix that it stands for, if it comes from one.
+    pub matrix: IndexMap<String, String>,
+    /// Whether it is built at all.
+    pub enabled: bool,
+    /// Words by which people select images.
+    pub labels: Vec<String>,
+    /// The runner labels of a job that builds it; none for the workflow's own.
+    pub runs_on: Vec<String>,
+    /// The images that it is built upon.
+    pub parents: Vec<Parent>,
     /// A sentence for people.
     pub description: Option<String>,
     /// Packer template: a directory or one `.pkr.hcl` file, absolute.
@@ -41,7 +53,9 @@ pub struct Image {
     /// A step that makes the template's inputs.
     pub prepare: Option<Prepare>,
     /// Packer variables, in the order of the file.
-    pub vars: IndexMap<String, String>,
+    pub vars: IndexMap<String, Text>,
+    /// Files with Packer variables, absolute, in the order in which Packer reads them.
+    pub var_files: Vec<Utf8PathBuf>,
     /// Environment variables that `prepare` and Packer get besides the allow-list.
     pub env: Vec<String>,
     /// How long the stages may take.
@@ -49,7 +63,7 @@ pub struct Image {
     /// How versions are named.
     pub version: VersionScheme,
     /// How often it is rebuilt.
-    pub rebuild: Cadence,
+    pub rebuild: Rebuild,
     /// What blocks it.
     pub gate: GatePolicy,
     /// Where its bytes go.
@@ -109,6 +123,36 @@ pub struct VersionScheme {
     pub timezone: String,
 }
 
+/// An image that another one is built upon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parent {
+    /// The image.
+    pub image: ImageName,
+    /// The channel whose version is taken.
+    pub channel: ChannelName,
+}
+
+/// When an image is built again although nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rebuild {
+    /// How often.
+    pub every: Cadence,
+    /// How old its newest build may become, whatever the slots say.
+    pub max_age: MaxAge,
+}
+
+/// How old the newest build of an image may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaxAge {
+    /// One and a half times the distance between slots.
+    Auto,
+    /// This old.
+    After(Duration),
+    /// As old as it likes.
+    Unlimited,
+}
+
 /// How often an image is rebuilt: calendar slots in the time zone of [`VersionScheme`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,6 +163,9 @@ pub enum Cadence {
     Monthly,
     /// A slot begins on the first of every third month at 03:00.
     Quarterly,
+    /// A slot begins on the day after the second Tuesday of a month at 02:00: a day after Microsoft's
+    /// updates.
+    PatchTuesday,
     /// A slot begins when the cron expression (five fields) matches.
     Cron(String),
     /// Time alone never makes the image due.

@@ -22,6 +22,7 @@ mod publication;
 #[cfg(test)]
 pub(crate) mod samples;
 mod severity;
+mod text;
 mod tool;
 mod verdict;
 mod version;
@@ -30,7 +31,8 @@ pub use advisories::{Advisories, Probe};
 pub use artifact::{Artifact, ArtifactFile};
 pub use build_record::BuildRecord;
 pub use catalog::{
-    Address, Arch, Cadence, Catalog, Image, Prepare, Source, StoreAddress, Timeouts, VersionScheme,
+    Address, Arch, Cadence, Catalog, Image, MaxAge, Parent, Prepare, Rebuild, Source, StoreAddress,
+    Timeouts, VersionScheme,
 };
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
@@ -47,6 +49,7 @@ pub use plan::{Due, NotDue, Plan, Planned, Skipped};
 pub use policy::{EolRule, GatePolicy};
 pub use publication::{Document, Publication, Stored};
 pub use severity::{ParseSeverityError, Severity};
+pub use text::{ParentFact, Piece, Placeholder, Text};
 pub use tool::Tool;
 pub use verdict::{Bucket, Decision, Judged, Reason, ReasonId, Verdict};
 pub use version::{ParseVersionError, Version, VersionBase};

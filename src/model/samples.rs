@@ -6,14 +6,19 @@ use indexmap::IndexMap;
 
 use super::{
     Advisories, Arch, Cadence, Digest, EolRule, Evidence, Finding, GatePolicy, Image, Inventory,
-    Os, OsIdentity, Package, Probe, Scan, Severity, Source, Status, StoreAddress, Timeouts, Tool,
-    VersionBase, VersionScheme,
+    MaxAge, Os, OsIdentity, Package, Probe, Rebuild, Scan, Severity, Source, Status, StoreAddress,
+    Timeouts, Tool, VersionBase, VersionScheme,
 };
 
 /// A monthly Debian 12 image.
 pub(crate) fn image(name: &str) -> Image {
     Image {
         name: name.parse().unwrap(),
+        matrix: IndexMap::new(),
+        enabled: true,
+        labels: Vec::new(),
+        runs_on: Vec::new(),
+        parents: Vec::new(),
         description: None,
         template: "/repository/packer".into(),
         workdir: "/repository/packer".into(),
@@ -23,10 +28,11 @@ pub(crate) fn image(name: &str) -> Image {
         arch: Arch::Amd64,
         prepare: None,
         vars: IndexMap::new(),
+        var_files: Vec::new(),
         env: Vec::new(),
         timeout: Timeouts { prepare: Duration::from_mins(15), build: Duration::from_mins(30) },
         version: VersionScheme { base: VersionBase::default(), timezone: "UTC".into() },
-        rebuild: Cadence::Monthly,
+        rebuild: Rebuild { every: Cadence::Monthly, max_age: MaxAge::Auto },
         gate: policy(),
         stores: vec![StoreAddress::Directory("/srv/images".into())],
         channel: "candidate".parse().unwrap(),

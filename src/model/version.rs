@@ -97,6 +97,11 @@ impl Version {
         same_day.max().map_or(Self::first_of(base, day), |last| last.next_of_day())
     }
 
+    /// The day that it is of.
+    pub fn day(self) -> Date {
+        self.day
+    }
+
     /// The next version of the same base and day.
     #[must_use]
     pub fn next_of_day(self) -> Self {

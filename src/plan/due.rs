@@ -42,7 +42,7 @@ pub fn plan(
     let mut plan = Plan { at: now, build: Vec::new(), skip: Vec::new() };
     for candidate in candidates {
         let image = candidate.image;
-        let slots = Slots::new(&image.rebuild, &image.version.timezone)?;
+        let slots = Slots::new(&image.rebuild.every, &image.version.timezone)?;
         match decide(candidate, selection, &slots, now) {
             Ok(why) => plan.build.push(Planned {
                 image: image.name.clone(),
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn time_alone_never_makes_an_image_without_slots_due() {
         let mut image = image("talos");
-        image.rebuild = Cadence::Never;
+        image.rebuild.every = Cadence::Never;
         let history = built_once();
         let candidate =
             Candidate { image: &image, definition: Digest::of(b"a"), history: &history };

@@ -37,6 +37,8 @@ impl Slots {
             Cadence::Weekly => Some("0 2 * * 1"),
             Cadence::Monthly => Some("0 2 1 * *"),
             Cadence::Quarterly => Some("0 3 1 */3 *"),
+            // The day after a second Tuesday is a Wednesday between the 9th and the 15th.
+            Cadence::PatchTuesday => Some("0 2 9-15 * +WED"),
             Cadence::Cron(expression) => Some(expression.as_str()),
             Cadence::Never => None,
         };

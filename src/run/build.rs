@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8Path;
+use indexmap::IndexMap;
 
 use super::Pipeline;
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
 use super::prepare::{material, prepare};
 use super::progress::{Progress, Stopped};
+use super::substitution::variables;
 use super::workdir::Workdir;
 use crate::model::{
     Artifact, BuildRecord, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome,
@@ -100,7 +102,7 @@ async fn build(task: &ImageTask<'_>, version: Version) -> Result<Artifact, Failu
     let environment = Arc::new(pipeline.environment.clone());
     let packer = Packer::new(tool, pipeline.launcher.clone(), environment);
     let tail = task.run.id.as_str().rsplit('-').next().unwrap_or_default();
-    let request = BuildRequest {
+    let mut request = BuildRequest {
         image: image.name.clone(),
         version: version.to_string(),
         scratch_name: format!("{}-v{version}-{tail}", image.name),
@@ -109,12 +111,13 @@ async fn build(task: &ImageTask<'_>, version: Version) -> Result<Artifact, Failu
         template: image.template.clone(),
         workdir: image.workdir.clone(),
         build: image.build.clone(),
-        variables: image.vars.clone(),
+        variables: IndexMap::new(),
         environment: image.env.clone(),
         timeout: image.timeout.build,
         grace: GRACE,
         log: task.log.clone(),
     };
+    request.variables = variables(task, version, &request)?;
     let events = &pipeline.events;
     let built = packer
         .build(&request, &pipeline.cancellation, |line| {

@@ -164,7 +164,7 @@ impl<'a> ImageTask<'a> {
         let scheme = &self.image.version;
         let intended = Thing::Reservation { image: self.image.name.clone(), version: None };
         let work = async {
-            let slots = Slots::new(&self.image.rebuild, &scheme.timezone)
+            let slots = Slots::new(&self.image.rebuild.every, &scheme.timezone)
                 .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
             self.note(|journal| journal.intend(&intended))?;
             let version = registry::reserve(

@@ -17,6 +17,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod signals;
+mod substitution;
 mod workdir;
 
 pub use catch_up::catch_up;
