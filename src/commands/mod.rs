@@ -5,6 +5,7 @@ pub mod child;
 mod deliver;
 mod plan;
 mod planning;
+mod refusals;
 mod run;
 mod scan;
 mod session;

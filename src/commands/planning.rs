@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::refusals::Refusals;
 use super::session::Session;
 use crate::cli;
+use crate::config;
 use crate::inputs;
 use crate::matrix::{self, SelectionError};
 use crate::model::{
@@ -29,6 +31,8 @@ pub(super) struct Wanted<'a> {
 /// A plan, and what it was made from.
 pub(super) struct Planning {
     pub(super) catalog: Catalog,
+    /// What the file asks for and this version cannot do.
+    pub(super) later: Refusals,
     pub(super) registry: Box<dyn Registry>,
     pub(super) histories: BTreeMap<ImageName, History>,
     pub(super) plan: Plan,
@@ -36,7 +40,7 @@ pub(super) struct Planning {
 
 /// Makes the plan.
 pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planning, Failure> {
-    let catalog = catalog(session, &wanted)?;
+    let (catalog, later) = catalog(session, &wanted)?;
     refuse_folders_that_a_checkout_wipes(session, &catalog)?;
     let Wanted { selection: arguments, given, records, .. } = wanted;
     let names = selected(arguments, &given, &catalog)?;
@@ -50,11 +54,11 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     };
     check_files(session, &catalog, chosen())?;
 
-    let registry = if records {
-        registry::open(&catalog.registry).await
-    } else {
-        registry::look(&catalog.registry).await
+    let Some(address) = &catalog.registry else {
+        return Err(later.registry(session));
     };
+    let registry =
+        if records { registry::open(address).await } else { registry::look(address).await };
     let registry = registry.map_err(|error| error.failure())?;
     let mut histories = BTreeMap::new();
     let mut definitions = BTreeMap::new();
@@ -72,14 +76,14 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
         .collect();
     let plan = plan::plan(&candidates, &selection, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
-    Ok(Planning { catalog, registry, histories, plan })
+    Ok(Planning { catalog, later, registry, histories, plan })
 }
 
 /// What `images.yml` says, with what the command line says instead.
-fn catalog(session: &Session, wanted: &Wanted<'_>) -> Result<Catalog, Failure> {
-    let mut catalog = session.catalog()?;
+fn catalog(session: &Session, wanted: &Wanted<'_>) -> Result<(Catalog, Refusals), Failure> {
+    let config::Checked { mut catalog, warnings, mut later } = session.catalog()?;
     if let Some(url) = &wanted.selection.registry {
-        catalog.registry = session.address(url, "--registry")?;
+        catalog.registry = Some(session.address(url, "--registry")?);
     }
     let mut stores = Vec::new();
     for url in wanted.stores {
@@ -87,11 +91,12 @@ fn catalog(session: &Session, wanted: &Wanted<'_>) -> Result<Catalog, Failure> {
         stores.push(StoreAddress::Directory(folder));
     }
     if !stores.is_empty() {
+        later.images.retain(|later| later.key != "stores");
         for image in catalog.images.values_mut() {
             image.stores.clone_from(&stores);
         }
     }
-    Ok(catalog)
+    Ok((catalog, Refusals { later, sources: warnings.sources().clone() }))
 }
 
 /// A checkout wipes the work tree, and a container action keeps nothing else of the host: a folder
@@ -118,10 +123,10 @@ fn refuse_folders_that_a_checkout_wipes(
 
 /// The folders in which goldsmith keeps things, and what they are.
 pub(super) fn folders(catalog: &Catalog) -> impl Iterator<Item = (&'static str, &Utf8PathBuf)> {
-    let Address::Directory(registry) = &catalog.registry;
+    let registry = catalog.registry.iter().map(|Address::Directory(folder)| ("registry", folder));
     let stores = catalog.images.values().flat_map(|image| &image.stores);
     let stores = stores.map(|StoreAddress::Directory(folder)| ("store", folder));
-    std::iter::once(("registry", registry)).chain(stores)
+    registry.chain(stores)
 }
 
 /// Where a folder that need not exist yet really is: links on the way lead elsewhere.

@@ -27,6 +27,9 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         records: !arguments.dry_run,
     };
     let planning = planning::plan(session, wanted).await?;
+    let planned =
+        planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
+    planning.later.refuse(session, planned)?;
     let state = run::state_folder(&session.environment)?;
     // Old folders are in nobody's way.
     let _ = run::forget_old_runs(&state);

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::refusals::Refusals;
 use super::run::{open_database, refresh};
 use super::session::{Session, no_state};
 use crate::cli;
+use crate::config::Checked;
 use crate::gate::{self, Case};
 use crate::model::{Decision, Failure, FailureClass, Image, ImageOutcome, NoteLevel};
 use crate::report::ImageReport;
@@ -20,11 +22,13 @@ use crate::trivy::{self, Scanner};
 /// Looks and judges.
 pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, Failure> {
     let begun = Instant::now();
-    let catalog = session.catalog()?;
+    let Checked { catalog, warnings, later } = session.catalog()?;
     let image = catalog.images.get(&arguments.image).ok_or_else(|| {
         let reason = format!("no image is called `{}` in `{}`", arguments.image, catalog.path);
         Failure::new(FailureClass::Usage, reason)
     })?;
+    let refusals = Refusals { later, sources: warnings.sources().clone() };
+    refusals.refuse_judging(session, image)?;
     let path = session.existing_file(&arguments.path)?;
     let state = state_folder(&session.environment)?;
     let database = match &arguments.db {

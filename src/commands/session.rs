@@ -5,8 +5,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::planning;
 use crate::cli::Global;
 use crate::clock::Clock;
-use crate::config;
-use crate::diagnostics::Style;
+use crate::config::{self, Checked};
+use crate::diagnostics::{Problems, Style};
 use crate::environment::Environment;
 use crate::inputs::{Git, Repository};
 use crate::model::{Address, Catalog, Failure, FailureClass, Tool};
@@ -56,28 +56,30 @@ impl Session {
     }
 
     /// Reads `images.yml`. Its problems are printed as they are; the failure only counts them.
-    pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
+    pub(super) fn catalog(&self) -> Result<Checked, Failure> {
         let path = self.path(&self.global.config);
         let bytes = fs_err::read(&path).map_err(|error| {
             Failure::caused_by(FailureClass::Config, &error)
                 .hint("name the image matrix with `--config FILE`, or its folder with `-C DIR`")
         })?;
-        let colour = self.terminal.settings().stderr_color;
-        let style = if colour { Style::Coloured } else { Style::Plain };
         match config::read(&path, &bytes) {
             Ok(checked) => {
                 if !checked.warnings.is_empty() {
-                    let warnings = checked.warnings.shown_from(&self.directory);
-                    self.terminal.message(&warnings.excerpts(style));
+                    self.show(checked.warnings.clone());
                 }
-                Ok(checked.catalog)
+                Ok(checked)
             }
-            Err(problems) => {
-                let problems = problems.shown_from(&self.directory);
-                self.terminal.message(&problems.excerpts(style));
-                Err(config::failure(&problems))
-            }
+            Err(problems) => Err(config::failure(&self.show(problems))),
         }
+    }
+
+    /// Prints problems, with paths as people name them here.
+    pub(super) fn show(&self, problems: Problems) -> Problems {
+        let colour = self.terminal.settings().stderr_color;
+        let style = if colour { Style::Coloured } else { Style::Plain };
+        let problems = problems.shown_from(&self.directory);
+        self.terminal.message(&problems.excerpts(style));
+        problems
     }
 
     /// The address that the option `option` gives.

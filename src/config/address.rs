@@ -9,23 +9,38 @@ use super::field::Field;
 use super::keys::Keys;
 use super::node::Value;
 use super::{path, unavailable};
-use crate::diagnostics::quoted;
+use crate::diagnostics::{Diagnostic, quoted};
 use crate::model::{Address, StoreAddress};
 
-/// Schemes of the format that this version does not reach.
-const LATER: [&str; 4] = ["s3", "gs", "az", "https"];
+/// Schemes of object stores.
+const OBJECT_STORES: [&str; 4] = ["s3", "gs", "az", "https"];
 
-/// Reads `registry`.
-pub(super) fn registry(field: Field<'_>, context: &mut Context) -> Option<Address> {
-    if matches!(&field.node.value, Value::Scalar(scalar) if scalar.text == "git") {
-        context.push(unavailable::value(field, "git").help("use a folder: `registry: ./registry`"));
-        return None;
-    }
-    folder(field, "./registry", context).map(Address::Directory)
+/// An address as it is written.
+pub(super) enum Written<T> {
+    /// One that this version reaches.
+    Reached(T),
+    /// One that it does not reach yet.
+    Later(Diagnostic),
 }
 
-/// Reads `stores`.
-pub(super) fn stores(field: Field<'_>, context: &mut Context) -> Option<Vec<StoreAddress>> {
+/// Reads `registry`.
+pub(super) fn registry(field: Field<'_>, context: &mut Context) -> Option<Written<Address>> {
+    let text = match &field.node.value {
+        Value::Scalar(scalar) => scalar.text.as_str(),
+        _ => "",
+    };
+    if text == "git" || is_object_store(text) {
+        let help = "a folder is possible: `registry: ./registry`";
+        return Some(Written::Later(unavailable::value(field, text).help(help)));
+    }
+    folder(field, "./registry", context).map(|folder| Written::Reached(Address::Directory(folder)))
+}
+
+/// Reads `stores`: those that this version reaches, and that there are others.
+pub(super) fn stores(
+    field: Field<'_>,
+    context: &mut Context,
+) -> Option<(Vec<StoreAddress>, Option<Diagnostic>)> {
     const EXAMPLE: &str = r#"[{ dir: { url: "file:///srv/images" } }]"#;
     let entries = field.list("a list of stores", EXAMPLE, context)?;
     if entries.is_empty() {
@@ -35,26 +50,35 @@ pub(super) fn stores(field: Field<'_>, context: &mut Context) -> Option<Vec<Stor
         return None;
     }
     let mut stores: IndexSet<StoreAddress> = IndexSet::new();
+    let mut later = None;
     for entry in &entries {
-        let Some(store) = store(*entry, context) else {
-            continue;
-        };
-        if !stores.insert(store) {
-            let message = "the same store is named twice";
-            context.push(entry.error("duplicate-store", message, "already in this list"));
+        match store(*entry, context) {
+            None => {}
+            Some(Written::Later(diagnostic)) => later = later.or(Some(diagnostic)),
+            Some(Written::Reached(store)) if stores.insert(store.clone()) => {}
+            Some(Written::Reached(_)) => {
+                let message = "the same store is named twice";
+                context.push(entry.error("duplicate-store", message, "already in this list"));
+            }
         }
     }
-    Some(stores.into_iter().collect())
+    Some((stores.into_iter().collect(), later))
 }
 
-fn store(field: Field<'_>, context: &mut Context) -> Option<StoreAddress> {
+/// The kinds of stores that this version does not reach, with the key that each needs.
+const LATER: [(&str, &str, &str); 3] = [
+    ("object", "url", "s3://bucket/images"),
+    ("oci", "ref", "registry.example.org/images"),
+    ("package", "token_env", "PACKAGE_TOKEN"),
+];
+
+fn store(field: Field<'_>, context: &mut Context) -> Option<Written<StoreAddress>> {
     let word = match &field.node.value {
         Value::Scalar(scalar) => scalar.text.as_str(),
         _ => "",
     };
     if matches!(word, "release" | "proxmox") {
-        context.push(unavailable::value(field, word));
-        return None;
+        return Some(Written::Later(unavailable::value(field, word)));
     }
     let example = r#"dir: { url: "file:///srv/images" }"#;
     if !matches!(field.node.value, Value::Mapping(_)) {
@@ -63,14 +87,34 @@ fn store(field: Field<'_>, context: &mut Context) -> Option<StoreAddress> {
         return None;
     }
     let mut keys = Keys::of(field, "in a store", example, context)?;
-    let store = if keys.unavailable(&["object", "oci", "package"], context) {
-        keys.read("dir", context, directory)
-    } else {
-        let help = format!("for example `{example}`");
-        keys.required("dir", &help, context, directory)
+    let mut later = None;
+    for (kind, key, example) in LATER {
+        let found = keys.read(kind, context, |field, context| {
+            let within = format!("in `{kind}`");
+            let mut keys = Keys::of(field, within, &format!("{key}: {example}"), context)?;
+            let help = format!("for example `{key}: {example}`");
+            keys.required(key, help, context, |field, context| {
+                field.text("text", example, context)
+            });
+            keys.finish(context);
+            Some(unavailable::value(field, kind))
+        });
+        later = later.or(found);
+    }
+    let help = format!("for example `{example}`");
+    let store = match later {
+        Some(later) => Some(Written::Later(later)),
+        None => keys
+            .required("dir", &help, context, directory)
+            .map(|folder| Written::Reached(StoreAddress::Directory(folder))),
     };
     keys.finish(context);
-    store.map(StoreAddress::Directory)
+    store
+}
+
+fn is_object_store(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| OBJECT_STORES.contains(&scheme))
 }
 
 fn directory(field: Field<'_>, context: &mut Context) -> Option<Utf8PathBuf> {
@@ -87,11 +131,6 @@ fn directory(field: Field<'_>, context: &mut Context) -> Option<Utf8PathBuf> {
 /// A folder: a `file://` URL, or a path that can be told from a word.
 fn folder(field: Field<'_>, example: &str, context: &mut Context) -> Option<Utf8PathBuf> {
     let text = field.text("the address of a folder", example, context)?;
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-    if scheme.is_some_and(|scheme| LATER.contains(&scheme)) {
-        context.push(unavailable::value(field, text));
-        return None;
-    }
     let found = folder_address(text, &context.folder);
     match found {
         Ok(folder) => Some(folder),
@@ -99,7 +138,9 @@ fn folder(field: Field<'_>, example: &str, context: &mut Context) -> Option<Utf8
             let message = format!("{} is not the address of a folder", quoted(text));
             let problem = field.error("bad-address", message, why);
             let word = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-            context.push(if !is_path(text) && text.chars().all(word) {
+            context.push(if is_object_store(text) {
+                problem.help("object stores are written `{ object: { url: … } }`")
+            } else if !is_path(text) && text.chars().all(word) {
                 problem.help(format!("write `./{text}` for a folder beside this file"))
             } else {
                 problem

@@ -4,17 +4,18 @@ use croner::Cron;
 use jiff::civil::{DateTime, date};
 
 use super::context::Context;
+use super::duration;
 use super::field::Field;
 use super::keys::Keys;
 use super::node::Value;
-use super::unavailable;
 use crate::diagnostics::quoted;
-use crate::model::{Cadence, MaxAge, Rebuild, Source};
+use crate::model::{Cadence, MaxAge, Os, Rebuild, Source};
 
 /// What a file says of `rebuild`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RebuildLayer {
     every: Option<Every>,
+    max_age: Option<MaxAge>,
 }
 
 /// `every:` as it is written.
@@ -29,32 +30,46 @@ enum Every {
 impl RebuildLayer {
     /// This layer where it says something, `below` elsewhere.
     pub(super) fn over(self, below: &Self) -> Self {
-        Self { every: self.every.or_else(|| below.every.clone()) }
+        Self {
+            every: self.every.or_else(|| below.every.clone()),
+            max_age: self.max_age.or(below.max_age),
+        }
     }
 
-    /// The cadence; by the source of the image where nothing is said.
-    pub(super) fn resolve(self, source: Source) -> Rebuild {
+    /// The cadence; by the source and the system of the image where nothing is said.
+    pub(super) fn resolve(self, source: Source, os: &Os) -> Rebuild {
         let every = match (self.every, source) {
             (Some(Every::At(cadence)), _) => cadence,
+            (_, Source::Factory) => Cadence::Never,
+            _ if os.family == "windows" => Cadence::PatchTuesday,
             (_, Source::CloudImage | Source::Image) => Cadence::Monthly,
             (_, Source::Iso) => Cadence::Quarterly,
-            (_, Source::Factory) => Cadence::Never,
         };
-        Rebuild { every, max_age: MaxAge::Auto }
+        Rebuild { every, max_age: self.max_age.unwrap_or(MaxAge::Auto) }
     }
 }
 
 /// Reads `rebuild`.
 pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<RebuildLayer> {
     let mut keys = Keys::of(field, "in `rebuild`", "every: monthly", context)?;
-    let layer = RebuildLayer { every: keys.read("every", context, every) };
-    keys.unavailable(&["max_age"], context);
+    let layer = RebuildLayer {
+        every: keys.read("every", context, every),
+        max_age: keys.read("max_age", context, max_age),
+    };
     keys.finish(context);
     Some(layer)
 }
 
+fn max_age(field: Field<'_>, context: &mut Context) -> Option<MaxAge> {
+    match field.text("a duration, `auto` or `unlimited`", "60d", context)? {
+        "auto" => Some(MaxAge::Auto),
+        "unlimited" => Some(MaxAge::Unlimited),
+        _ => duration::read(field, context).map(MaxAge::After),
+    }
+}
+
 fn every(field: Field<'_>, context: &mut Context) -> Option<Every> {
-    const WORDS: [&str; 5] = ["auto", "weekly", "monthly", "quarterly", "never"];
+    const WORDS: [&str; 6] = ["auto", "weekly", "monthly", "quarterly", "patch-tuesday", "never"];
     if matches!(field.node.value, Value::Mapping(_)) {
         let mut keys = Keys::of(field, "in `every`", r#"cron: "0 2 1 * *""#, context)?;
         let help = r#"write `every: { cron: "0 2 1 * *" }`, or one of the words"#;
@@ -69,10 +84,7 @@ fn every(field: Field<'_>, context: &mut Context) -> Option<Every> {
         "monthly" => Some(Every::At(Cadence::Monthly)),
         "quarterly" => Some(Every::At(Cadence::Quarterly)),
         "never" => Some(Every::At(Cadence::Never)),
-        "patch-tuesday" => {
-            context.push(unavailable::value(field, text));
-            None
-        }
+        "patch-tuesday" => Some(Every::At(Cadence::PatchTuesday)),
         _ => {
             let problem = field.not_a(text, "a cadence", WORDS, context);
             context.push(problem.help(r#"other times: `every: { cron: "0 2 1 * *" }`"#));

@@ -9,6 +9,8 @@ use crate::diagnostics::{Diagnostic, Problems};
 pub(super) struct Context {
     /// The folder of the file: relative paths start here.
     pub(super) folder: Utf8PathBuf,
+    /// What stands after `matrix.` in the placeholders of the image that is being read.
+    pub(super) matrix: Vec<String>,
     /// Everything that was found wrong.
     pub(super) problems: Problems,
 }

@@ -3,21 +3,28 @@
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
+use super::address::{self, Written};
+use super::combinations::Combination;
 use super::context::Context;
-use super::field::Field;
+use super::field::{Field, Named};
+use super::image::{self, Findings};
 use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::node::{Node, Value};
-use super::{address, image, yaml};
+use super::substitute::{in_text, substitute};
+use super::{matrix, number, parents, yaml};
 use crate::diagnostics::{Diagnostic, Problems, SourceId, Sources, Span, quoted};
 use crate::model::{Catalog, Failure, FailureClass, Image, ImageName};
 
 /// Largest file. A hundred images take about 50 KiB.
-const MAX_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Keys of the top level that come later.
-const LATER: [&str; 7] =
-    ["plugins", "notify", "report", "strict_report", "build_label", "retry_limit", "issue_after"];
+pub(super) const LATER: [&str; 6] =
+    ["plugins", "notify", "report", "strict_report", "build_label", "issue_after"];
+
+/// Attempts before a build is not tried again by itself, where nothing is said.
+const RETRY_LIMIT: u32 = 3;
 
 const IMAGES_EXAMPLE: &str = r#"
   debian-12:
@@ -32,6 +39,30 @@ pub struct Checked {
     pub catalog: Catalog,
     /// What it probably does not mean to say. Warnings only, often none.
     pub warnings: Problems,
+    /// What it says and this version cannot do: refused by whoever would need it.
+    pub later: Later,
+}
+
+/// What a file asks for and this version of goldsmith cannot do.
+#[derive(Debug, Clone, Default)]
+pub struct Later {
+    /// The registry: nothing can be planned without.
+    pub registry: Option<Diagnostic>,
+    /// What holds for all images.
+    pub everywhere: Vec<Diagnostic>,
+    /// What images ask for.
+    pub images: Vec<LaterKey>,
+}
+
+/// A key of an image that asks for what this version of goldsmith cannot do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaterKey {
+    /// Position of the image's entry in the file.
+    pub entry: u32,
+    /// The key.
+    pub key: &'static str,
+    /// A refusal, at the key's place.
+    pub refusal: Diagnostic,
 }
 
 /// Reads an `images.yml` that lies at `path`, which is absolute, and holds `bytes`.
@@ -48,6 +79,7 @@ pub fn read(path: &Utf8Path, bytes: &[u8]) -> Result<Checked, Problems> {
     let source = sources.add(path, text);
     let mut context = Context {
         folder: path.parent().unwrap_or(path).to_owned(),
+        matrix: Vec::new(),
         problems: Problems::new(sources),
     };
     let root = decoded
@@ -66,7 +98,7 @@ pub fn read(path: &Utf8Path, bytes: &[u8]) -> Result<Checked, Problems> {
     };
     let problems = context.problems.in_order();
     match catalog.filter(|_| !problems.has_errors()) {
-        Some(catalog) => Ok(Checked { catalog, warnings: problems }),
+        Some((catalog, later)) => Ok(Checked { catalog, warnings: problems, later }),
         None => Err(problems),
     }
 }
@@ -108,7 +140,10 @@ fn decode(bytes: &[u8]) -> Result<String, Undecoded> {
         let kib = bytes.len().div_ceil(1024);
         return Err(nothing_shown(
             "too-large",
-            format!("the file is too large: {kib} KiB, and at most 1024 KiB are read"),
+            format!(
+                "the file is too large: {kib} KiB, and at most {} KiB are read",
+                MAX_BYTES / 1024
+            ),
             "is this really an `images.yml`?",
         ));
     }
@@ -142,7 +177,7 @@ fn empty(source: SourceId) -> Diagnostic {
         .help("start with `version: 1`")
 }
 
-fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Catalog> {
+fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<(Catalog, Later)> {
     let file = path.file_name().unwrap_or("images.yml");
     let field = Field { key: file, node: root };
     if !matches!(root.value, Value::Mapping(_)) {
@@ -163,13 +198,22 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Catalo
     let help = format!("`images` names what is built, for example:\nimages:{IMAGES_EXAMPLE}");
     let images =
         keys.required("images", help, context, |field, context| images(field, &defaults, context));
-    keys.unavailable(&LATER, context);
+    let retry_limit =
+        keys.read("retry_limit", context, |field, context| number::read(field, (1, 100), context));
+    let everywhere = keys.later(&LATER, context).into_values().flatten().collect();
     let shared: Vec<&str> = [&layer::KEYS[..], &layer::LATER].concat();
     keys.misplaced(&shared, "under `defaults` or into an image", context);
     let image: Vec<&str> = [&image::KEYS[..], &image::LATER].concat();
     keys.misplaced(&image, "to an image", context);
     keys.finish(context);
-    Some(Catalog { path: path.to_owned(), registry: registry?, images: images?, retry_limit: 3 })
+    let (registry, later) = match registry? {
+        Written::Reached(registry) => (Some(registry), None),
+        Written::Later(diagnostic) => (None, Some(diagnostic)),
+    };
+    let (images, of_images) = images?;
+    let retry_limit = retry_limit.unwrap_or(RETRY_LIMIT);
+    let catalog = Catalog { path: path.to_owned(), registry, images, retry_limit };
+    Some((catalog, Later { registry: later, everywhere, images: of_images }))
 }
 
 /// The version of the format.
@@ -212,11 +256,10 @@ fn defaults(field: Field<'_>, context: &mut Context) -> Option<Layer> {
     Some(layer)
 }
 
-fn images(
-    field: Field<'_>,
-    defaults: &Layer,
-    context: &mut Context,
-) -> Option<IndexMap<ImageName, Image>> {
+/// The images, every matrix expanded, and what of them comes later.
+type Images = (IndexMap<ImageName, Image>, Vec<LaterKey>);
+
+fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<Images> {
     let entries = field.entries("image", "a mapping of images", IMAGES_EXAMPLE, context)?;
     if entries.is_empty() {
         let problem = field.error("no-images", "`images` is empty", "expected at least one image");
@@ -224,13 +267,24 @@ fn images(
         return None;
     }
     let mut images = IndexMap::new();
-    let mut homeless = Vec::new();
-    for entry in &entries {
-        if let Some(image) = image::read(entry, defaults, &mut homeless, context) {
-            images.insert(image.name.clone(), image);
+    let mut findings = Findings::default();
+    for (position, entry) in (0..).zip(&entries) {
+        expand(entry, position, context, |entry, context| {
+            if let Some(image) = image::read(entry, defaults, &mut findings, context) {
+                let first = findings.places.get(&image.name).map(|places| places.name);
+                add(&mut images, image, entry, first, context);
+            }
+        });
+        context.matrix.clear();
+        if images.len() > matrix::MAX_IMAGES {
+            let message = format!("there are more than {} images", matrix::MAX_IMAGES);
+            let label = "the images up to here are too many already";
+            context.push(entry.key.error("too-many-images", message, label));
+            return None;
         }
     }
-    if let [first, others @ ..] = homeless.as_slice() {
+    parents::check(&images, &findings.places, context);
+    if let [first, others @ ..] = findings.homeless.as_slice() {
         let message = match others.len() {
             0 => "an image has no store: its versions would have nowhere to go".to_owned(),
             n => format!("{} images have no store: their versions would have nowhere to go", n + 1),
@@ -242,5 +296,88 @@ fn images(
         context
             .push(others.fold(problem, |problem, other| problem.context(*other, "nor this one")));
     }
-    Some(images)
+    let mut later = findings.later;
+    later.sort_by_key(|later| (later.entry, later.refusal.place()));
+    later.dedup();
+    Some((images, later))
+}
+
+/// Hands every combination of the matrix of `entry` to `read`, or the entry as it is.
+fn expand(
+    entry: &Named<'_>,
+    position: u32,
+    context: &mut Context,
+    mut read: impl FnMut(&image::Entry<'_>, &mut Context),
+) {
+    let matrix = match &entry.value.node.value {
+        Value::Mapping(keys) => keys
+            .iter()
+            .find(|key| matches!(&key.key.value, Value::Scalar(name) if name.text == "matrix")),
+        _ => None,
+    };
+    let Some(found) = matrix else {
+        let image = image::Entry {
+            position,
+            key: entry.key,
+            name: entry.value.key.to_owned(),
+            value: entry.value,
+            combination: Combination::new(),
+        };
+        return read(&image, context);
+    };
+    let Some(combinations) = matrix::read(Field { key: "matrix", node: &found.value }, context)
+    else {
+        return;
+    };
+    for combination in combinations {
+        context.matrix.clear();
+        context.matrix.extend(combination.keys().cloned());
+        let node = substitute(entry.value.node, &combination);
+        let image = image::Entry {
+            position,
+            key: entry.key,
+            name: in_text(entry.value.key, &combination),
+            value: Field { key: entry.value.key, node: &node },
+            combination,
+        };
+        read(&image, context);
+    }
+}
+
+/// Adds an image, unless there is one of its name.
+fn add(
+    images: &mut IndexMap<ImageName, Image>,
+    image: Image,
+    entry: &image::Entry<'_>,
+    first_place: Option<Span>,
+    context: &mut Context,
+) {
+    let Some(first) = images.get(&image.name) else {
+        images.insert(image.name.clone(), image);
+        return;
+    };
+    // The same key twice is told already.
+    if first.matrix.is_empty() && image.matrix.is_empty() {
+        return;
+    }
+    let message = format!("two images are called {}", quoted(image.name.as_str()));
+    let mut problem = entry.key.error("same-name", message, "this name comes out twice");
+    if let Some(place) = first_place.filter(|place| *place != entry.key.node.span) {
+        problem = problem.context(place, "first here");
+    }
+    let problem = match placements(first, &image) {
+        Some(told) => problem.help(told),
+        None => problem,
+    };
+    context.push(problem.help("names need every value of the matrix: `k8s-${matrix.release}`"));
+}
+
+/// Which combinations give two images the same name.
+fn placements(first: &Image, second: &Image) -> Option<String> {
+    let told = |image: &Image| {
+        let values = image.matrix.iter().map(|(key, value)| format!("{key}: {value}"));
+        format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
+    };
+    (!first.matrix.is_empty() && !second.matrix.is_empty())
+        .then(|| format!("once from `{}` and once from `{}`", told(first), told(second)))
 }

@@ -51,32 +51,32 @@ const REFUSED: [(&str, &[&str]); 4] = [
 
 /// Reads `env`.
 pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<Vec<String>> {
-    let mut names = IndexSet::new();
     let expected = "a list of environment variables";
-    for entry in field.list(expected, "[PROXMOX_URL]", context)? {
-        let Some(name) =
-            entry.text("the name of an environment variable", "[PROXMOX_URL]", context)
-        else {
-            continue;
-        };
-        if let Some(why) = objection(name) {
-            let message =
-                format!("the environment variable {} cannot be passed through", quoted(name));
-            context.push(entry.error("refused-variable", message, why));
-        } else if !is_name(name) {
-            let message = format!("{} is not the name of an environment variable", quoted(name));
-            let label = "expected `A`-`Z`, digits and `_`, not starting with a digit";
-            let problem = entry.error("bad-variable", message, label);
-            context.push(if name.contains('=') {
-                problem.help("only the name stands here: the value comes from the environment; fixed values belong to `vars`")
-            } else {
-                problem
-            });
-        } else {
-            names.insert(name.to_owned());
-        }
-    }
+    let entries = field.list(expected, "[PROXMOX_URL]", context)?;
+    let names: IndexSet<String> =
+        entries.into_iter().filter_map(|entry| name(entry, context)).collect();
     Some(names.into_iter().collect())
+}
+
+/// Reads the name of an environment variable that may be passed through.
+pub(super) fn name(entry: Field<'_>, context: &mut Context) -> Option<String> {
+    let name = entry.text("the name of an environment variable", "[PROXMOX_URL]", context)?;
+    if let Some(why) = objection(name) {
+        let message = format!("the environment variable {} cannot be passed through", quoted(name));
+        context.push(entry.error("refused-variable", message, why));
+    } else if !is_name(name) {
+        let message = format!("{} is not the name of an environment variable", quoted(name));
+        let label = "expected `A`-`Z`, digits and `_`, not starting with a digit";
+        let problem = entry.error("bad-variable", message, label);
+        context.push(if name.contains('=') {
+            problem.help("only the name stands here: the value comes from the environment; fixed values belong to `vars`")
+        } else {
+            problem
+        });
+    } else {
+        return Some(name.to_owned());
+    }
+    None
 }
 
 /// Why a variable is never passed through.

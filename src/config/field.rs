@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::context::Context;
 use super::node::{Node, Value};
-use super::unavailable;
+use super::placeholder;
 use crate::diagnostics::{Diagnostic, quoted};
 use crate::model::InvalidName;
 
@@ -41,7 +41,8 @@ impl<'n> Field<'n> {
         self.place(Diagnostic::warning(id, message), label)
     }
 
-    fn place(self, problem: Diagnostic, label: impl Into<String>) -> Diagnostic {
+    /// `problem` at this value.
+    pub(super) fn place(self, problem: Diagnostic, label: impl Into<String>) -> Diagnostic {
         let problem = problem.at(self.node.span, label);
         match self.node.alias {
             Some(alias) => problem.context(alias, "used here"),
@@ -77,10 +78,19 @@ impl<'n> Field<'n> {
         self.error("wrong-type", message, label)
     }
 
-    /// Text as it is written, whatever it is; not empty, without NUL.
-    ///
-    /// A shell command may hold `${…}`, other text not: there it will be replaced one day.
+    /// A command for a shell: `${…}` is the shell's own, but for what belongs to a matrix.
     pub(super) fn command(
+        self,
+        expected: &str,
+        example: &str,
+        context: &mut Context,
+    ) -> Option<&'n str> {
+        let text = self.written(expected, example, context)?;
+        (!placeholder::left_in_command(self, text, context)).then_some(text)
+    }
+
+    /// Text as it is written, whatever it is; not empty, without NUL.
+    pub(super) fn written(
         self,
         expected: &str,
         example: &str,
@@ -109,9 +119,9 @@ impl<'n> Field<'n> {
         example: &str,
         context: &mut Context,
     ) -> Option<&'n str> {
-        let text = self.command(expected, example, context)?;
+        let text = self.written(expected, example, context)?;
         if text.contains("${") {
-            context.push(unavailable::substitution(self));
+            placeholder::refuse(self, text, context);
             return None;
         }
         Some(text)

@@ -1,16 +1,17 @@
 //! `gate:` of an image: what blocks it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::context::Context;
 use super::duration;
 use super::field::Field;
 use super::keys::Keys;
+use crate::diagnostics::Diagnostic;
 use crate::model::{EolRule, GatePolicy, Severity};
 
 /// Keys that come later.
-const LATER: [&str; 8] = [
+pub const LATER: [&str; 8] = [
     "fix_grace",
     "new_only",
     "generalize",
@@ -53,8 +54,11 @@ impl GateLayer {
     }
 }
 
-/// Reads `gate`.
-pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<GateLayer> {
+/// What of a layer this version cannot do, by key.
+type Later = BTreeMap<&'static str, Option<Diagnostic>>;
+
+/// Reads `gate`, and what of it comes later.
+pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<(GateLayer, Later)> {
     let mut keys = Keys::of(field, "in `gate`", "fail_on: [HIGH, CRITICAL]", context)?;
     let layer = GateLayer {
         fail_on: keys.read("fail_on", context, severities),
@@ -66,9 +70,9 @@ pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<GateLayer>
             field.choice("a rule for the end of life", &rules, context)
         }),
     };
-    keys.unavailable(&LATER, context);
+    let later = keys.later(&LATER, context);
     keys.finish(context);
-    Some(layer)
+    Some((layer, later))
 }
 
 fn severities(field: Field<'_>, context: &mut Context) -> Option<BTreeSet<Severity>> {

@@ -1,18 +1,22 @@
 //! An entry of `images:`.
 
-use camino::{Utf8Path, Utf8PathBuf};
-use indexmap::IndexMap;
+use std::collections::HashMap;
 
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::combinations::Combination;
 use super::context::Context;
-use super::field::{Field, Named};
+use super::document::LaterKey;
+use super::field::Field;
 use super::keys::Keys;
 use super::layer::Layer;
-use super::{env, os, path, prepare, vars};
+use super::placeholder::Scope;
+use super::{env, os, parents, path, prepare, vars};
 use crate::diagnostics::{Span, quoted};
 use crate::model::{Arch, ChannelName, Image, ImageName, Source};
 
 /// Keys of an image that `defaults` does not have.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 13] = [
     "description",
     "template",
     "workdir",
@@ -22,11 +26,13 @@ pub(super) const KEYS: [&str; 10] = [
     "arch",
     "prepare",
     "vars",
+    "var_files",
     "env",
+    "matrix",
+    "parents",
 ];
 /// Keys of an image that `defaults` does not have and that come later.
-pub(super) const LATER: [&str; 6] =
-    ["matrix", "parents", "before", "var_files", "secret_vars", "upstream"];
+pub(super) const LATER: [&str; 3] = ["before", "secret_vars", "upstream"];
 
 const SOURCES: [(&str, Source); 4] = [
     ("cloud-image", Source::CloudImage),
@@ -35,16 +41,47 @@ const SOURCES: [(&str, Source); 4] = [
     ("image", Source::Image),
 ];
 
-/// Reads the image `entry`. `None` if something is missing or wrong that every image needs.
-///
-/// The names of images for which neither they nor `defaults` name a store go to `homeless`.
+/// What reading images leaves beside them.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// The names of images for which neither they nor `defaults` name a store.
+    pub(super) homeless: Vec<Span>,
+    /// What this version cannot do.
+    pub(super) later: Vec<LaterKey>,
+    /// Where each image is named, and its parents.
+    pub(super) places: HashMap<ImageName, Places>,
+}
+
+/// Where an image is named, and its parents.
+pub(super) struct Places {
+    /// The key of its entry.
+    pub(super) name: Span,
+    /// Where each of its parents is named.
+    pub(super) parents: Vec<Span>,
+}
+
+/// An entry of `images:`, with the values of one combination of its matrix.
+pub(super) struct Entry<'n> {
+    /// Its position in the file.
+    pub(super) position: u32,
+    /// Its key, as a place.
+    pub(super) key: Field<'n>,
+    /// Its name.
+    pub(super) name: String,
+    /// Its value.
+    pub(super) value: Field<'n>,
+    /// The combination.
+    pub(super) combination: Combination,
+}
+
+/// Reads an image. `None` if something is missing or wrong that every image needs.
 pub(super) fn read(
-    entry: &Named<'_>,
+    entry: &Entry<'_>,
     defaults: &Layer,
-    homeless: &mut Vec<Span>,
+    findings: &mut Findings,
     context: &mut Context,
 ) -> Option<Image> {
-    let name = name(entry.key, entry.value.key, context);
+    let name = name(entry.key, &entry.name, context);
     let within = format!("in image {}", quoted(entry.value.key));
     let mut keys = Keys::of(entry.value, within, "template: packer/debian", context)?
         .missing_at(entry.key.node.span);
@@ -71,42 +108,75 @@ pub(super) fn read(
     let arch = keys.read("arch", context, arch);
     let prepare =
         keys.read("prepare", context, |field, context| prepare::read(field, &workdir, context));
-    let vars = keys.read("vars", context, vars::read).unwrap_or_default();
+    let (parents, parent_places): (Vec<_>, Vec<_>) =
+        keys.read("parents", context, parents::read).unwrap_or_default().into_iter().unzip();
     let env = keys.read("env", context, env::read).unwrap_or_default();
+    let scope = Scope { parents: &parents, env: &env };
+    let vars = keys.read("vars", context, |f, c| vars::read(f, &scope, c)).unwrap_or_default();
+    let var_files = keys.read("var_files", context, var_files).unwrap_or_default();
+    // Read before, or there would not be this image.
+    keys.read("matrix", context, |_, _| Some(()));
     let layer = Layer::read(&mut keys, context).over(defaults);
-    keys.unavailable(&LATER, context);
+    let later = keys.later(&LATER, context);
     keys.misplaced(&["registry", "defaults", "images"], "at the top level", context);
     keys.finish(context);
 
     if layer.stores.is_none() {
-        homeless.push(entry.key.node.span);
+        findings.homeless.push(entry.key.node.span);
     }
-    let source = source?;
+    let later = layer.later.into_iter().chain(later).filter_map(|(key, refusal)| {
+        Some(LaterKey { entry: entry.position, key, refusal: refusal? })
+    });
+    findings.later.extend(later);
+    let (name, source, os) = (name?, source?, os?);
+    let places = Places { name: entry.key.node.span, parents: parent_places };
+    findings.places.entry(name.clone()).or_insert(places);
     Some(Image {
-        name: name?,
-        matrix: IndexMap::new(),
-        enabled: true,
-        labels: Vec::new(),
-        runs_on: Vec::new(),
-        parents: Vec::new(),
+        name,
+        entry: entry.position,
+        matrix: entry.combination.clone(),
+        enabled: layer.enabled.unwrap_or(true),
+        labels: layer.labels.unwrap_or_default(),
+        runs_on: layer.runs_on.unwrap_or_default(),
+        parents,
         description,
         template: template?,
         workdir,
         build,
-        os: os?,
         source,
         arch: arch.unwrap_or(Arch::Amd64),
         prepare,
         vars,
-        var_files: Vec::new(),
+        var_files,
         env,
-        timeout: layer.timeout.resolve(source),
+        timeout: layer.timeout.resolve(source, &os),
         version: layer.version.resolve(),
-        rebuild: layer.rebuild.resolve(source),
+        rebuild: layer.rebuild.resolve(source, &os),
         gate: layer.gate.resolve(),
         stores: layer.stores.unwrap_or_default(),
         channel: layer.channel.unwrap_or_else(candidate),
+        os,
     })
+}
+
+/// Files with Packer variables.
+fn var_files(field: Field<'_>, context: &mut Context) -> Option<Vec<Utf8PathBuf>> {
+    let folder = context.folder.clone();
+    let example = "[packer/common.pkrvars.hcl]";
+    let mut files = Vec::new();
+    for entry in field.list("a list of files", example, context)? {
+        let Some(path) = path::read(entry, &folder, example, context) else {
+            continue;
+        };
+        let ends = [".pkrvars.hcl", ".pkrvars.json", ".hcl", ".json"];
+        if ends.iter().any(|end| path.as_str().ends_with(end)) {
+            files.push(path);
+        } else {
+            let message = format!("{} is no file with Packer variables", quoted(path.as_str()));
+            context.push(entry.error("bad-path", message, "expected a `.pkrvars.hcl` file"));
+        }
+    }
+    Some(files)
 }
 
 fn candidate() -> ChannelName {
@@ -115,7 +185,7 @@ fn candidate() -> ChannelName {
 
 fn name(key: Field<'_>, text: &str, context: &mut Context) -> Option<ImageName> {
     if text.contains("${") {
-        context.push(super::unavailable::substitution(key));
+        super::placeholder::refuse(key, text, context);
         return None;
     }
     if text == "rejected" {

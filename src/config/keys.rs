@@ -1,8 +1,10 @@
 //! Mappings with a fixed set of keys.
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use super::field::{Field, Named, names};
-use super::unavailable;
+use super::{later, unavailable};
 use crate::diagnostics::{Diagnostic, Span, quoted};
 
 /// A mapping whose keys are asked for one by one. What nobody asked for is unknown.
@@ -12,9 +14,9 @@ pub(super) struct Keys<'n> {
     /// Where missing keys are reported.
     place: Span,
     entries: Vec<Named<'n>>,
-    /// Keys that were asked for and can be served.
+    /// Keys that were asked for.
     known: Vec<&'static str>,
-    /// Keys that the format has and that cannot be served, or not here.
+    /// Keys that the format has at another place.
     others: Vec<&'static str>,
     /// Required keys that are not there, each with what to write.
     missing: Vec<(&'static str, String)>,
@@ -71,17 +73,24 @@ impl<'n> Keys<'n> {
         self.read(key, context, reader)
     }
 
-    /// Keys that the format has and this version cannot serve. Says whether there was one.
-    pub(super) fn unavailable(&mut self, keys: &[&'static str], context: &mut Context) -> bool {
-        let found = keys.iter().filter_map(|key| self.entry(key));
-        let found: Vec<_> =
-            found.map(|entry| unavailable::key(entry.key, entry.value.key)).collect();
-        self.others.extend(keys);
-        let any = !found.is_empty();
-        for problem in found {
-            context.push(problem);
+    /// Keys whose feature this version does not have yet: read and checked; what cannot be served
+    /// comes back, by key.
+    pub(super) fn later(
+        &mut self,
+        keys: &[&'static str],
+        context: &mut Context,
+    ) -> BTreeMap<&'static str, Option<Diagnostic>> {
+        let mut found = BTreeMap::new();
+        for key in keys {
+            self.known.push(key);
+            let Some(entry) = self.entry(key) else {
+                continue;
+            };
+            let (place, value) = (entry.key, entry.value);
+            let asks = later::read(key, value, context);
+            found.insert(*key, asks.then(|| unavailable::key(place, key)));
         }
-        any
+        found
     }
 
     /// Keys that the format has at another place.

@@ -1,6 +1,8 @@
 //! What `defaults:` and an image can both say. Every key is optional in both: the image's layer is
 //! put over the one of `defaults`, key by key, and what nobody said is filled in last.
 
+use std::collections::BTreeMap;
+
 use super::address;
 use super::cadence::{self, RebuildLayer};
 use super::context::Context;
@@ -9,17 +11,17 @@ use super::gate::{self, GateLayer};
 use super::keys::Keys;
 use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
+use super::words;
+use crate::diagnostics::Diagnostic;
 use crate::model::{ChannelName, StoreAddress};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 5] = ["rebuild", "gate", "stores", "channel", "timeout"];
+pub(super) const KEYS: [&str; 8] =
+    ["rebuild", "gate", "stores", "channel", "timeout", "enabled", "labels", "runs_on"];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 16] = [
+pub(super) const LATER: [&str; 13] = [
     "evidence",
     "retain",
-    "enabled",
-    "labels",
-    "runs_on",
     "owner",
     "enforce",
     "checks",
@@ -42,29 +44,49 @@ pub(super) struct Layer {
     pub(super) rebuild: RebuildLayer,
     /// What blocks it.
     pub(super) gate: GateLayer,
-    /// Where its bytes go. Empty if they are named and wrong: that is told already.
+    /// Where its bytes go. Empty if they are named and wrong, or not there yet: that is told.
     pub(super) stores: Option<Vec<StoreAddress>>,
+    /// Whether it is built at all.
+    pub(super) enabled: Option<bool>,
+    /// Words by which people select it.
+    pub(super) labels: Option<Vec<String>>,
+    /// The runner labels of a job that builds it.
+    pub(super) runs_on: Option<Vec<String>>,
     /// The channel that a version which passes enters.
     pub(super) channel: Option<ChannelName>,
     /// How long its stages may take.
     pub(super) timeout: TimeoutLayer,
+    /// What of it this version cannot do, by key: an image that says something else than `defaults`
+    /// may be fine.
+    pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
 }
 
 impl Layer {
     /// Reads the keys of a layer out of a mapping that may have others.
     pub(super) fn read(keys: &mut Keys<'_>, context: &mut Context) -> Self {
-        let layer = Self {
+        let mut later = keys.later(&LATER, context);
+        let gate = keys.read("gate", context, gate::read).unwrap_or_default();
+        let (gate, of_gate) = gate;
+        later.extend(of_gate);
+        let stores = keys.read("stores", context, |field, context| {
+            Some(address::stores(field, context).unwrap_or_default())
+        });
+        let stores = stores.map(|(stores, of_stores)| {
+            later.insert("stores", of_stores);
+            stores
+        });
+        Self {
             version: keys.read("version", context, version::read).unwrap_or_default(),
             rebuild: keys.read("rebuild", context, cadence::read).unwrap_or_default(),
-            gate: keys.read("gate", context, gate::read).unwrap_or_default(),
-            stores: keys.read("stores", context, |field, context| {
-                Some(address::stores(field, context).unwrap_or_default())
-            }),
+            gate,
+            stores,
+            enabled: keys.read("enabled", context, Field::boolean),
+            labels: keys.read("labels", context, words::labels),
+            runs_on: keys.read("runs_on", context, words::runs_on),
             channel: keys.read("channel", context, channel),
             timeout: keys.read("timeout", context, timeout::read).unwrap_or_default(),
-        };
-        keys.unavailable(&LATER, context);
-        layer
+            later,
+        }
     }
 
     /// This layer where it says something, `below` elsewhere.
@@ -76,6 +98,10 @@ impl Layer {
             stores: self.stores.or_else(|| below.stores.clone()),
             channel: self.channel.or_else(|| below.channel.clone()),
             timeout: self.timeout.over(&below.timeout),
+            enabled: self.enabled.or(below.enabled),
+            labels: self.labels.or_else(|| below.labels.clone()),
+            runs_on: self.runs_on.or_else(|| below.runs_on.clone()),
+            later: below.later.clone().into_iter().chain(self.later).collect(),
         }
     }
 }

@@ -3,10 +3,14 @@
 //!
 //! One file a key. A reader is a function from a `Field` to a type; it tells the
 //! `Context` what is wrong and goes on. What `defaults:` and an image can both say is a
-//! `Layer` of optional values; defaults are applied last. Pure: no file is looked at.
+//! `Layer` of optional values; defaults are applied last. A matrix is expanded on the tree, so that
+//! what its values become is checked like text that stands there. Keys whose feature this version
+//! does not have are checked all the same (`later.rs`), and refused by whoever would need them. Pure:
+//! no file is looked at.
 
 mod address;
 mod cadence;
+mod combinations;
 mod context;
 mod document;
 mod duration;
@@ -17,19 +21,28 @@ mod gate;
 mod ids;
 mod image;
 mod keys;
+mod later;
 mod layer;
+mod matrix;
 mod node;
+mod number;
 mod os;
+mod parents;
 mod path;
+mod placeholder;
 mod prepare;
+mod size;
+mod substitute;
 mod suggest;
 mod timeout;
 mod unavailable;
 mod vars;
 mod version;
+mod words;
 mod yaml;
 
 pub use address::folder_address;
-pub use document::{Checked, failure, read};
+pub use document::{Checked, Later, LaterKey, failure, read};
 pub use fuzz::fuzz;
+pub use gate::LATER as LATER_OF_GATE;
 pub use ids::PROBLEMS;

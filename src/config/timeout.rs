@@ -6,7 +6,7 @@ use super::context::Context;
 use super::duration;
 use super::field::Field;
 use super::keys::Keys;
-use crate::model::{Source, Timeouts};
+use crate::model::{Os, Source, Timeouts};
 
 /// What a file says of `timeout`.
 #[derive(Debug, Clone, Default)]
@@ -21,9 +21,10 @@ impl TimeoutLayer {
         Self { prepare: self.prepare.or(below.prepare), build: self.build.or(below.build) }
     }
 
-    /// The times; by the source of the image where nothing is said.
-    pub(super) fn resolve(self, source: Source) -> Timeouts {
+    /// The times; by the source and the system of the image where nothing is said.
+    pub(super) fn resolve(self, source: Source, os: &Os) -> Timeouts {
         let build = match source {
+            _ if os.family == "windows" => Duration::from_hours(4),
             Source::CloudImage | Source::Image | Source::Factory => Duration::from_mins(30),
             Source::Iso => Duration::from_hours(2),
         };

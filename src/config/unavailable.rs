@@ -19,9 +19,3 @@ pub(super) fn value(field: Field<'_>, value: &str) -> Diagnostic {
     let message = format!("{}: {} is not available yet", quoted(field.key), quoted(value));
     field.error(ID, message, LABEL)
 }
-
-/// A `${…}` in a text.
-pub(super) fn substitution(field: Field<'_>) -> Diagnostic {
-    let message = format!("{}: substitution is not available yet", quoted(field.key));
-    field.error(ID, message, "`${…}` would stand for a value").help("write the value itself")
-}

@@ -117,10 +117,10 @@ fn template_files(image: &Image, catalog: &Catalog) -> Result<Vec<Utf8PathBuf>, 
 /// What may lie in a template's folder and is no part of it. Keys of `images.yml` count one by one.
 fn no_part(image: &Image, catalog: &Catalog) -> Vec<Utf8PathBuf> {
     let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
-    let Address::Directory(registry) = &catalog.registry;
+    let registry = catalog.registry.iter().map(|Address::Directory(folder)| folder.clone());
     let stores = catalog.images.values().flat_map(|image| &image.stores);
     let stores = stores.map(|StoreAddress::Directory(folder)| folder.clone());
-    [catalog.path.clone(), registry.clone()].into_iter().chain(stores).chain(created).collect()
+    [catalog.path.clone()].into_iter().chain(registry).chain(stores).chain(created).collect()
 }
 
 /// The script that `prepare` starts, if its first word is a file.
@@ -166,7 +166,7 @@ mod tests {
         let root = image.template.parent().unwrap();
         let catalog = Catalog {
             path: root.join("packer/images.yml"),
-            registry: Address::Directory(root.join("packer/registry")),
+            registry: Some(Address::Directory(root.join("packer/registry"))),
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
         };

@@ -13,8 +13,8 @@ use super::{ChannelName, GatePolicy, ImageName, Os, Text, VersionBase};
 pub struct Catalog {
     /// The file that it was read from, absolute.
     pub path: Utf8PathBuf,
-    /// Where versions, channels and history are recorded.
-    pub registry: Address,
+    /// Where versions, channels and history are recorded; nothing if this version cannot reach it.
+    pub registry: Option<Address>,
     /// The images in the order of the file, every matrix expanded.
     pub images: IndexMap<ImageName, Image>,
     /// After so many failed attempts in a row, a build is not tried again by itself.
@@ -26,6 +26,8 @@ pub struct Catalog {
 pub struct Image {
     /// Its name, unique in the catalog.
     pub name: ImageName,
+    /// Position of its entry in the file. Images of one matrix share it.
+    pub entry: u32,
     /// The values of its matrix that it stands for, if it comes from one.
     pub matrix: IndexMap<String, String>,
     /// Whether it is built at all.
@@ -128,8 +130,8 @@ pub struct VersionScheme {
 pub struct Parent {
     /// The image.
     pub image: ImageName,
-    /// The channel whose version is taken.
-    pub channel: ChannelName,
+    /// The channel whose version is taken; the one that it enters by itself if none is named.
+    pub channel: Option<ChannelName>,
 }
 
 /// When an image is built again although nothing changed.

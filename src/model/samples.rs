@@ -14,6 +14,7 @@ use super::{
 pub(crate) fn image(name: &str) -> Image {
     Image {
         name: name.parse().unwrap(),
+        entry: 0,
         matrix: IndexMap::new(),
         enabled: true,
         labels: Vec::new(),

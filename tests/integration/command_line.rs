@@ -117,7 +117,7 @@ fn all_problems_of_images_yml_are_told_once_and_counted() {
     12 |     rebuild: { every: quartely }
        |                       ^^^^^^^^ did you mean `quarterly`?
        |
-       = help: expected `auto`, `weekly`, `monthly`, `quarterly` or `never`
+       = help: expected `auto`, `weekly`, `monthly`, `quarterly`, `patch-tuesday` or `never`
        = help: other times: `every: { cron: "0 2 1 * *" }`
 
     error: 3 problems in images.yml

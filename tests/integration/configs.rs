@@ -58,6 +58,9 @@ fn every_valid_sample_gives_its_catalog() {
             Ok(checked) => {
                 let mut json = serde_json::to_string_pretty(&checked.catalog).unwrap();
                 json.push('\n');
+                for refusal in refusals(&checked.later) {
+                    json.push_str(&format!("// later: {refusal}\n"));
+                }
                 let warnings = checked.warnings.shown_from("/repo".into());
                 let warnings = warnings.render(Style::Plain);
                 compare(sample, "json", &json).or_else(|| {
@@ -68,6 +71,13 @@ fn every_valid_sample_gives_its_catalog() {
         })
         .collect();
     all_as_expected(&wrong);
+}
+
+/// What a file asks for and this version cannot do, a line each.
+fn refusals(later: &config::Later) -> Vec<String> {
+    let of_images = later.images.iter().map(|later| &later.refusal);
+    let all = later.registry.iter().chain(&later.everywhere).chain(of_images);
+    all.map(|refusal| refusal.message.clone()).collect()
 }
 
 #[test]
@@ -83,14 +93,14 @@ fn every_invalid_sample_gives_its_messages() {
 }
 
 fn too_large() -> Problems {
-    let bytes = vec![b'#'; 1024 * 1024 + 1];
+    let bytes = vec![b'#'; 4 * 1024 * 1024 + 1];
     config::read("/repo/images.yml".into(), &bytes).unwrap_err().shown_from("/repo".into())
 }
 
 #[test]
 fn a_file_that_is_too_large_is_not_read() {
     insta::assert_snapshot!(too_large(), @"
-    error[too-large]: the file is too large: 1025 KiB, and at most 1024 KiB are read
+    error[too-large]: the file is too large: 4097 KiB, and at most 4096 KiB are read
     --> images.yml
      = help: is this really an `images.yml`?
 
@@ -102,7 +112,13 @@ fn a_file_that_is_too_large_is_not_read() {
 fn every_kind_of_problem_has_a_sample() {
     let mut ids = BTreeSet::new();
     for sample in [samples("valid"), samples("invalid")].concat() {
-        let problems = read(&sample).map_or_else(|problems| problems, |checked| checked.warnings);
+        let problems = match read(&sample) {
+            Err(problems) => problems,
+            Ok(checked) => {
+                ids.extend(checked.later.images.iter().map(|later| later.refusal.id));
+                checked.warnings
+            }
+        };
         ids.extend(problems.diagnostics().iter().map(|found| found.id));
     }
     // The one kind whose sample would be a burden on the repository.

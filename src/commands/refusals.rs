@@ -1,0 +1,60 @@
+//! What images.yml asks for and this version of goldsmith cannot do: never ignored.
+
+use super::session::Session;
+use crate::config::{self, LATER_OF_GATE, Later};
+use crate::diagnostics::{Diagnostic, Problems, Sources};
+use crate::model::{Failure, Image};
+
+/// What is refused, and the file that it stands in.
+pub(super) struct Refusals {
+    pub(super) later: Later,
+    pub(super) sources: Sources,
+}
+
+impl Refusals {
+    /// The failure of whoever needs the registry.
+    pub(super) fn registry(&self, session: &Session) -> Failure {
+        self.failure(session, self.later.registry.iter())
+    }
+
+    /// An error if anything that `images` ask for cannot be done. Tells all of it.
+    pub(super) fn refuse<'a>(
+        &self,
+        session: &Session,
+        images: impl IntoIterator<Item = &'a Image>,
+    ) -> Result<(), Failure> {
+        let entries: Vec<u32> = images.into_iter().map(|image| image.entry).collect();
+        let of_images = self.later.images.iter().filter(|later| entries.contains(&later.entry));
+        let refusals: Vec<&Diagnostic> =
+            self.later.everywhere.iter().chain(of_images.map(|later| &later.refusal)).collect();
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        Err(self.failure(session, refusals))
+    }
+
+    /// The same for looking inside `image` and judging it, which needs less.
+    pub(super) fn refuse_judging(&self, session: &Session, image: &Image) -> Result<(), Failure> {
+        let judges = |key: &str| key == "evidence" || LATER_OF_GATE.contains(&key);
+        let of_image = self.later.images.iter().filter(|later| later.entry == image.entry);
+        let refusals: Vec<&Diagnostic> =
+            of_image.filter(|later| judges(later.key)).map(|later| &later.refusal).collect();
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        Err(self.failure(session, refusals))
+    }
+
+    fn failure<'a>(
+        &self,
+        session: &Session,
+        refusals: impl IntoIterator<Item = &'a Diagnostic>,
+    ) -> Failure {
+        let mut problems = Problems::new(self.sources.clone());
+        for refusal in refusals {
+            problems.push(refusal.clone());
+        }
+        let problems = session.show(problems.in_order());
+        config::failure(&problems)
+    }
+}

@@ -1,0 +1,315 @@
+//! Keys of the format whose feature this version does not have yet: read and checked like all
+//! others, so that a file is right or wrong once and for all, and refused when something is to be
+//! built with them.
+
+use super::context::Context;
+use super::field::Field;
+use super::keys::Keys;
+use super::node::Value;
+use super::{duration, env, number, path, size};
+use crate::diagnostics::quoted;
+use crate::model::{ChannelName, Severity};
+
+/// Reads the value of `key`. Says whether it asks for anything that is not there.
+pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
+    match key {
+        "evidence" => return evidence(field, context),
+        "retain" => retain(field, context),
+        "owner" | "build_label" => drop(field.text("text", "platform-team", context)),
+        "enforce" => texts(field, "a list of scripts", "[scripts/harden.sh]", context),
+        "checks" => checks(field, context),
+        "hardening" => level(field, "a level", context),
+        "lint" => levels(field, context),
+        "promote" => promote(field, context),
+        "tests" => tests(field, context),
+        "resources" => resources(field, context),
+        "proxmox" => proxmox(field, context),
+        "max_size" | "max_log" => drop(size::read(field, context)),
+        "before" => texts(field, "a list of builds", "[null.fetch]", context),
+        "secret_vars" => secret_vars(field, context),
+        "upstream" => upstream(field, context),
+        "plugins" => plugins(field, context),
+        "notify" => notify(field, context),
+        "report" => report(field, context),
+        "strict_report" => drop(field.boolean(context)),
+        "issue_after" => drop(number::read(field, (1, 1000), context)),
+        "fix_grace" => fix_grace(field, context),
+        "new_only" => return new_only(field, context),
+        "generalize" => return generalize(field, context),
+        "waivers" | "kev" => {
+            let folder = context.folder.clone();
+            drop(path::read(field, &folder, "waivers.yml", context));
+        }
+        "max_waiver" | "waiver_notice" => drop(duration::read(field, context)),
+        "severity_source" => {
+            let sources = [("vendor", ()), ("nvd", ()), ("highest", ())];
+            let _ = field.choice("a source of severities", &sources, context);
+        }
+        _ => {}
+    }
+    true
+}
+
+/// A list of texts that are not looked into further.
+fn texts(field: Field<'_>, expected: &str, example: &str, context: &mut Context) {
+    for entry in field.list(expected, example, context).unwrap_or_default() {
+        entry.text("text", example, context);
+    }
+}
+
+const LEVELS: [(&str, ()); 3] = [("off", ()), ("warn", ()), ("block", ())];
+
+fn level(field: Field<'_>, what: &str, context: &mut Context) {
+    field.choice(what, &LEVELS, context);
+}
+
+/// Rules and their levels.
+fn levels(field: Field<'_>, context: &mut Context) {
+    let example = "{ machine-id: warn }";
+    for entry in field.entries("rule", "a mapping of rules", example, context).unwrap_or_default() {
+        level(entry.value, "a level", context);
+    }
+}
+
+/// `evidence`: a strategy, or a mapping. Looking at the disk is what this version does.
+fn evidence(field: Field<'_>, context: &mut Context) -> bool {
+    const STRATEGIES: [(&str, bool); 6] = [
+        ("auto", false),
+        ("disk", false),
+        ("clone", true),
+        ("guest", true),
+        ("container", true),
+        ("rootfs", true),
+    ];
+    if !matches!(field.node.value, Value::Mapping(_)) {
+        return field.choice("a strategy", &STRATEGIES, context).unwrap_or_default();
+    }
+    let Some(mut keys) = Keys::of(field, "in `evidence`", "from: disk", context) else {
+        return false;
+    };
+    let from = keys
+        .read("from", context, |field, context| field.choice("a strategy", &STRATEGIES, context));
+    let scope = keys.read("scope", context, |field, context| {
+        field.choice("a scope", &[("os", false), ("full", true)], context)
+    });
+    let others = [
+        keys.read("sbom", context, |f, c| {
+            f.text("an address", "https://example.org/sbom.json", c).map(drop)
+        }),
+        keys.read("sha256", context, |f, c| f.text("a digest", "e3b0c44298fc…", c).map(drop)),
+        keys.read("scanner", context, |f, c| f.command("a command", "./scan.sh", c).map(drop)),
+        keys.read("skip", context, skip),
+    ];
+    keys.finish(context);
+    from.unwrap_or_default() || scope.unwrap_or_default() || others.iter().any(Option::is_some)
+}
+
+fn skip(field: Field<'_>, context: &mut Context) -> Option<()> {
+    let mut keys = Keys::of(field, "in `skip`", r#"reason: "…", until: 2026-12-31"#, context)?;
+    let help = "a reason that a reviewer can judge";
+    keys.required("reason", help, context, |field, context| field.text("a reason", "…", context));
+    keys.required("until", "for example `until: 2026-12-31`", context, date);
+    keys.finish(context);
+    Some(())
+}
+
+fn date(field: Field<'_>, context: &mut Context) -> Option<()> {
+    let text = field.text("a day", "2026-12-31", context)?;
+    if text.parse::<jiff::civil::Date>().is_err() || text.len() != 10 {
+        let message = format!("{} is not a day", quoted(text));
+        context.push(field.error("bad-date", message, "expected a day such as `2026-12-31`"));
+    }
+    Some(())
+}
+
+fn retain(field: Field<'_>, context: &mut Context) {
+    let Some(mut keys) = Keys::of(field, "in `retain`", "last: 4, within: 120d", context) else {
+        return;
+    };
+    keys.read("last", context, |field, context| number::read(field, (1, 1000), context));
+    keys.read("within", context, duration::read);
+    keys.read("rejected", context, |field, context| number::read(field, (0, 100), context));
+    keys.finish(context);
+}
+
+fn checks(field: Field<'_>, context: &mut Context) {
+    let example = "[{ run: ./check.sh, sarif: results.sarif }]";
+    for entry in field.list("a list of checks", example, context).unwrap_or_default() {
+        let Some(mut keys) = Keys::of(entry, "in a check", "run: ./check.sh", context) else {
+            continue;
+        };
+        let help = "for example `run: ./check.sh`";
+        keys.required("run", help, context, |f, c| f.command("a command", "./check.sh", c));
+        keys.read("sarif", context, |f, c| f.text("a path", "results.sarif", c));
+        keys.finish(context);
+    }
+}
+
+fn promote(field: Field<'_>, context: &mut Context) {
+    let example = "[{ from: candidate, to: stable, after: 3d }]";
+    for entry in field.list("a list of promotions", example, context).unwrap_or_default() {
+        let Some(mut keys) = Keys::of(entry, "in a promotion", "from: candidate", context) else {
+            continue;
+        };
+        let channel =
+            |f: Field<'_>, c: &mut Context| f.name::<ChannelName>("a channel", "stable", c);
+        keys.required("from", "for example `from: candidate`", context, channel);
+        keys.required("to", "for example `to: stable`", context, channel);
+        keys.required("after", "for example `after: 3d`", context, duration::read);
+        keys.finish(context);
+    }
+}
+
+fn tests(field: Field<'_>, context: &mut Context) {
+    let example = "[boot, { run: ./smoke.sh }]";
+    for entry in field.list("a list of tests", example, context).unwrap_or_default() {
+        if !matches!(entry.node.value, Value::Mapping(_)) {
+            entry.choice("a test", &[("boot", ())], context);
+            continue;
+        }
+        let Some(mut keys) = Keys::of(entry, "in a test", "run: ./smoke.sh", context) else {
+            continue;
+        };
+        let help = "for example `run: ./smoke.sh`";
+        keys.required("run", help, context, |f, c| f.command("a command", "./smoke.sh", c));
+        keys.finish(context);
+    }
+}
+
+fn resources(field: Field<'_>, context: &mut Context) {
+    let Some(mut keys) = Keys::of(field, "in `resources`", "cpus: 2, memory: 2G", context) else {
+        return;
+    };
+    keys.read("cpus", context, |field, context| number::read(field, (1, 1024), context));
+    keys.read("memory", context, size::read);
+    keys.read("disk", context, size::read);
+    keys.finish(context);
+}
+
+fn proxmox(field: Field<'_>, context: &mut Context) {
+    let example = "url_env: PROXMOX_URL, storage: local-lvm";
+    let Some(mut keys) = Keys::of(field, "in `proxmox`", example, context) else {
+        return;
+    };
+    let help = "names the environment variable with the address: `url_env: PROXMOX_URL`";
+    keys.required("url_env", help, context, env::name);
+    keys.read("token_env", context, env::name);
+    keys.read("nodes", context, |field, context| {
+        texts(field, "a list of nodes", "[pve1]", context);
+        Some(())
+    });
+    for key in ["storage", "pool"] {
+        keys.read(key, context, |f, c| f.text("a name", "local-lvm", c).map(drop));
+    }
+    keys.read("vmid", context, vmids);
+    keys.finish(context);
+}
+
+/// A range of ids: `9100-9199`.
+fn vmids(field: Field<'_>, context: &mut Context) -> Option<()> {
+    let text = field.text("a range of ids", "9100-9199", context)?;
+    let range = text.split_once('-').and_then(|(first, last)| {
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        (100 <= first && first <= last && last <= 999_999_999).then_some(())
+    });
+    if range.is_none() {
+        let message = format!("{} is not a range of ids", quoted(text));
+        let label = "expected two ids from 100 to 999999999, such as `9100-9199`";
+        context.push(field.error("bad-number", message, label));
+    }
+    range
+}
+
+fn secret_vars(field: Field<'_>, context: &mut Context) {
+    let example = "{ proxmox_token: PROXMOX_TOKEN }";
+    let expected = "a mapping of Packer variables to environment variables";
+    for entry in field.entries("variable", expected, example, context).unwrap_or_default() {
+        super::vars::name(&entry, context);
+        env::name(entry.value, context);
+    }
+}
+
+fn upstream(field: Field<'_>, context: &mut Context) {
+    let example = "url: https://cloud.example.org/debian-12.qcow2";
+    let Some(mut keys) = Keys::of(field, "in `upstream`", example, context) else {
+        return;
+    };
+    let help = format!("for example `{example}`");
+    keys.required("url", help, context, |f, c| f.text("an address", "https://…", c));
+    keys.read("checksums", context, |f, c| f.text("an address", "https://…", c));
+    keys.finish(context);
+}
+
+fn plugins(field: Field<'_>, context: &mut Context) {
+    let Some(mut keys) = Keys::of(field, "in `plugins`", "mirror: /srv/plugins", context) else {
+        return;
+    };
+    let help = "for example `mirror: /srv/plugins`";
+    keys.required("mirror", help, context, |f, c| {
+        f.text("a folder or an address", "/srv/plugins", c)
+    });
+    keys.finish(context);
+}
+
+fn notify(field: Field<'_>, context: &mut Context) {
+    let example = "[{ url_env: WEBHOOK_URL }]";
+    for entry in field.list("a list of webhooks", example, context).unwrap_or_default() {
+        let Some(mut keys) = Keys::of(entry, "in a webhook", "url_env: WEBHOOK_URL", context)
+        else {
+            continue;
+        };
+        let help = "names the environment variable with the address: `url_env: WEBHOOK_URL`";
+        keys.required("url_env", help, context, env::name);
+        keys.finish(context);
+    }
+}
+
+fn report(field: Field<'_>, context: &mut Context) {
+    let Some(mut keys) = Keys::of(field, "in `report`", "release: per-run", context) else {
+        return;
+    };
+    keys.read("release", context, |field, context| {
+        field.choice("a kind of release", &[("per-run", ()), ("per-image", ())], context)
+    });
+    keys.finish(context);
+}
+
+fn fix_grace(field: Field<'_>, context: &mut Context) {
+    let example = "{ HIGH: 7d }";
+    let expected = "a mapping of severities to durations";
+    for entry in field.entries("severity", expected, example, context).unwrap_or_default() {
+        let severities = Severity::GRAVEST_FIRST.map(Severity::as_str);
+        let name = entry.value.key;
+        if name == "CRITICAL" {
+            let message = "`CRITICAL` has no grace";
+            context.push(entry.key.error("bad-choice", message, "it always blocks at once"));
+        } else if !severities.contains(&name) {
+            let problem = entry.key.not_a(name, "a severity", severities, context);
+            context.push(problem);
+        }
+        duration::read(entry.value, context);
+    }
+}
+
+fn new_only(field: Field<'_>, context: &mut Context) -> bool {
+    if !matches!(field.node.value, Value::Mapping(_)) {
+        field.choice("a rule for findings that are not new", &[("off", ())], context);
+        return false;
+    }
+    if let Some(mut keys) = Keys::of(field, "in `new_only`", "since: stable", context) {
+        keys.required("since", "for example `since: stable`", context, |field, context| {
+            field.name::<ChannelName>("a channel", "stable", context)
+        });
+        keys.finish(context);
+    }
+    true
+}
+
+fn generalize(field: Field<'_>, context: &mut Context) -> bool {
+    if matches!(field.node.value, Value::Mapping(_)) {
+        levels(field, context);
+        return true;
+    }
+    let levels = [("auto", true), ("block", true), ("warn", true), ("off", false)];
+    field.choice("a level", &levels, context).unwrap_or_default()
+}
