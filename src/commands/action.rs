@@ -96,6 +96,9 @@ fn outputs(done: &Done) -> Vec<(&'static str, String)> {
     let published: Vec<Published<'_>> = images
         .filter_map(|image| match image.outcome {
             ImageOutcome::Published { version } => Some(Published { image: &image.image, version }),
+            _ if image.recorded => {
+                image.version.map(|version| Published { image: &image.image, version })
+            }
             _ => None,
         })
         .collect();

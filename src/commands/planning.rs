@@ -122,7 +122,7 @@ fn refuse_folders_that_a_checkout_wipes(
 }
 
 /// The folders in which goldsmith keeps things, and what they are.
-pub(super) fn folders(catalog: &Catalog) -> impl Iterator<Item = (&'static str, &Utf8PathBuf)> {
+fn folders(catalog: &Catalog) -> impl Iterator<Item = (&'static str, &Utf8PathBuf)> {
     let registry = catalog.registry.iter().map(|Address::Directory(folder)| ("registry", folder));
     let stores = catalog.images.values().flat_map(|image| &image.stores);
     let stores = stores.map(|StoreAddress::Directory(folder)| ("store", folder));

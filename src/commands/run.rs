@@ -39,13 +39,8 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         None => None,
     };
     let author = Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock };
-    let caught_up = if arguments.dry_run {
-        Vec::new()
-    } else {
-        let Planning { registry, catalog, histories, .. } = &planning;
-        run::catch_up(registry.as_ref(), &author, catalog, histories).await?
-    };
     if planning.plan.build.is_empty() {
+        let caught_up = catch_up(arguments, &planning, &author).await?;
         return Ok(nothing_due(session, &planning, author.run, database, caught_up));
     }
     let commit = commit(session, arguments, &planning.catalog).await?;
@@ -54,11 +49,17 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         Some(database) => database,
         None => refresh(session, &tools.trivy, &state).await?,
     };
+    let caught_up = catch_up(arguments, &planning, &author).await?;
     let pipeline = Pipeline {
         catalog: &planning.catalog,
         plan: &planning.plan,
         histories: &planning.histories,
-        options: Options { dry_run: arguments.dry_run, force: arguments.selection.force, given },
+        options: Options {
+            dry_run: arguments.dry_run,
+            force: arguments.selection.force,
+            committed: committed_only(session, arguments),
+            given,
+        },
         registry: planning.registry.as_ref(),
         author,
         caught_up,
@@ -91,6 +92,25 @@ fn given(
     Ok(given)
 }
 
+/// Finishes what earlier runs have left half done. The last thing before the run: whatever refuses
+/// it must not hide that something was done.
+async fn catch_up(
+    arguments: &cli::Run,
+    planning: &Planning,
+    author: &Author,
+) -> Result<Vec<CaughtUp>, Failure> {
+    if arguments.dry_run {
+        return Ok(Vec::new());
+    }
+    let Planning { registry, catalog, histories, .. } = planning;
+    run::catch_up(registry.as_ref(), author, catalog, histories).await
+}
+
+/// Whether only what is in a commit may be published.
+fn committed_only(session: &Session, arguments: &cli::Run) -> bool {
+    !arguments.allow_dirty && !arguments.dry_run && !session.on_runner()
+}
+
 /// The commit that is built from.
 ///
 /// On a person's machine, a version of changes that are in no commit could never be built again: it
@@ -100,12 +120,12 @@ async fn commit(
     arguments: &cli::Run,
     catalog: &Catalog,
 ) -> Result<Option<Commit>, Failure> {
-    let strict = !arguments.allow_dirty && !arguments.dry_run && !session.on_runner();
+    let strict = committed_only(session, arguments);
     let hint = "commit them, or use `--allow-dirty` to publish all the same, or `--dry-run`";
     match session.repository(catalog).await? {
         Repository::None => Ok(None),
         Repository::At(commit) if commit.dirty && strict => {
-            let reason = "the folder of images.yml has changes that are in no commit";
+            let reason = "the repository of images.yml has changes that are in no commit";
             Err(Failure::new(FailureClass::Usage, reason).hint(hint))
         }
         Repository::At(commit) => Ok(Some(commit)),

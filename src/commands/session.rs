@@ -2,7 +2,6 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::planning;
 use crate::cli::Global;
 use crate::clock::Clock;
 use crate::config::{self, Checked};
@@ -93,14 +92,13 @@ impl Session {
     /// Where `catalog` stands in a repository.
     pub(super) async fn repository(&self, catalog: &Catalog) -> Result<Repository, Failure> {
         let folder = catalog.path.parent().unwrap_or(Utf8Path::new("/"));
-        let others: Vec<_> = planning::folders(catalog).map(|(_, folder)| folder.clone()).collect();
         let git = Git {
             ours: self.on_runner(),
             environment: &self.environment,
             launcher: &self.launcher,
             cancellation: &self.cancellation,
         };
-        let answer = git.repository(folder, &others).await;
+        let answer = git.repository(folder, &catalog.own_paths()).await;
         answer.map_err(|error| error.failure(FailureClass::Usage))
     }
 

@@ -31,7 +31,7 @@ pub struct Git<'a> {
 }
 
 impl Git<'_> {
-    /// The commit that `folder` is checked out from, and whether anything below `folder` differs
+    /// The commit that `folder` is checked out from, and whether anything in its repository differs
     /// from it, except in `others`: what goldsmith itself puts there. An error if somebody wishes
     /// to stop.
     pub async fn repository(
@@ -39,9 +39,10 @@ impl Git<'_> {
         folder: &Utf8Path,
         others: &[Utf8PathBuf],
     ) -> Result<Repository, ProcessError> {
-        if !folder.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok()) {
+        let root = folder.ancestors().find(|root| root.join(".git").symlink_metadata().is_ok());
+        let Some(root) = root else {
             return Ok(Repository::None);
-        }
+        };
         let Some(git) = self.environment.find_program("git") else {
             return Ok(Repository::Unknown("there is no `git` on the search path".to_owned()));
         };
@@ -52,9 +53,12 @@ impl Git<'_> {
             }
             Err(why) => return Ok(Repository::Unknown(why)),
         };
-        let others = others.iter().filter_map(|other| other.strip_prefix(folder).ok());
-        let others = others.map(|other| format!(":(exclude,literal){other}"));
-        let status = ["status", "--porcelain", "--", "."].map(str::to_owned).into_iter();
+        // What somebody's configuration hides is there all the same.
+        let status =
+            ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"];
+        let status = status.into_iter().chain(["--", ":/"]).map(str::to_owned);
+        let others = others.iter().filter_map(|other| other.strip_prefix(root).ok());
+        let others = others.map(|other| format!(":(top,exclude,literal){other}"));
         Ok(match self.ask(&git, folder, status.chain(others)).await? {
             Ok(changes) => Repository::At(Commit { id, dirty: !changes.trim().is_empty() }),
             Err(why) => Repository::Unknown(why),

@@ -10,7 +10,7 @@ use ignore::WalkBuilder;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::model::{Address, Arch, Catalog, Digest, Image, Os, Source, StoreAddress};
+use crate::model::{Arch, Catalog, Digest, Image, Os, Source};
 use crate::process::Cancellation;
 
 /// Why a definition cannot be digested. The user's or the machine's fault.
@@ -117,10 +117,7 @@ fn template_files(image: &Image, catalog: &Catalog) -> Result<Vec<Utf8PathBuf>, 
 /// What may lie in a template's folder and is no part of it. Keys of `images.yml` count one by one.
 fn no_part(image: &Image, catalog: &Catalog) -> Vec<Utf8PathBuf> {
     let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
-    let registry = catalog.registry.iter().map(|Address::Directory(folder)| folder.clone());
-    let stores = catalog.images.values().flat_map(|image| &image.stores);
-    let stores = stores.map(|StoreAddress::Directory(folder)| folder.clone());
-    [catalog.path.clone()].into_iter().chain(registry).chain(stores).chain(created).collect()
+    catalog.own_paths().into_iter().chain([catalog.path.clone()]).chain(created).collect()
 }
 
 /// The script that `prepare` starts, if its first word is a file.
@@ -159,8 +156,8 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::model::Prepare;
     use crate::model::samples::image;
+    use crate::model::{Address, Prepare, StoreAddress};
 
     fn digest(image: &Image) -> Digest {
         let root = image.template.parent().unwrap();
@@ -214,7 +211,7 @@ mod tests {
     #[test]
     fn what_defines_the_image_changes_the_digest_and_nothing_else_does() {
         type Change = (&'static str, bool, fn(&mut Image));
-        let changes: [Change; 16] = [
+        let changes: [Change; 17] = [
             ("template text", true, |i| {
                 fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),
@@ -241,10 +238,14 @@ mod tests {
                 fs_err::create_dir(i.template.join("registry")).unwrap();
                 fs_err::write(i.template.join("registry/schema.json"), "y").unwrap();
             }),
+            ("somebody's file in the registry's folder", true, |i| {
+                fs_err::create_dir(i.template.join("registry")).unwrap();
+                fs_err::write(i.template.join("registry/notes"), "y").unwrap();
+            }),
             ("a store", false, |i| {
                 let StoreAddress::Directory(store) = &i.stores[0];
-                fs_err::create_dir_all(store).unwrap();
-                fs_err::write(store.join("disk"), "y").unwrap();
+                fs_err::create_dir_all(store.join("debian-12/1.0")).unwrap();
+                fs_err::write(store.join("debian-12/1.0/disk"), "y").unwrap();
             }),
             ("what a folder above the repository ignores", false, |i| {
                 let above = i.template.parent().unwrap().join(".gitignore");

@@ -1,8 +1,9 @@
 //! The catalog: every image of `images.yml` with its defaults applied and its paths resolved.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,31 @@ pub struct Catalog {
     pub images: IndexMap<ImageName, Image>,
     /// After so many failed attempts in a row, a build is not tried again by itself.
     pub retry_limit: u32,
+}
+
+impl Catalog {
+    /// Where goldsmith itself writes: what lies there is no part of the repository's content. A
+    /// folder that people's files lie in as well is not among them.
+    pub fn own_paths(&self) -> Vec<Utf8PathBuf> {
+        let registry = self.registry.iter().flat_map(|Address::Directory(folder)| {
+            ["blobs", "images", "index", "runs", "schema.json"].map(|name| folder.join(name))
+        });
+        let stores = self.images.values().flat_map(|image| {
+            let stores = image.stores.iter();
+            stores.flat_map(|StoreAddress::Directory(folder)| {
+                [folder.join(image.name.as_str()), folder.join("rejected")]
+            })
+        });
+        let own: BTreeSet<Utf8PathBuf> = registry.chain(stores).collect();
+        let peoples: BTreeSet<&Utf8Path> = self
+            .images
+            .values()
+            .flat_map(|image| [image.template.as_path(), image.workdir.as_path()])
+            .chain([self.path.as_path()])
+            .collect();
+        let is_own = |path: &Utf8PathBuf| !peoples.iter().any(|theirs| theirs.starts_with(path));
+        own.into_iter().filter(is_own).collect()
+    }
 }
 
 /// One image: everything that a run has to know to build, judge and publish it.

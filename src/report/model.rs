@@ -50,6 +50,8 @@ pub struct ImageReport {
     pub why: Option<Due>,
     /// The version that was reserved for it.
     pub version: Option<Version>,
+    /// Whether that version is published and recorded, also if something failed after that.
+    pub recorded: bool,
     /// How it ended.
     pub outcome: ImageOutcome,
     /// How its channel moved.
@@ -133,6 +135,7 @@ impl ImageReport {
             image,
             why: None,
             version: None,
+            recorded: false,
             outcome,
             channel: None,
             stages: Vec::new(),

@@ -71,6 +71,16 @@ async fn take(task: &ImageTask<'_>, path: &Utf8Path) -> Result<BuildRecord, Fail
         .map_err(HandedInError::from)
         .flatten();
     let (artifact, record) = taken.map_err(|error| error.failure())?;
+    let Pipeline { options, commit, .. } = task.run.pipeline;
+    let known = |record: &BuildRecord| match &record.commit {
+        Some(commit) => !commit.dirty,
+        None => commit.is_none(),
+    };
+    if options.committed && record.as_ref().is_some_and(|record| !known(record)) {
+        let reason = "the artifact was built from changes that were in no commit";
+        return Err(Failure::new(FailureClass::Usage, reason)
+            .hint("commit them and build again, or use `--allow-dirty` to publish all the same"));
+    }
     Ok(record.unwrap_or_else(|| BuildRecord { handed_in: true, ..task.record(artifact) }))
 }
 

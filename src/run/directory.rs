@@ -114,8 +114,8 @@ pub enum Kept {
     Artifacts,
 }
 
-/// Removes the folders of old runs that ended well: nobody holds their lock, and their journal has
-/// nothing outstanding. The newest stay.
+/// Removes the folders of old runs that ended well: nobody holds their lock, their journal has
+/// nothing outstanding, and they keep no artifact. The newest stay.
 pub fn forget_old_runs(state: &Utf8Path) -> io::Result<()> {
     let mut runs: Vec<Utf8PathBuf> = match state.join("runs").read_dir_utf8() {
         Ok(entries) => entries.flatten().map(Utf8DirEntry::into_path).collect(),
@@ -125,7 +125,11 @@ pub fn forget_old_runs(state: &Utf8Path) -> io::Result<()> {
     runs.sort();
     let old = runs.len().saturating_sub(KEPT);
     for run in &runs[..old] {
-        if let Some(_lock) = ended(run) {
+        // A kept artifact goes when another one of its image takes its place.
+        if !run.join("work").exists()
+            && let Some((_lock, outstanding)) = ended(run)
+            && outstanding.is_empty()
+        {
             fs_err::remove_dir_all(run)?;
         }
     }
@@ -142,18 +146,59 @@ pub(super) fn forget_kept_artifacts(
         let kept = run.join("work").join(image.as_str());
         if run != folder
             && kept.is_dir()
-            && let Some(_lock) = ended(&run)
+            && let Some((_lock, outstanding)) = ended(&run)
+            && !outstanding.contains(&Thing::Directory { path: run.join("work") })
         {
             fs_err::remove_dir_all(kept)?;
+            // The last one takes the folder along.
+            let _ = fs_err::remove_dir(run.join("work"));
         }
     }
     Ok(())
 }
 
-/// The lock of a run that ended well: nobody holds it, and the journal has nothing outstanding.
-fn ended(run: &Utf8Path) -> Option<fs_err::File> {
+/// The lock of a run that is over, and what its journal has outstanding.
+fn ended(run: &Utf8Path) -> Option<(fs_err::File, Vec<Thing>)> {
     let lock = fs_err::File::open(run.join("lock")).ok()?;
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
     let outstanding = super::journal::outstanding(&run.join("journal.jsonl")).ok()?;
-    outstanding.is_empty().then_some(lock)
+    Some((lock, outstanding))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_image_one_artifact_is_kept_and_old_runs_without_one_go() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(scratch.path()).unwrap();
+        let image: ImageName = "debian-12".parse().unwrap();
+        let upload =
+            Thing::Upload { image: image.clone(), version: "1.0.20261123".parse().unwrap() };
+        let mut kept = Vec::new();
+        for number in 0..KEPT + 5 {
+            let run = format!("run-{number:02}").parse().unwrap();
+            let (folder, mut journal) = RunDirectory::create(state, &run, Clock::system()).unwrap();
+            if number < 3 {
+                let artifact = folder.work().join(image.as_str());
+                fs_err::create_dir(&artifact).unwrap();
+                kept.push(artifact);
+                // As when one store has the bytes and the next one failed.
+                journal.intend(&upload).unwrap();
+                folder.finish(&mut journal, Kept::Artifacts).unwrap();
+            } else {
+                folder.finish(&mut journal, Kept::Nothing).unwrap();
+            }
+        }
+        forget_old_runs(state).unwrap();
+        let left = || state.join("runs").read_dir_utf8().unwrap().count();
+        assert_eq!(left(), KEPT + 3, "of the five oldest, those without an artifact went");
+        assert!(kept.iter().all(|artifact| artifact.exists()));
+
+        let newest = state.join("runs/run-02");
+        forget_kept_artifacts(state, &image, &newest).unwrap();
+        let there: Vec<bool> = kept.iter().map(|artifact| artifact.exists()).collect();
+        assert_eq!(there, [false, false, true]);
+    }
 }

@@ -28,6 +28,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Publish also what equals the newest version.
     pub force: bool,
+    /// Publish only what is in a commit, where there is a repository.
+    pub committed: bool,
     /// Artifacts that were handed in.
     pub given: BTreeMap<ImageName, Utf8PathBuf>,
 }
@@ -107,7 +109,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
     for planned in &pipeline.plan.build {
         let image = &pipeline.catalog.images[&planned.image];
         let (report, left) = ImageTask::new(&run, image, planned).go().await;
-        if left || report.standing().is_good() {
+        if !pipeline.options.dry_run && (left || report.live_version().is_some()) {
             // Of an image one artifact is kept at most, and none that a newer one has overtaken.
             let state = &pipeline.state;
             let _ = forget_kept_artifacts(state, &image.name, run.directory.path());

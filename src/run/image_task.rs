@@ -1,6 +1,6 @@
 //! One image on its way through the stages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
@@ -34,8 +34,10 @@ pub(super) struct ImageTask<'a> {
     pub(super) work: Utf8PathBuf,
     /// Everything that the tools said.
     pub(super) log: Utf8PathBuf,
-    /// What was built, once it is.
+    /// What was built, once it is, until it is recorded as published.
     pub(super) built: RefCell<Option<BuildRecord>>,
+    /// Whether the record, the commit point, is written.
+    pub(super) recorded: Cell<bool>,
 }
 
 /// An artifact that has been looked at and judged.
@@ -58,6 +60,7 @@ impl<'a> ImageTask<'a> {
             work: run.directory.work().join(image.name.as_str()),
             log: run.directory.log(image.name.as_str()),
             built: RefCell::new(None),
+            recorded: Cell::new(false),
         }
     }
 
@@ -77,6 +80,15 @@ impl<'a> ImageTask<'a> {
                 let _ = fs_err::remove_dir_all(&self.work);
             }
         }
+        progress.report.recorded = self.recorded.get();
+        if let (Err(stopped), Some(version), true) =
+            (&mut ended, progress.report.version, self.recorded.get())
+        {
+            let hint = format!(
+                "{version} is published and recorded: the next run brings it into its channel"
+            );
+            stopped.failure.hints.insert(0, hint);
+        }
         // Used, or a gap in the versions, which is normal: nothing to clean up either way.
         if let Some(version) = progress.report.version {
             let _ = self.note(|journal| journal.done(&self.reservation(version)));
@@ -92,11 +104,14 @@ impl<'a> ImageTask<'a> {
         let Err(Stopped { stage, failure }) = ended else {
             return None;
         };
-        let cancelled =
-            matches!(failure.class, FailureClass::Interrupted | FailureClass::Terminated);
+        // What somebody stopped is not wanted, and what has changed could not be gone on with.
+        let useless = matches!(
+            failure.class,
+            FailureClass::Interrupted | FailureClass::Terminated | FailureClass::ArtifactChanged
+        );
         let record = self.built.borrow().clone()?;
         let ours = record.artifact.disk().path.starts_with(&self.work);
-        (*stage > Stage::Build && !cancelled && ours).then_some(record)
+        (*stage > Stage::Build && !useless && ours && !self.recorded.get()).then_some(record)
     }
 
     /// Keeps what a build left, for a run that goes on from there.
@@ -149,7 +164,7 @@ impl<'a> ImageTask<'a> {
         if pipeline.options.dry_run {
             return Ok(ImageOutcome::Passed);
         }
-        if let Some(equal) = self.equal_version(&examined) {
+        if let Some(equal) = self.equal_version(&examined).await? {
             return publish::verify(self, progress, equal).await;
         }
         publish::publish(self, progress, examined).await
@@ -269,16 +284,25 @@ impl<'a> ImageTask<'a> {
     }
 
     /// The newest version, if what was built equals it: same definition, same packages. Somebody
-    /// who forces a build or hands in an artifact wants a version of it.
-    fn equal_version(&self, examined: &Examined) -> Option<Version> {
+    /// who forces a build or hands in an artifact wants a version of it. What the registry says now
+    /// counts: another run may have published since the plan was made.
+    async fn equal_version(&self, examined: &Examined) -> Result<Option<Version>, Stopped> {
         let options = &self.run.pipeline.options;
         if options.force || options.given.contains_key(&self.image.name) {
-            return None;
+            return Ok(None);
         }
-        let newest = self.history.satisfied.as_ref()?;
-        let same = newest.definition == self.planned.definition
-            && newest.package_set == examined.evidence.inventory.package_set();
-        same.then_some(newest.version)
+        let history = self.run.pipeline.registry.history(&self.image.name).await;
+        let history =
+            history.map_err(|error| Stopped { stage: Stage::Record, failure: error.failure() })?;
+        let newest = history.newest();
+        Ok(history
+            .satisfied
+            .filter(|satisfied| {
+                Some(satisfied.version) == newest
+                    && satisfied.definition == examined.build.definition
+                    && satisfied.package_set == examined.evidence.inventory.package_set()
+            })
+            .map(|satisfied| satisfied.version))
     }
 
     /// Names and versions of everything that had a hand in `build` and in judging it.

@@ -229,6 +229,7 @@ async fn record(
         Ok(())
     };
     work.await.map_err(|error: RegistryError| error.failure())?;
+    task.recorded.set(true);
     task.note(|journal| journal.done(&upload(task, version)))?;
     let channel = &task.image.channel;
     match registry::enter(registry, author, image, channel, version).await {

@@ -40,16 +40,11 @@ fn a_version_whose_run_died_before_the_channel_moved_enters_it_in_the_next_run()
 #[test]
 fn a_build_whose_publishing_failed_goes_on_where_it_stopped() {
     let project = project_with(COPY);
-    project.write("store", "a file where a folder should be");
-    let failed = run(&project, &[]).expect(5);
-    let told = failed.stdout.split('`').find(|part| part.contains("--from-artifact"));
-    let told = told.unwrap_or_else(|| panic!("{}", failed.stdout));
-    let artifact = words(told).rsplit(' ').next().unwrap().to_owned();
+    let artifact = kept_artifact(&project);
     let first = project.list("state/runs").pop().unwrap();
     let kept = project.path(&format!("state/runs/{first}/work/debian-12"));
     assert!(!kept.join("scratch").exists(), "of the scratch space only the artifact is kept");
 
-    fs_err::remove_file(project.path("store")).unwrap();
     run(&project, &["--from-artifact", &artifact]).expect(0);
     let published = project.json("registry/images/debian-12/log/00000003.json");
     assert_eq!(published["entry"], "published");
@@ -133,4 +128,71 @@ fn an_interrupt_is_heard_while_a_large_artifact_is_read() {
     assert_eq!(goldsmith.wait().unwrap().code(), Some(130), "{}", told());
     // Not a measurement: the promise is ten seconds.
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+/// A build whose publishing failed, and the artifact that it kept, as its report names it.
+fn kept_artifact(project: &Project) -> String {
+    project.write("store", "a file where a folder should be");
+    let failed = run(project, &["--allow-dirty"]).expect(5);
+    fs_err::remove_file(project.path("store")).unwrap();
+    let told = failed.stdout.split('`').find(|part| part.contains("--from-artifact"));
+    let told = told.unwrap_or_else(|| panic!("{}", failed.stdout));
+    words(told).rsplit(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_dry_run_leaves_a_kept_artifact_where_it_is() {
+    let project = project_with(COPY);
+    let artifact = kept_artifact(&project);
+    run(&project, &["--dry-run", "--from-artifact", &artifact]).expect(0);
+    run(&project, &["--from-artifact", &artifact]).expect(0);
+}
+
+#[test]
+fn an_artifact_of_uncommitted_changes_is_not_published_once_the_tree_is_clean() {
+    let project = project_with(COPY);
+    project.write(".gitignore", "/advisories/\n/disk.raw\n/home/\n/state/\n/store\n");
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+        let mut command = std::process::Command::new("git");
+        command.args(identity).args(arguments).current_dir(project.path(""));
+        assert!(command.status().unwrap().success());
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "t"]);
+    project.write("packer/debian.pkr.hcl", &format!("{COPY}\n# not committed\n"));
+    let artifact = kept_artifact(&project);
+    git(&["checkout", "--quiet", "packer"]);
+    let refused = run(&project, &["--from-artifact", &artifact]).expect(2);
+    let told = words(&refused.stdout);
+    assert!(told.contains("built from changes that were in no commit"), "{told}");
+    run(&project, &["--allow-dirty", "--from-artifact", &artifact]).expect(0);
+}
+
+#[test]
+fn what_fails_after_the_record_is_told_as_published() {
+    let project = project_with(COPY);
+    // The log takes two entries, `reserved` and `published`, and not the move.
+    let third = "registry/images/debian-12/log/00000003.json";
+    fs_err::create_dir_all(project.path(third)).unwrap();
+    let ended = run(&project, &[]).expect(5);
+    let told = words(&ended.stdout);
+    assert!(told.contains(&format!("{} is published and recorded", today())), "{told}");
+    assert!(!told.contains("--from-artifact"), "{told}");
+    fs_err::remove_dir(project.path(third)).unwrap();
+    run(&project, &[]).expect(0);
+    assert_eq!(project.log("debian-12"), ["reserved", "published", "moved"]);
+}
+
+#[test]
+fn a_build_that_equals_an_older_version_than_the_newest_is_published() {
+    let project = project_with(COPY);
+    run(&project, &[]).expect(0);
+    run(&project, &["--from-artifact", "debian-12=disk.raw"]).expect(0);
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(40 * 24);
+    project.advisories(|_, stamp| stamp.updated_at = later);
+    run(&project, &["--now", &later.to_string()]).expect(0);
+    let published = project.log("debian-12").iter().filter(|entry| *entry == "published").count();
+    assert_eq!(published, 3, "{:?}", project.log("debian-12"));
 }

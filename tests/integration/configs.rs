@@ -1,6 +1,6 @@
 //! The sample files of `tests/configs`: one case a file, found by themselves.
 //!
-//! Beside `valid/NAME.yml` stands `NAME.json`: the catalog. Beside `invalid/NAME.yml` stands
+//! Beside `valid/NAME.yml` stands `NAME.json`: the catalog; `NAME.later`: what is not there yet. Beside `invalid/NAME.yml` stands
 //! `NAME.stderr`: what the user reads. `UPDATE_EXPECTED=1` writes both from what is read now.
 
 use std::collections::BTreeSet;
@@ -45,6 +45,12 @@ fn compare(sample: &Utf8Path, extension: &str, found: &str) -> Option<String> {
     }
 }
 
+/// The same, where nothing is written beside the sample if nothing was found.
+fn compare_if_any(sample: &Utf8Path, extension: &str, found: &str) -> Option<String> {
+    let any = !found.is_empty() || sample.with_extension(extension).exists();
+    any.then(|| compare(sample, extension, found))?
+}
+
 fn all_as_expected(wrong: &[String]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
@@ -58,15 +64,13 @@ fn every_valid_sample_gives_its_catalog() {
             Ok(checked) => {
                 let mut json = serde_json::to_string_pretty(&checked.catalog).unwrap();
                 json.push('\n');
-                for refusal in refusals(&checked.later) {
-                    json.push_str(&format!("// later: {refusal}\n"));
-                }
                 let warnings = checked.warnings.shown_from("/repo".into());
                 let warnings = warnings.render(Style::Plain);
-                compare(sample, "json", &json).or_else(|| {
-                    let warned = !warnings.is_empty() || sample.with_extension("stderr").exists();
-                    warned.then(|| compare(sample, "stderr", &warnings))?
-                })
+                let later = refusals(&checked.later);
+                let later = compare_if_any(sample, "later", &later);
+                compare(sample, "json", &json)
+                    .or(later)
+                    .or_else(|| compare_if_any(sample, "stderr", &warnings))
             }
         })
         .collect();
@@ -74,10 +78,11 @@ fn every_valid_sample_gives_its_catalog() {
 }
 
 /// What a file asks for and this version cannot do, a line each.
-fn refusals(later: &config::Later) -> Vec<String> {
+fn refusals(later: &config::Later) -> String {
     let of_images = later.images.iter().map(|later| &later.refusal);
     let all = later.registry.iter().chain(&later.everywhere).chain(of_images);
-    all.map(|refusal| refusal.message.clone()).collect()
+    let lines: Vec<&str> = all.map(|refusal| refusal.message.as_str()).collect();
+    lines.join("\n")
 }
 
 #[test]

@@ -149,6 +149,7 @@ impl Card {
         if let Some(version) = image.version {
             let used = match image.standing() {
                 Standing::Published => "",
+                _ if image.recorded => " published, and not in its channel",
                 _ if !image.kept.is_empty() => " reserved; the artifact is kept under it",
                 _ => " reserved, and not used",
             };
