@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::refusals::Refusals;
 use super::session::Session;
 use crate::cli;
-use crate::config;
+use crate::config::{self, Checked, Places};
+use crate::diagnostics::{Problems, Sources};
 use crate::inputs;
 use crate::matrix::{self, SelectionError};
 use crate::model::{
@@ -40,7 +41,7 @@ pub(super) struct Planning {
 
 /// Makes the plan.
 pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planning, Failure> {
-    let (catalog, later) = catalog(session, &wanted)?;
+    let (catalog, later, places) = catalog(session, &wanted)?;
     refuse_folders_that_a_checkout_wipes(session, &catalog)?;
     let Wanted { selection: arguments, given, records, .. } = wanted;
     let names = selected(arguments, &given, &catalog)?;
@@ -52,7 +53,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
             .values()
             .filter(move |image| names.is_some_and(|names| names.contains(&image.name)))
     };
-    check_files(session, &catalog, chosen())?;
+    check_files(session, chosen(), &places, &later.sources)?;
 
     let Some(address) = &catalog.registry else {
         return Err(later.registry(session));
@@ -80,8 +81,11 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
 }
 
 /// What `images.yml` says, with what the command line says instead.
-fn catalog(session: &Session, wanted: &Wanted<'_>) -> Result<(Catalog, Refusals), Failure> {
-    let config::Checked { mut catalog, warnings, mut later } = session.catalog()?;
+fn catalog(
+    session: &Session,
+    wanted: &Wanted<'_>,
+) -> Result<(Catalog, Refusals, Vec<Places>), Failure> {
+    let Checked { mut catalog, warnings, mut later, places } = session.catalog()?;
     if let Some(url) = &wanted.selection.registry {
         catalog.registry = Some(session.address(url, "--registry")?);
     }
@@ -96,7 +100,7 @@ fn catalog(session: &Session, wanted: &Wanted<'_>) -> Result<(Catalog, Refusals)
             image.stores.clone_from(&stores);
         }
     }
-    Ok((catalog, Refusals { later, sources: warnings.sources().clone() }))
+    Ok((catalog, Refusals { later, sources: warnings.sources().clone() }, places))
 }
 
 /// A checkout wipes the work tree, and a container action keeps nothing else of the host: a folder
@@ -141,21 +145,17 @@ fn real_path(folder: &Utf8Path) -> Utf8PathBuf {
 /// All problems with files that images name, each told; the failure counts them.
 fn check_files<'a>(
     session: &Session,
-    catalog: &Catalog,
     images: impl Iterator<Item = &'a Image>,
+    places: &[Places],
+    sources: &Sources,
 ) -> Result<(), Failure> {
-    let mut problems = inputs::check(catalog, images);
-    match problems.len() {
-        0 => Ok(()),
-        1 => Err(problems.remove(0)),
-        more => {
-            for problem in &problems {
-                session.terminal.failure(problem);
-            }
-            let reason = format!("{more} problems with files that images.yml names");
-            Err(Failure::new(FailureClass::Config, reason))
-        }
+    let mut problems = Problems::new(sources.clone());
+    inputs::check(images, places, &mut problems);
+    if problems.is_empty() {
+        return Ok(());
     }
+    let problems = session.show(problems.in_order());
+    Err(config::failure(&problems))
 }
 
 async fn definition(

@@ -22,7 +22,7 @@ use crate::trivy::{self, Scanner};
 /// Looks and judges.
 pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, Failure> {
     let begun = Instant::now();
-    let Checked { catalog, warnings, later } = session.catalog()?;
+    let Checked { catalog, warnings, later, .. } = session.catalog()?;
     let image = catalog.images.get(&arguments.image).ok_or_else(|| {
         let reason = format!("no image is called `{}` in `{}`", arguments.image, catalog.path);
         Failure::new(FailureClass::Usage, reason)

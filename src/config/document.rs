@@ -11,6 +11,7 @@ use super::image::{self, Findings};
 use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::node::{Node, Value};
+use super::places::Places;
 use super::substitute::{in_text, substitute};
 use super::{matrix, number, parents, yaml};
 use crate::diagnostics::{Diagnostic, Problems, SourceId, Sources, Span, quoted};
@@ -41,6 +42,8 @@ pub struct Checked {
     pub warnings: Problems,
     /// What it says and this version cannot do: refused by whoever would need it.
     pub later: Later,
+    /// Where the values of the entries of `images:` stand, by position.
+    pub places: Vec<Places>,
 }
 
 /// What a file asks for and this version of goldsmith cannot do.
@@ -98,7 +101,10 @@ pub fn read(path: &Utf8Path, bytes: &[u8]) -> Result<Checked, Problems> {
     };
     let problems = context.problems.in_order();
     match catalog.filter(|_| !problems.has_errors()) {
-        Some((catalog, later)) => Ok(Checked { catalog, warnings: problems, later }),
+        Some((catalog, images)) => {
+            let Read { later, places } = images;
+            Ok(Checked { catalog, warnings: problems, later, places })
+        }
         None => Err(problems),
     }
 }
@@ -177,7 +183,7 @@ fn empty(source: SourceId) -> Diagnostic {
         .help("start with `version: 1`")
 }
 
-fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<(Catalog, Later)> {
+fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<(Catalog, Read)> {
     let file = path.file_name().unwrap_or("images.yml");
     let field = Field { key: file, node: root };
     if !matches!(root.value, Value::Mapping(_)) {
@@ -210,10 +216,17 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<(Catal
         Written::Reached(registry) => (Some(registry), None),
         Written::Later(diagnostic) => (None, Some(diagnostic)),
     };
-    let (images, of_images) = images?;
+    let Section { images, later: of_images, places } = images?;
     let retry_limit = retry_limit.unwrap_or(RETRY_LIMIT);
     let catalog = Catalog { path: path.to_owned(), registry, images, retry_limit };
-    Some((catalog, Later { registry: later, everywhere, images: of_images }))
+    let later = Later { registry: later, everywhere, images: of_images };
+    Some((catalog, Read { later, places }))
+}
+
+/// What comes with a catalog.
+struct Read {
+    later: Later,
+    places: Vec<Places>,
 }
 
 /// The version of the format.
@@ -257,9 +270,13 @@ fn defaults(field: Field<'_>, context: &mut Context) -> Option<Layer> {
 }
 
 /// The images, every matrix expanded, and what of them comes later.
-type Images = (IndexMap<ImageName, Image>, Vec<LaterKey>);
+struct Section {
+    images: IndexMap<ImageName, Image>,
+    later: Vec<LaterKey>,
+    places: Vec<Places>,
+}
 
-fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<Images> {
+fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<Section> {
     let entries = field.entries("image", "a mapping of images", IMAGES_EXAMPLE, context)?;
     if entries.is_empty() {
         let problem = field.error("no-images", "`images` is empty", "expected at least one image");
@@ -271,7 +288,7 @@ fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<I
     for (position, entry) in (0..).zip(&entries) {
         expand(entry, position, context, |entry, context| {
             if let Some(image) = image::read(entry, defaults, &mut findings, context) {
-                let first = findings.places.get(&image.name).map(|places| places.name);
+                let first = findings.named.get(&image.name).map(|named| named.name);
                 add(&mut images, image, entry, first, context);
             }
         });
@@ -283,7 +300,7 @@ fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<I
             return None;
         }
     }
-    parents::check(&images, &findings.places, context);
+    parents::check(&images, &findings.named, context);
     if let [first, others @ ..] = findings.homeless.as_slice() {
         let message = match others.len() {
             0 => "an image has no store: its versions would have nowhere to go".to_owned(),
@@ -299,7 +316,8 @@ fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<I
     let mut later = findings.later;
     later.sort_by_key(|later| (later.entry, later.refusal.place()));
     later.dedup();
-    Some((images, later))
+    let places = entries.iter().map(Places::read).collect();
+    Some(Section { images, later, places })
 }
 
 /// Hands every combination of the matrix of `entry` to `read`, or the entry as it is.

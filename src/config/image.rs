@@ -49,11 +49,11 @@ pub(super) struct Findings {
     /// What this version cannot do.
     pub(super) later: Vec<LaterKey>,
     /// Where each image is named, and its parents.
-    pub(super) places: HashMap<ImageName, Places>,
+    pub(super) named: HashMap<ImageName, NamedAt>,
 }
 
 /// Where an image is named, and its parents.
-pub(super) struct Places {
+pub(super) struct NamedAt {
     /// The key of its entry.
     pub(super) name: Span,
     /// Where each of its parents is named.
@@ -129,8 +129,8 @@ pub(super) fn read(
     });
     findings.later.extend(later);
     let (name, source, os) = (name?, source?, os?);
-    let places = Places { name: entry.key.node.span, parents: parent_places };
-    findings.places.entry(name.clone()).or_insert(places);
+    let named = NamedAt { name: entry.key.node.span, parents: parent_places };
+    findings.named.entry(name.clone()).or_insert(named);
     Some(Image {
         name,
         entry: entry.position,

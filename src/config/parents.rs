@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::context::Context;
 use super::field::Field;
-use super::image::Places;
+use super::image::NamedAt;
 use super::keys::Keys;
 use super::node::Value;
 use crate::diagnostics::{Diagnostic, Span, quoted};
@@ -53,11 +53,11 @@ fn parent(entry: Field<'_>, context: &mut Context) -> Option<Parent> {
 /// Tells of parents that are no images of the file, and of circles: every place of each.
 pub(super) fn check(
     images: &IndexMap<ImageName, Image>,
-    places: &HashMap<ImageName, Places>,
+    named: &HashMap<ImageName, NamedAt>,
     context: &mut Context,
 ) {
     for image in images.values() {
-        let spans = places.get(&image.name).map_or(&[][..], |places| &places.parents);
+        let spans = named.get(&image.name).map_or(&[][..], |named| &named.parents);
         for (parent, span) in image.parents.iter().zip(spans) {
             if images.contains_key(&parent.image) {
                 continue;
@@ -81,18 +81,18 @@ pub(super) fn check(
         let mut problem = Diagnostic::error("parent-circle", message);
         for (index, name) in circle.iter().enumerate() {
             let next = &circle[(index + 1) % circle.len()];
-            let Some(at) = places.get(*name).and_then(|places| {
+            let Some(at) = named.get(*name).and_then(|named| {
                 let parents = &images[*name].parents;
                 let index = parents.iter().position(|parent| parent.image == **next)?;
-                places.parents.get(index)
+                named.parents.get(index).copied()
             }) else {
                 continue;
             };
             let label =
                 format!("{} is built upon {}", quoted(name.as_str()), quoted(next.as_str()));
             problem = match index {
-                0 => problem.at(*at, label),
-                _ => problem.context(*at, label),
+                0 => problem.at(at, label),
+                _ => problem.context(at, label),
             };
         }
         context.push(problem.help("an image can be built only after all of its parents"));

@@ -4,6 +4,6 @@ mod checks;
 mod commit;
 mod definition;
 
-pub use checks::check;
+pub use checks::{PROBLEMS, check};
 pub use commit::{Git, Repository};
 pub use definition::{DefinitionError, definition_digest};

@@ -35,7 +35,10 @@ pub struct BuildRequest {
     pub workdir: Utf8PathBuf,
     /// The build that is the image; without it the template must have just one.
     pub build: Option<String>,
-    /// Values of the template's variables. Visible to everybody on the machine: no secrets.
+    /// Files with values of the template's variables, absolute, in the order in which Packer reads
+    /// them.
+    pub variable_files: Vec<Utf8PathBuf>,
+    /// Values of the template's variables, which count more than those of files. Visible to everybody on the machine: no secrets.
     pub variables: IndexMap<String, String>,
     /// Names of further environment variables that Packer gets.
     pub environment: Vec<String>,
@@ -56,6 +59,9 @@ impl BuildRequest {
                 .into();
         if let Some(build) = &self.build {
             arguments.push(format!("-only={build}"));
+        }
+        for file in &self.variable_files {
+            arguments.push(format!("-var-file={file}"));
         }
         for (name, value) in &self.variables {
             arguments.push("-var".to_owned());
@@ -108,6 +114,7 @@ mod tests {
             template: "/home/ci/images/packer/debian".into(),
             workdir: "/home/ci/images/packer".into(),
             build: Some("qemu.debian".to_owned()),
+            variable_files: vec!["/home/ci/images/common.pkrvars.hcl".into()],
             variables: [("disk_size", "8G"), ("motd", "two words")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
@@ -126,6 +133,7 @@ mod tests {
         -parallel-builds=1
         -on-error=cleanup
         -only=qemu.debian
+        -var-file=/home/ci/images/common.pkrvars.hcl
         -var
         disk_size=8G
         -var

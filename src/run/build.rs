@@ -121,6 +121,7 @@ async fn build(task: &ImageTask<'_>, version: Version) -> Result<Artifact, Failu
         template: image.template.clone(),
         workdir: image.workdir.clone(),
         build: image.build.clone(),
+        variable_files: image.var_files.clone(),
         variables: IndexMap::new(),
         environment: image.env.clone(),
         timeout: image.timeout.build,

@@ -42,6 +42,7 @@ impl Site {
                 template: workdir.clone(),
                 workdir,
                 build: None,
+                variable_files: Vec::new(),
                 variables: IndexMap::new(),
                 environment: vec!["SITE".to_owned()],
                 timeout: LONG,

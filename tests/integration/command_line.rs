@@ -176,18 +176,37 @@ fn what_does_not_exist_is_told_with_what_does() {
     exit code 2
     --- stdout
     --- stderr
-    error: image `debian-12` in `FOLDER/images.yml`: template `FOLDER/packer` does not exist
-      hint: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
-    error: image `debian-13` in `FOLDER/images.yml`: template `FOLDER/packer` does not exist
-      hint: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
-    error: 2 problems with files that images.yml names
+    error[missing-path]: `template`: `FOLDER/packer` does not exist
+     --> images.yml:7:15
+      |
+    7 |     template: packer
+      |               ^^^^^^ nothing is there
+      |
+      = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+
+    error[missing-path]: `template`: `FOLDER/packer` does not exist
+      --> images.yml:11:15
+       |
+    11 |     template: packer
+       |               ^^^^^^ nothing is there
+       |
+       = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+
+    error: 2 problems in images.yml
     ");
     insta::assert_snapshot!(folder.goldsmith(&["plan", "debian-12"], &[]), @"
     exit code 2
     --- stdout
     --- stderr
-    error: image `debian-12` in `FOLDER/images.yml`: template `FOLDER/packer` does not exist
-      hint: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+    error[missing-path]: `template`: `FOLDER/packer` does not exist
+     --> images.yml:7:15
+      |
+    7 |     template: packer
+      |               ^^^^^^ nothing is there
+      |
+      = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+
+    error: 1 problem in images.yml
     ");
 }
 
