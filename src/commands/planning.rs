@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::refusals::Refusals;
 use super::session::Session;
 use crate::cli;
-use crate::config::{self, Checked, Places};
-use crate::diagnostics::{Problems, Sources};
+use crate::config::{self, Checked};
+use crate::diagnostics::{Places, Problems, Sources};
 use crate::inputs;
 use crate::matrix::{self, SelectionError};
 use crate::model::{

@@ -11,10 +11,9 @@ use super::image::{self, Findings};
 use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::node::{Node, Value};
-use super::places::Places;
 use super::substitute::{in_text, substitute};
-use super::{matrix, number, parents, yaml};
-use crate::diagnostics::{Diagnostic, Problems, SourceId, Sources, Span, quoted};
+use super::{matrix, number, parents, places, yaml};
+use crate::diagnostics::{Diagnostic, Places, Problems, SourceId, Sources, Span, quoted};
 use crate::model::{Catalog, Failure, FailureClass, Image, ImageName};
 
 /// Largest file. A hundred images take about 50 KiB.
@@ -316,7 +315,7 @@ fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<S
     let mut later = findings.later;
     later.sort_by_key(|later| (later.entry, later.refusal.place()));
     later.dedup();
-    let places = entries.iter().map(Places::read).collect();
+    let places = entries.iter().map(places::read).collect();
     Some(Section { images, later, places })
 }
 

@@ -1,32 +1,16 @@
-//! Where the values of an image stand, for problems that are found only later: in the files that
-//! it names, or in the template.
+//! Where the values of an image stand.
 
 use std::collections::HashMap;
 
 use super::field::Named;
 use super::node::{Node, Value};
-use crate::diagnostics::Span;
+use crate::diagnostics::{Places, Span};
 
-/// Where the values of one entry of `images:` stand.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// Its key.
-    pub name: Span,
-    values: HashMap<String, Span>,
-}
-
-impl Places {
-    /// Where a value stands: `template`, `vars.disk_size`, `var_files.0`. Of what is not written, the
-    /// image's name.
-    pub fn of(&self, key: &str) -> Span {
-        self.values.get(key).copied().unwrap_or(self.name)
-    }
-
-    pub(super) fn read(entry: &Named<'_>) -> Self {
-        let mut values = HashMap::new();
-        collect(entry.value.node, "", &mut values);
-        Self { name: entry.key.node.span, values }
-    }
+/// Where the values of an entry of `images:` stand.
+pub(super) fn read(entry: &Named<'_>) -> Places {
+    let mut values = HashMap::new();
+    collect(entry.value.node, "", &mut values);
+    Places { name: entry.key.node.span, values }
 }
 
 /// Keys that have values of their own.

@@ -5,12 +5,14 @@
 
 mod diagnostic;
 mod excerpt;
+mod places;
 mod problems;
 mod quote;
 mod source;
 mod text;
 
 pub use diagnostic::{Diagnostic, Label, Level};
+pub use places::Places;
 pub use problems::Problems;
 pub use quote::quoted;
 pub use source::{Position, SourceFile, SourceId, Sources, Span};

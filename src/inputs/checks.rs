@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::config::Places;
-use crate::diagnostics::{Diagnostic, Problems, quoted};
+use crate::diagnostics::{Diagnostic, Places, Problems, quoted};
 use crate::model::Image;
 
 /// The ids of all diagnostics of this module: the anchors of their documentation.

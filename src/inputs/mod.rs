@@ -1,9 +1,11 @@
 //! Everything that is read before planning.
 
+mod changes;
 mod checks;
-mod commit;
 mod definition;
+mod git;
 
+pub use changes::{ChangesError, changed_since};
 pub use checks::{PROBLEMS, check};
-pub use commit::{Git, Repository};
 pub use definition::{DefinitionError, definition_digest};
+pub use git::{Git, GitError, Repository};
