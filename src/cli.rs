@@ -57,6 +57,20 @@ pub enum Format {
     Json,
 }
 
+/// The form of what `lint` found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: JSON, version 1.
+    Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// For the log of a forge's job, whose runner makes annotations of it.
+    Github,
+}
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -66,6 +80,8 @@ pub enum Command {
     Run(Run),
     /// Look inside an existing artifact and judge it
     Scan(Scan),
+    /// Tell all problems of the image matrix
+    Lint(Lint),
     /// Do what the inputs of a forge's action say
     #[command(hide = true)]
     Action,
@@ -139,6 +155,14 @@ pub struct Scan {
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// `goldsmith lint`.
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LintFormat,
 }
 
 fn given(text: &str) -> Result<(ImageName, Utf8PathBuf), String> {

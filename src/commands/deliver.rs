@@ -4,12 +4,13 @@
 use std::io;
 
 use super::session::Session;
-use super::{Answer, Done};
-use crate::cli::Format;
+use super::{Answer, Done, lint};
+use crate::cli::{Format, LintFormat};
+use crate::diagnostics::{self, PAGE, Problems, Style};
 use crate::model::{ExitCode, Failure, FailureClass, Plan};
 use crate::report::standing::failure_of;
 use crate::report::{self, ImageReport, Report, json, markdown};
-use crate::runner::{Context, MAX_SUMMARY, write_summary};
+use crate::runner::{Context, MAX_SUMMARY, Runner, annotations, write_summary};
 use crate::terminal::Terminal;
 
 /// Delivers the answer of a command, and says how the process ends.
@@ -25,6 +26,15 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 .map_or((ExitCode::Done, "none"), |failure| {
                     (failure.class.exit_code(), failure.class.failure_reason())
                 });
+            Done { code, failure_reason, report: None }
+        }
+        Answer::Lint(problems, format) => {
+            asked_for(found(session, format, &problems))?;
+            let (code, failure_reason) = if problems.has_errors() {
+                (ExitCode::Blocked, "config_invalid")
+            } else {
+                (ExitCode::Done, "none")
+            };
             Done { code, failure_reason, report: None }
         }
         Answer::Run(done) => {
@@ -67,6 +77,32 @@ fn plan(session: &Session, format: Format, plan: &Plan) -> io::Result<()> {
     match format {
         Format::Text => terminal.text(&report::plan::text(plan, terminal.width())),
         Format::Json => terminal.data(&json::v1::plan(plan)),
+    }
+}
+
+fn found(session: &Session, format: LintFormat, problems: &Problems) -> io::Result<()> {
+    let terminal = &session.terminal;
+    let shown = problems.clone().shown_from(&session.directory);
+    let in_repository = || problems.clone().shown_from(&session.root(problems));
+    match format {
+        LintFormat::Text if shown.is_empty() => terminal.text(&format!("{}\n", shown.summary())),
+        LintFormat::Text => {
+            let text = shown.render(Style::of(terminal.settings().stdout_color));
+            terminal.text(&format!("{text}every kind of problem is explained in {PAGE}\n"))
+        }
+        LintFormat::Json => terminal.data(&diagnostics::json(&shown)),
+        LintFormat::Sarif => terminal.data(&diagnostics::sarif(&in_repository(), &lint::kinds())),
+        LintFormat::Github => {
+            // No runner makes annotations of everything.
+            terminal.message(&shown.render(Style::of(terminal.settings().stderr_color)));
+            let runner = match session.context.runner {
+                Runner::Local => Runner::GitHub,
+                runner => runner,
+            };
+            let lines = annotations(runner, &diagnostics::annotations(&in_repository()));
+            let ended = lines.iter().flat_map(|line| [line, "\n"]);
+            terminal.data(&ended.collect::<String>())
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod action;
 pub mod child;
 mod deliver;
+mod lint;
 mod plan;
 mod planning;
 mod refusals;
@@ -16,8 +17,10 @@ use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, oneshot};
 
 use self::session::Session;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Format, LintFormat};
 use crate::clock::Clock;
+use crate::config;
+use crate::diagnostics::Problems;
 use crate::environment::Environment;
 use crate::model::{Event, ExitCode, Failure, FailureClass, Plan};
 use crate::process::{Cancellation, Launcher};
@@ -42,6 +45,7 @@ enum Answer {
     Plan(Plan),
     Scan(Box<ImageReport>),
     Run(Report),
+    Lint(Problems, LintFormat),
 }
 
 /// How a command ended.
@@ -113,7 +117,7 @@ async fn dispatch(
     listen(cancellation.clone(), events.clone()).map_err(|error| usage(&error))?;
     let session = Session {
         directory: match &cli.global.directory {
-            Some(folder) => start.join(folder),
+            Some(folder) => config::resolve(&start, folder.as_str()),
             None => start,
         },
         global: cli.global,
@@ -131,6 +135,10 @@ async fn dispatch(
             (scan::run(&session, asked).await.map(Box::new).map(Answer::Scan), asked.format)
         }
         Command::Run(asked) => (run::run(&session, asked).await.map(Answer::Run), asked.format),
+        Command::Lint(asked) => {
+            let found = lint::run(&session);
+            (found.map(|problems| Answer::Lint(problems, asked.format)), Format::Text)
+        }
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),
     };
     // Whatever was told on the way comes before the answer.

@@ -53,7 +53,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
             .values()
             .filter(move |image| names.is_some_and(|names| names.contains(&image.name)))
     };
-    check_files(session, chosen(), &places, &later.sources)?;
+    check_files(session, &catalog, chosen(), &places, &later.sources)?;
 
     let Some(address) = &catalog.registry else {
         return Err(later.registry(session));
@@ -145,12 +145,14 @@ fn real_path(folder: &Utf8Path) -> Utf8PathBuf {
 /// All problems with files that images name, each told; the failure counts them.
 fn check_files<'a>(
     session: &Session,
+    catalog: &Catalog,
     images: impl Iterator<Item = &'a Image>,
     places: &[Places],
     sources: &Sources,
 ) -> Result<(), Failure> {
     let mut problems = Problems::new(sources.clone());
-    inputs::check(images, places, &mut problems);
+    let folder = catalog.path.parent().unwrap_or(&session.directory);
+    inputs::check(folder, images, places, &mut problems);
     if problems.is_empty() {
         return Ok(());
     }

@@ -5,13 +5,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::cli::Global;
 use crate::clock::Clock;
 use crate::config::{self, Checked};
-use crate::diagnostics::{Problems, Style};
+use crate::diagnostics::{Problems, Style, annotations};
 use crate::environment::Environment;
 use crate::inputs::{Git, Repository};
 use crate::model::{Address, Catalog, Failure, FailureClass, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher};
 use crate::run::Events;
-use crate::runner::{Context, Runner};
+use crate::runner::{Context, Runner, annotations as annotation_lines};
 use crate::terminal::Terminal;
 
 /// A command under way.
@@ -56,12 +56,7 @@ impl Session {
 
     /// Reads `images.yml`. Its problems are printed as they are; the failure only counts them.
     pub(super) fn catalog(&self) -> Result<Checked, Failure> {
-        let path = self.path(&self.global.config);
-        let bytes = fs_err::read(&path).map_err(|error| {
-            Failure::caused_by(FailureClass::Config, &error)
-                .hint("name the image matrix with `--config FILE`, or its folder with `-C DIR`")
-        })?;
-        match config::read(&path, &bytes) {
+        match self.images_yml()? {
             Ok(checked) => {
                 if !checked.warnings.is_empty() {
                     self.show(checked.warnings.clone());
@@ -72,13 +67,41 @@ impl Session {
         }
     }
 
+    /// What `images.yml` says, or all that is wrong with it. Fails if there is none.
+    pub(super) fn images_yml(&self) -> Result<Result<Checked, Problems>, Failure> {
+        let path = config::resolve(&self.directory, self.global.config.as_str());
+        let bytes = fs_err::read(&path).map_err(|error| {
+            Failure::caused_by(FailureClass::Config, &error)
+                .hint("name the image matrix with `--config FILE`, or its folder with `-C DIR`")
+        })?;
+        Ok(config::read(&path, &bytes))
+    }
+
     /// Prints problems, with paths as people name them here.
     pub(super) fn show(&self, problems: Problems) -> Problems {
-        let colour = self.terminal.settings().stderr_color;
-        let style = if colour { Style::Coloured } else { Style::Plain };
+        // Other forges would only repeat in the log what is said there already.
+        if problems.has_errors() && self.context.runner.is_github() {
+            let problems = problems.clone().shown_from(&self.root(&problems));
+            for line in annotation_lines(self.context.runner, &annotations(&problems)) {
+                self.terminal.command(&line);
+            }
+        }
         let problems = problems.shown_from(&self.directory);
+        let style = Style::of(self.terminal.settings().stderr_color);
         self.terminal.message(&problems.excerpts(style));
         problems
+    }
+
+    /// The root of the repository with the file that `problems` are of, as forges see it.
+    pub(super) fn root(&self, problems: &Problems) -> Utf8PathBuf {
+        let file = problems.sources().first().map(|(_, file)| file.path.as_path());
+        let folders = file.and_then(Utf8Path::parent).map(Utf8Path::ancestors);
+        let workspace = self.context.workspace.as_deref();
+        let is_root = |folder: &&Utf8Path| {
+            workspace == Some(folder) || folder.join(".git").symlink_metadata().is_ok()
+        };
+        let root = folders.and_then(|mut folders| folders.find(is_root));
+        root.unwrap_or(&self.directory).to_owned()
     }
 
     /// The address that the option `option` gives.

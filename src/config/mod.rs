@@ -47,3 +47,4 @@ pub use document::{Checked, Later, LaterKey, failure, read};
 pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;
 pub use ids::PROBLEMS;
+pub use path::resolve;

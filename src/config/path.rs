@@ -8,7 +8,7 @@ use crate::diagnostics::quoted;
 
 /// `path` as seen from `folder`, without `.`, `..` and doubled slashes. Symbolic links are not
 /// looked at.
-pub(super) fn resolve(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
+pub fn resolve(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
     let mut resolved = Utf8PathBuf::new();
     for component in folder.join(path).components() {
         match component {

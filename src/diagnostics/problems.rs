@@ -100,6 +100,20 @@ impl Problems {
         &self.diagnostics
     }
 
+    /// How many problems there are of each level, also of those that are not kept.
+    pub(super) fn counts(&self) -> Counts {
+        let mut all = self.omitted;
+        for diagnostic in &self.diagnostics {
+            all.add(diagnostic.level);
+        }
+        all
+    }
+
+    /// How many problems were counted and not kept.
+    pub(super) fn omitted(&self) -> usize {
+        self.omitted.errors + self.omitted.warnings
+    }
+
     /// The files that they are in.
     pub fn sources(&self) -> &Sources {
         &self.sources

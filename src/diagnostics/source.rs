@@ -63,6 +63,11 @@ impl Sources {
         self.0.get(id.0)
     }
 
+    /// The file that was added first.
+    pub fn first(&self) -> Option<(SourceId, &SourceFile)> {
+        self.0.first().map(|file| (SourceId(0), file))
+    }
+
     /// All files, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
         self.0.iter()

@@ -18,6 +18,13 @@ pub enum Style {
     Coloured,
 }
 
+impl Style {
+    /// With or without colours.
+    pub fn of(coloured: bool) -> Self {
+        if coloured { Self::Coloured } else { Self::Plain }
+    }
+}
+
 /// The diagnostics one after the other, and a line that counts them. Empty without diagnostics.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> String {
     render_some(diagnostics, Counts::default(), sources, style)
@@ -65,7 +72,10 @@ pub(super) fn summary(diagnostics: &[Diagnostic], omitted: Counts, sources: &Sou
         more => Some(format!("{more} {noun}s")),
     };
     let counts = [counted(all.errors, "problem"), counted(all.warnings, "warning")];
-    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let mut counts: Vec<String> = counts.into_iter().flatten().collect();
+    if counts.is_empty() {
+        counts.push("no problems".to_owned());
+    }
     let files: Vec<_> = sources.iter().map(|file| harmless(file.path.as_str())).collect();
     let hidden = match omitted.errors + omitted.warnings {
         0 => String::new(),
@@ -138,39 +148,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::Span;
-
-    /// The place of `text` in `file`.
-    fn place(sources: &Sources, source: SourceId, text: &str) -> Span {
-        let file = &sources.get(source).unwrap().text;
-        let start = file.find(text).unwrap();
-        Span { source, start, end: start + text.len() }
-    }
-
-    fn sample() -> (Vec<Diagnostic>, Sources) {
-        let mut sources = Sources::default();
-        let far = "# filler\r\n".repeat(20);
-        let images = format!("one: 1\r\n{far}\ttwo: \u{9b}x\r\nlast: é\u{202e}\r\n");
-        let images = sources.add("images.yml", images);
-        let long = format!("{}wide: 1 {}\n", " ".repeat(12_000), "x".repeat(9_000));
-        let waivers = sources.add("waivers.yml", format!("start: 1\n{long}"));
-        let at = |source, text| place(&sources, source, text);
-        let diagnostics = vec![
-            Diagnostic::error("far-apart", "two places in one file, one in another")
-                .at(at(images, "two"), "again here")
-                .context(at(images, "one"), "first here")
-                .context(at(waivers, "start"), "and in this file")
-                .help("one piece of advice")
-                .help("another one:\nof two lines"),
-            Diagnostic::warning("hidden", "hidden \u{1b}[31m characters\nin a message")
-                .at(at(images, "é\u{202e}"), "and in a \u{1b}[0m label"),
-            Diagnostic::error("long-line", "a line that nobody can read")
-                .at(at(waivers, "wide"), "here")
-                .context(at(waivers, "start"), "not there"),
-            Diagnostic::error("no-place", "a problem without a place"),
-        ];
-        (diagnostics, sources)
-    }
+    use crate::diagnostics::samples::sample;
 
     #[test]
     fn diagnostics_show_what_is_wrong_where_why_and_what_to_do() {

@@ -4,20 +4,32 @@ use std::collections::HashMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::diagnostics::{Diagnostic, Places, Problems, quoted};
+use crate::diagnostics::{Diagnostic, Kind, Places, Problems, quoted};
 use crate::model::Image;
 
-/// The ids of all diagnostics of this module: the anchors of their documentation.
-pub const PROBLEMS: &[&str] = &["empty-template", "missing-path", "not-a-file", "not-a-folder"];
+/// All kinds of problems that the files of an image can have.
+pub const PROBLEMS: &[Kind] = &[
+    Kind {
+        id: "empty-template",
+        meaning: "The folder of a template has no file for Packer, which reads those that end in `.pkr.hcl` or `.pkr.json`.",
+    },
+    Kind {
+        id: "missing-path",
+        meaning: "A file or folder that an image names does not exist. Paths are relative to the file that names them.",
+    },
+    Kind { id: "not-a-file", meaning: "An image names a folder where a file is expected." },
+    Kind { id: "not-a-folder", meaning: "An image names a file where a folder is expected." },
+];
 
 /// Adds every problem with the files of `images` to `problems`. `places` says where the values of
-/// each entry stand.
+/// each entry stand; paths are shown as seen from `folder`.
 pub fn check<'a>(
+    folder: &Utf8Path,
     images: impl Iterator<Item = &'a Image>,
     places: &[Places],
     problems: &mut Problems,
 ) {
-    let mut seen = Seen::default();
+    let mut seen = Seen { folder: folder.to_owned(), ..Seen::default() };
     for image in images {
         let Some(places) = places.get(image.entry as usize) else {
             continue;
@@ -39,6 +51,7 @@ enum Found {
 /// What was looked at already: images of one matrix mostly name the same files.
 #[derive(Default)]
 struct Seen {
+    folder: Utf8PathBuf,
     paths: HashMap<Utf8PathBuf, Found>,
     templates: HashMap<Utf8PathBuf, bool>,
 }
@@ -74,11 +87,11 @@ impl Seen {
         let mut problems = Vec::new();
         let template = &image.template;
         match self.at(template) {
-            Found::Nothing => problems.push(missing(places, "template", template).help(
+            Found::Nothing => problems.push(self.missing(places, "template", template).help(
                 "`template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml",
             )),
             Found::Folder if !self.has_template(template) => {
-                let message = format!("`template`: {} has no Packer template", quoted(template.as_str()));
+                let message = format!("`template`: {} has no Packer template", self.shown(template));
                 let problem = Diagnostic::error("empty-template", message);
                 problems.push(
                     problem
@@ -93,11 +106,11 @@ impl Seen {
         let own = !of_template.contains(&Some(&image.workdir));
         match self.at(&image.workdir) {
             Found::Nothing if own => problems.push(
-                missing(places, "workdir", &image.workdir)
+                self.missing(places, "workdir", &image.workdir)
                     .help("`workdir` is where packer and `prepare` run, relative to images.yml"),
             ),
             Found::File if own => {
-                let message = format!("`workdir`: {} is a file", quoted(image.workdir.as_str()));
+                let message = format!("`workdir`: {} is a file", self.shown(&image.workdir));
                 let problem = Diagnostic::error("not-a-folder", message);
                 problems.push(problem.at(places.of("workdir"), "expected a folder"));
             }
@@ -107,9 +120,9 @@ impl Seen {
             let key = format!("var_files.{index}");
             match self.at(file) {
                 Found::File => {}
-                Found::Nothing => problems.push(missing(places, &key, file)),
+                Found::Nothing => problems.push(self.missing(places, &key, file)),
                 Found::Folder => {
-                    let message = format!("`var_files`: {} is a folder", quoted(file.as_str()));
+                    let message = format!("`var_files`: {} is a folder", self.shown(file));
                     let problem = Diagnostic::error("not-a-file", message);
                     problems.push(problem.at(places.of(&key), "expected a `.pkrvars.hcl` file"));
                 }
@@ -117,10 +130,16 @@ impl Seen {
         }
         problems
     }
-}
 
-fn missing(places: &Places, key: &str, path: &Utf8Path) -> Diagnostic {
-    let name = key.split('.').next().unwrap_or(key);
-    let message = format!("`{name}`: {} does not exist", quoted(path.as_str()));
-    Diagnostic::error("missing-path", message).at(places.of(key), "nothing is there")
+    /// A path as `images.yml` would name it.
+    fn shown(&self, path: &Utf8Path) -> String {
+        let relative = path.strip_prefix(&self.folder).ok();
+        quoted(relative.filter(|path| !path.as_str().is_empty()).unwrap_or(path).as_str())
+    }
+
+    fn missing(&self, places: &Places, key: &str, path: &Utf8Path) -> Diagnostic {
+        let name = key.split('.').next().unwrap_or(key);
+        let message = format!("`{name}`: {} does not exist", self.shown(path));
+        Diagnostic::error("missing-path", message).at(places.of(key), "nothing is there")
+    }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum ExitCode {
     /// Done; also when nothing was due.
     Done,
-    /// The gate blocked an image.
+    /// The gate blocked an image, or `lint` found errors.
     Blocked,
     /// Usage, configuration, or a missing tool or plugin.
     Usage,

@@ -95,6 +95,11 @@ impl Terminal {
         let _ = stderr.write_all(self.harmless(text).as_bytes());
     }
 
+    /// Prints a line by which a forge's runner is told to do something.
+    pub fn command(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
     /// Prints a failure that no report tells of.
     pub fn failure(&self, failure: &Failure) {
         self.message(&failure::text(failure));

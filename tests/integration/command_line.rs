@@ -125,6 +125,94 @@ fn all_problems_of_images_yml_are_told_once_and_counted() {
 }
 
 #[test]
+fn lint_tells_the_problems_of_images_yml_and_of_its_files() {
+    let folder = Folder::new(IMAGES);
+    insta::assert_snapshot!(folder.goldsmith(&["lint"], &[]), @"
+    exit code 0
+    --- stdout
+    no problems in images.yml
+    --- stderr
+    ");
+
+    let images = IMAGES.replace("packer\n", "packr\n").replacen("debian,", "debain,", 1);
+    let folder = Folder::new(&images);
+    fs_err::create_dir(folder.path().join(".git")).unwrap();
+    fs_err::create_dir(folder.path().join("sub")).unwrap();
+    insta::assert_snapshot!(folder.goldsmith(&["lint"], &[]), @r#"
+    exit code 1
+    --- stdout
+    error[missing-path]: `template`: `packr` does not exist
+     --> images.yml:7:15
+      |
+    7 |     template: packr
+      |               ^^^^^ nothing is there
+      |
+      = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+
+    warning[unknown-os]: no operating system's family is known as `debain`
+     --> images.yml:8:19
+      |
+    8 |     os: { family: debain, release: "12" }
+      |                   ^^^^^^ did you mean `debian`?
+      |
+      = help: the gate trusts a scan only if it finds this family
+
+    error[missing-path]: `template`: `packr` does not exist
+      --> images.yml:11:15
+       |
+    11 |     template: packr
+       |               ^^^^^ nothing is there
+       |
+       = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+
+    error: 2 problems and 1 warning in images.yml
+    every kind of problem is explained in docs/problems.md
+    --- stderr
+    "#);
+    let github = [("GITHUB_ACTIONS", "true"), ("GITHUB_API_URL", "https://api.github.com")];
+    // The path is that of the repository, wherever the command runs.
+    let mut from_sub = folder.command(&["lint", "--format=github", "--config=../images.yml"]);
+    let output = from_sub.current_dir(folder.path().join("sub")).envs(github).output().unwrap();
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
+    ::error file=images.yml,line=7,col=15,title=missing-path::`template`: `packr` does not exist: nothing is there%0Ahelp: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+    ::error file=images.yml,line=11,col=15,title=missing-path::`template`: `packr` does not exist: nothing is there%0Ahelp: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+    ::warning file=images.yml,line=8,col=19,title=unknown-os::no operating system's family is known as `debain`: did you mean `debian`?%0Ahelp: the gate trusts a scan only if it finds this family
+    ");
+    let text = folder.goldsmith(&["lint", "--format=json"], &[]);
+    assert!(text.contains(r#""id": "missing-path""#) && text.contains("exit code 1"), "{text}");
+
+    insta::assert_snapshot!(folder.goldsmith(&["lint", "--config=none.yml"], &[]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: failed to open file `FOLDER/none.yml`: No such file or directory (os error 2)
+      hint: name the image matrix with `--config FILE`, or its folder with `-C DIR`
+    ");
+}
+
+#[test]
+fn on_github_the_problems_that_stop_a_plan_are_shown_beside_the_code() {
+    let folder = Folder::new(&IMAGES.replace("quarterly", "quartely"));
+    let command = |runner: &[(&str, &str)]| {
+        let output = folder.command(&["plan"]).envs(runner.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("images.yml")).collect();
+        lines.join("\n")
+    };
+    let on_github = [("GITHUB_ACTIONS", "true"), ("GITHUB_API_URL", "https://api.github.com")];
+    insta::assert_snapshot!(command(&on_github), @r#"
+    ::error file=images.yml,line=14,col=23,title=bad-choice::`quartely` is not a cadence: did you mean `quarterly`?%0Ahelp: expected `auto`, `weekly`, `monthly`, `quarterly`, `patch-tuesday` or `never`%0Ahelp: other times: `every: { cron: "0 2 1 * *" }`
+      --> images.yml:14:23
+    error: 1 problem in images.yml
+    "#);
+    insta::assert_snapshot!(command(&[("GITHUB_ACTIONS", "true"), ("FORGEJO_ACTIONS", "true")]), @"
+      --> images.yml:14:23
+    error: 1 problem in images.yml
+    ");
+}
+
+#[test]
 fn what_does_not_exist_is_told_with_what_does() {
     let folder = Folder::new(IMAGES);
     insta::assert_snapshot!(folder.goldsmith(&["plan", "debian-14"], &[]), @"
@@ -176,7 +264,7 @@ fn what_does_not_exist_is_told_with_what_does() {
     exit code 2
     --- stdout
     --- stderr
-    error[missing-path]: `template`: `FOLDER/packer` does not exist
+    error[missing-path]: `template`: `packer` does not exist
      --> images.yml:7:15
       |
     7 |     template: packer
@@ -184,7 +272,7 @@ fn what_does_not_exist_is_told_with_what_does() {
       |
       = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
 
-    error[missing-path]: `template`: `FOLDER/packer` does not exist
+    error[missing-path]: `template`: `packer` does not exist
       --> images.yml:11:15
        |
     11 |     template: packer
@@ -198,7 +286,7 @@ fn what_does_not_exist_is_told_with_what_does() {
     exit code 2
     --- stdout
     --- stderr
-    error[missing-path]: `template`: `FOLDER/packer` does not exist
+    error[missing-path]: `template`: `packer` does not exist
      --> images.yml:7:15
       |
     7 |     template: packer
@@ -329,6 +417,7 @@ fn the_help_names_every_command_and_option() {
       plan  Show what would be built, and why
       run   Build what is due: plan, build, look inside, judge, publish, record, report
       scan  Look inside an existing artifact and judge it
+      lint  Tell all problems of the image matrix
 
     Options:
       -C <DIR>             Run as if started in DIR

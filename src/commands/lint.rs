@@ -1,0 +1,29 @@
+//! `goldsmith lint`: all problems of `images.yml` and of the files that it names.
+
+use super::session::Session;
+use crate::config::{self, Checked};
+use crate::diagnostics::{Diagnostic, Kind, Level, Problems};
+use crate::inputs;
+use crate::model::Failure;
+
+/// Finds the problems; shows their files by absolute paths.
+pub(super) fn run(session: &Session) -> Result<Problems, Failure> {
+    let Checked { catalog, warnings: mut problems, later, places } = match session.images_yml()? {
+        Ok(checked) => checked,
+        // Which files would be needed is not known.
+        Err(problems) => return Ok(problems),
+    };
+    let of_images = later.images.into_iter().map(|later| later.refusal);
+    for refusal in later.registry.into_iter().chain(later.everywhere).chain(of_images) {
+        // Right, and refused only when something is to be built.
+        problems.push(Diagnostic { level: Level::Warning, ..refusal });
+    }
+    let folder = catalog.path.parent().unwrap_or(&session.directory);
+    inputs::check(folder, catalog.images.values(), &places, &mut problems);
+    Ok(problems.in_order())
+}
+
+/// Every kind of problem that can be found.
+pub(super) fn kinds() -> Vec<Kind> {
+    [config::PROBLEMS, inputs::PROBLEMS].concat()
+}
