@@ -10,11 +10,12 @@ use crate::cli;
 use crate::config::{self, Checked};
 use crate::diagnostics::{Places, Problems, Sources};
 use crate::inputs;
-use crate::matrix::{self, SelectionError};
+use crate::matrix::{self, Graph, GraphError, SelectionError};
 use crate::model::{
-    Address, Catalog, Digest, Failure, FailureClass, History, Image, ImageName, Plan, StoreAddress,
+    Address, Catalog, Definition, Failure, FailureClass, History, Image, ImageName, Parent, Plan,
+    StoreAddress,
 };
-use crate::plan::{self, Candidate};
+use crate::plan::{self, Candidate, ParentNow, PlanInputs};
 use crate::process;
 use crate::registry::{self, Registry};
 
@@ -45,13 +46,10 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     refuse_folders_that_a_checkout_wipes(session, &catalog)?;
     let Wanted { selection: arguments, given, records, .. } = wanted;
     let names = selected(arguments, &given, &catalog)?;
-    let selection = plan::Selection { names: Some(names), force: arguments.force, given };
+    let graph = Graph::new(catalog.images.values()).map_err(|errors| circular(&errors))?;
     let chosen = || {
-        let names = selection.names.as_ref();
-        catalog
-            .images
-            .values()
-            .filter(move |image| names.is_some_and(|names| names.contains(&image.name)))
+        let names = graph.order().filter(|name| names.contains(*name));
+        names.map(|name| &catalog.images[name])
     };
     check_files(session, &catalog, chosen(), &places, &later.sources)?;
 
@@ -64,18 +62,28 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     let mut histories = BTreeMap::new();
     let mut definitions = BTreeMap::new();
     for image in chosen() {
-        let history = registry.history(&image.name).await.map_err(|error| error.failure())?;
-        histories.insert(image.name.clone(), history);
+        let parents = image.parents.iter().map(|parent| &parent.image);
+        for name in parents.chain([&image.name]) {
+            if !histories.contains_key(name) {
+                let history = registry.history(name).await.map_err(|error| error.failure())?;
+                histories.insert(name.clone(), history);
+            }
+        }
         definitions.insert(image.name.clone(), definition(session, image, &catalog).await?);
     }
-    let candidates: Vec<Candidate<'_>> = chosen()
-        .map(|image| Candidate {
-            image,
-            definition: definitions[&image.name],
-            history: &histories[&image.name],
-        })
-        .collect();
-    let plan = plan::plan(&candidates, &selection, session.clock.now())
+    let candidates = chosen().map(|image| Candidate {
+        image,
+        definition: &definitions[&image.name],
+        history: &histories[&image.name],
+        parents: parents(image, &catalog, &histories),
+    });
+    let inputs = PlanInputs {
+        candidates: candidates.collect(),
+        selection: plan::Selection { force: arguments.force, given, ..plan::Selection::default() },
+        retry_limit: catalog.retry_limit,
+        advisories_at: None,
+    };
+    let plan = plan::plan(&inputs, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
     Ok(Planning { catalog, later, registry, histories, plan })
 }
@@ -160,14 +168,34 @@ fn check_files<'a>(
     Err(config::failure(&problems))
 }
 
+/// The parents of `image`, and what the channels that it follows name now. It follows the one that
+/// the parent enters by itself, unless it says otherwise.
+fn parents<'a>(
+    image: &'a Image,
+    catalog: &'a Catalog,
+    histories: &BTreeMap<ImageName, History>,
+) -> Vec<ParentNow<'a>> {
+    let now = |parent: &'a Parent| {
+        let channel = parent.channel.as_ref().unwrap_or(&catalog.images[&parent.image].channel);
+        let version = histories[&parent.image].channels.get(channel).copied();
+        ParentNow { image: &parent.image, channel, version }
+    };
+    image.parents.iter().map(now).collect()
+}
+
+fn circular(errors: &[GraphError]) -> Failure {
+    let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Failure::new(FailureClass::Config, reasons.join("; "))
+}
+
 async fn definition(
     session: &Session,
     image: &Image,
     catalog: &Catalog,
-) -> Result<Digest, Failure> {
+) -> Result<Definition, Failure> {
     let (image, catalog) = (image.clone(), catalog.clone());
     let wish = session.cancellation.clone();
-    tokio::task::spawn_blocking(move || inputs::definition_digest(&image, &catalog, &wish))
+    tokio::task::spawn_blocking(move || inputs::definition(&image, &catalog, &wish))
         .await
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?
         .map_err(|error| process::failure(&error, FailureClass::Config))
@@ -194,7 +222,10 @@ fn selected(
                 let names: Vec<&str> = catalog.images.keys().map(ImageName::as_str).collect();
                 failure.hint(format!("images.yml has: {}", names.join(", ")))
             }
-            SelectionError::Glob(_) => failure,
+            SelectionError::NoLabel { similar: Some(label), .. } => {
+                failure.hint(format!("did you mean `{label}`?"))
+            }
+            SelectionError::NoLabel { similar: None, .. } | SelectionError::Glob(_) => failure,
         }
     })
 }

@@ -1,8 +1,10 @@
-//! The digest of all repository content that defines an image: decides "inputs changed".
+//! All repository content that defines an image, with digests: decides "inputs changed", and says
+//! which.
 //!
-//! It depends on content, executable bits, link targets and names relative to the template;
+//! The digests depend on content, executable bits, link targets and names relative to the template;
 //! never on times, owners, the order of a folder, or where the checkout lies.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,7 +12,7 @@ use ignore::WalkBuilder;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::model::{Arch, Catalog, Digest, Image, Os, Source};
+use crate::model::{Catalog, Definition, Digest, Image};
 use crate::process::Cancellation;
 
 /// Why a definition cannot be digested. The user's or the machine's fault.
@@ -27,56 +29,96 @@ pub enum DefinitionError {
     NotUtf8(String),
 }
 
-/// The keys of an image that say what it is, not how it is judged or where it goes.
-#[derive(Serialize)]
-struct Keys<'a> {
-    template: &'a str,
-    build: Option<&'a str>,
-    os: &'a Os,
-    source: Source,
-    arch: Arch,
-    prepare: Option<&'a str>,
-    vars: Vec<(&'a String, String)>,
-    env: &'a [String],
-}
+/// With more files than this, folders stand for them in the parts of a definition, which are kept
+/// with every version.
+const FILES: usize = 256;
 
-/// Digests the definition of `image`.
+/// The definition of `image`.
 ///
 /// Part of it are the image's own keys, the template (a file, or every file in its folder that git
-/// would not ignore) and the script that `prepare` starts. The file that `prepare` creates is not,
-/// and neither is what `catalog` says lies there for other reasons: itself, the registry, stores.
+/// would not ignore), files with variables and the script that `prepare` starts. The file that
+/// `prepare` creates is not, and neither is what `catalog` says lies there for other reasons:
+/// itself, the registry, stores.
 /// Reads every byte: run it where blocking is allowed. Fails as soon as somebody wishes to stop.
-pub fn definition_digest(
+pub fn definition(
     image: &Image,
     catalog: &Catalog,
     cancellation: &Cancellation,
-) -> Result<Digest, DefinitionError> {
+) -> Result<Definition, DefinitionError> {
     let root = if image.template.is_dir() {
         image.template.as_path()
     } else {
         image.template.parent().unwrap_or(Utf8Path::new("/"))
     };
-    let keys = Keys {
-        template: image.template.strip_prefix(root).map_or("", Utf8Path::as_str),
-        build: image.build.as_deref(),
-        os: &image.os,
-        source: image.source,
-        arch: image.arch,
-        prepare: image.prepare.as_ref().map(|prepare| prepare.run.as_str()),
-        vars: image.vars.iter().map(|(name, text)| (name, text.to_string())).collect(),
-        env: &image.env,
-    };
-    let keys = serde_json::to_string(&keys).expect("keys are plain text");
-    let mut lines = vec![format!("keys {}", Digest::of(keys.as_bytes()))];
-    let mut files = template_files(image, catalog)?;
-    files.extend(prepare_script(image));
-    files.sort();
-    files.dedup();
-    for file in files {
-        let name = relative(&file, root);
-        lines.push(format!("{} {name}", fingerprint(&file, cancellation)?));
+    let mut paths = template_files(image, catalog)?;
+    paths.extend(prepare_script(image));
+    paths.extend(image.var_files.iter().cloned());
+    paths.sort();
+    paths.dedup();
+    let mut files = BTreeMap::new();
+    for path in paths {
+        files.insert(relative(&path, root), fingerprint(&path, cancellation)?);
     }
-    Ok(Digest::of(lines.join("\n").as_bytes()))
+    let files =
+        file_parts(files).into_iter().map(|(name, content)| (format!("file:{name}"), content));
+    let parts = keys(image, root).into_iter().chain(files);
+    Ok(Definition::of(parts.map(|(name, content)| (name, Digest::of(content.as_bytes())))))
+}
+
+/// The keys of an image that say what it is, not how it is judged or where it goes, with their
+/// values as JSON.
+fn keys(image: &Image, root: &Utf8Path) -> Vec<(String, String)> {
+    let mut keys =
+        vec![("os", json(&image.os)), ("source", json(&image.source)), ("arch", json(&image.arch))];
+    let template = relative(&image.template, root);
+    keys.extend((!template.is_empty()).then(|| ("template", json(&template))));
+    keys.extend(image.build.as_ref().map(|build| ("build", json(build))));
+    keys.extend(image.prepare.as_ref().map(|prepare| ("prepare", json(&prepare.run))));
+    if !image.parents.is_empty() {
+        keys.push(("parents", json(&image.parents)));
+    }
+    if !image.var_files.is_empty() {
+        // Their order decides which of two values holds.
+        let names: Vec<String> = image.var_files.iter().map(|file| relative(file, root)).collect();
+        keys.push(("var_files", json(&names)));
+    }
+    if !image.env.is_empty() {
+        keys.push(("env", json(&image.env)));
+    }
+    let keys = keys.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let vars = image.vars.iter().map(|(name, text)| (format!("vars.{name}"), json(text)));
+    keys.chain(vars).collect()
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("keys are plain text")
+}
+
+/// Files, or the folders that stand for them where there are too many.
+fn file_parts(files: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if files.len() <= FILES {
+        return files;
+    }
+    let folded =
+        fold(&files, |name| name.split_inclusive('/').next().filter(|first| first.ends_with('/')));
+    if folded.len() <= FILES { folded } else { fold(&files, |_| Some("./")) }
+}
+
+/// One part for all files that `folder` names the same folder of. A file that is in none stays.
+fn fold(
+    files: &BTreeMap<String, String>,
+    folder: impl Fn(&str) -> Option<&str>,
+) -> BTreeMap<String, String> {
+    let mut parts = BTreeMap::new();
+    let mut folders: BTreeMap<&str, Vec<(&String, &String)>> = BTreeMap::new();
+    for (name, content) in files {
+        match folder(name) {
+            Some(folder) => folders.entry(folder).or_default().push((name, content)),
+            None => drop(parts.insert(name.clone(), content.clone())),
+        }
+    }
+    parts.extend(folders.into_iter().map(|(folder, files)| (folder.to_owned(), json(&files))));
+    parts
 }
 
 fn template_files(image: &Image, catalog: &Catalog) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
@@ -157,9 +199,9 @@ mod tests {
 
     use super::*;
     use crate::model::samples::image;
-    use crate::model::{Address, Prepare, StoreAddress};
+    use crate::model::{Address, Parent, Prepare, StoreAddress};
 
-    fn digest(image: &Image) -> Digest {
+    fn define(image: &Image) -> Definition {
         let root = image.template.parent().unwrap();
         let catalog = Catalog {
             path: root.join("packer/images.yml"),
@@ -167,7 +209,7 @@ mod tests {
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
         };
-        definition_digest(image, &catalog, &Cancellation::new()).unwrap()
+        definition(image, &catalog, &Cancellation::new()).unwrap()
     }
 
     /// A checkout in a fresh folder, and the image that it defines.
@@ -195,7 +237,7 @@ mod tests {
         let (_one, first) = checkout();
         let (_two, second) = checkout();
         assert_ne!(first.template, second.template);
-        assert_eq!(digest(&first), digest(&second));
+        assert_eq!(define(&first), define(&second));
     }
 
     #[test]
@@ -203,75 +245,99 @@ mod tests {
         let (folder, image) = checkout();
         fs_err::create_dir(folder.path().join(".git")).unwrap();
         fs_err::write(folder.path().join(".gitignore"), "*.log\n").unwrap();
-        let before = digest(&image);
+        let before = define(&image);
         fs_err::write(image.template.join("build.log"), "y").unwrap();
-        assert_eq!(digest(&image), before);
+        assert_eq!(define(&image), before);
     }
 
     #[test]
-    fn what_defines_the_image_changes_the_digest_and_nothing_else_does() {
-        type Change = (&'static str, bool, fn(&mut Image));
-        let changes: [Change; 17] = [
-            ("template text", true, |i| {
+    fn what_defines_the_image_changes_the_definition_and_nothing_else_does() {
+        type Change = (&'static str, &'static [&'static str], fn(&mut Image));
+        let changes: [Change; 20] = [
+            ("template text", &["file:debian.pkr.hcl"], |i| {
                 fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),
-            ("a new file", true, |i| fs_err::write(i.template.join("new.sh"), "x").unwrap()),
-            ("a removed file", true, |i| fs_err::remove_file(i.template.join("link.hcl")).unwrap()),
-            ("an executable bit", true, |i| {
+            ("a new file", &["file:new.sh"], |i| {
+                fs_err::write(i.template.join("new.sh"), "x").unwrap();
+            }),
+            ("a removed file", &["file:link.hcl"], |i| {
+                fs_err::remove_file(i.template.join("link.hcl")).unwrap();
+            }),
+            ("an executable bit", &["file:prepare.sh"], |i| {
                 let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
                 fs_err::set_permissions(i.template.join("prepare.sh"), mode).unwrap();
             }),
-            ("the prepare command", true, |i| i.prepare.as_mut().unwrap().run.push_str(" -x")),
-            ("a variable", true, |i| {
+            ("the prepare command", &["prepare"], |i| {
+                i.prepare.as_mut().unwrap().run.push_str(" -x");
+            }),
+            ("a variable", &["vars.size"], |i| {
                 i.vars.insert("size".into(), "8G".into());
             }),
-            ("what prepare made", false, |i| {
+            ("a file with variables", &["file:../common.hcl", "var_files"], |i| {
+                let file = i.template.parent().unwrap().join("common.hcl");
+                fs_err::write(&file, "x = 1").unwrap();
+                i.var_files.push(file);
+            }),
+            ("a parent", &["parents"], |i| {
+                let (image, channel) = ("base".parse().unwrap(), None);
+                i.parents.push(Parent { image, channel });
+            }),
+            ("very many files", &["file:a/", "file:base/", "file:debian.pkr.hcl"], |i| {
+                fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
+                fs_err::write(i.template.join("base/user-data"), "x").unwrap();
+                fs_err::create_dir(i.template.join("a")).unwrap();
+                for number in 0..FILES {
+                    fs_err::write(i.template.join(format!("a/{number}")), "x").unwrap();
+                }
+            }),
+            ("what prepare made", &[], |i| {
                 fs_err::write(i.template.join("base/disk.qcow2"), "y").unwrap();
             }),
-            ("a file beside what prepare made", true, |i| {
+            ("a file beside what prepare made", &["file:base/user-data"], |i| {
                 fs_err::write(i.template.join("base/user-data"), "y").unwrap();
             }),
-            ("the matrix, which counts by its keys", false, |i| {
+            ("the matrix, which counts by its keys", &[], |i| {
                 fs_err::write(i.template.join("images.yml"), "y").unwrap();
             }),
-            ("the registry", false, |i| {
+            ("the registry", &[], |i| {
                 fs_err::create_dir(i.template.join("registry")).unwrap();
                 fs_err::write(i.template.join("registry/schema.json"), "y").unwrap();
             }),
-            ("somebody's file in the registry's folder", true, |i| {
+            ("somebody's file in the registry's folder", &["file:registry/notes"], |i| {
                 fs_err::create_dir(i.template.join("registry")).unwrap();
                 fs_err::write(i.template.join("registry/notes"), "y").unwrap();
             }),
-            ("a store", false, |i| {
+            ("a store", &[], |i| {
                 let StoreAddress::Directory(store) = &i.stores[0];
                 fs_err::create_dir_all(store.join("debian-12/1.0")).unwrap();
                 fs_err::write(store.join("debian-12/1.0/disk"), "y").unwrap();
             }),
-            ("what a folder above the repository ignores", false, |i| {
+            ("what a folder above the repository ignores", &[], |i| {
                 let above = i.template.parent().unwrap().join(".gitignore");
                 fs_err::write(above, "*.hcl\n").unwrap();
             }),
-            ("what git ignores", false, |i| {
+            ("what git ignores", &[], |i| {
                 let text =
                     fs_err::read_to_string(i.template.join(".gitignore")).unwrap_or_default();
                 assert_eq!(text, "*.log\n");
                 fs_err::write(i.template.join("build.log"), "y").unwrap();
             }),
-            ("a pipe, which has no content", false, |i| {
+            ("a pipe, which has no content", &[], |i| {
                 let pipe = i.template.join("console");
                 let made = std::process::Command::new("mkfifo").arg(pipe).status().unwrap();
                 assert!(made.success());
             }),
-            ("the description", false, |i| i.description = Some("new".into())),
-            ("the gate", false, |i| i.gate.ignore_unfixed = false),
+            ("the description", &[], |i| i.description = Some("new".into())),
+            ("the gate", &[], |i| i.gate.ignore_unfixed = false),
         ];
-        for (what, changes_digest, change) in changes {
+        for (what, changed, change) in changes {
             let (_folder, mut image) = checkout();
             fs_err::write(image.template.join(".gitignore"), "*.log\n").unwrap();
-            let before = digest(&image);
+            let before = define(&image);
             change(&mut image);
-            let after = digest(&image);
-            assert_eq!(before != after, changes_digest, "{what}");
+            let after = define(&image);
+            assert_eq!(after.changed_since(&before.parts), changed, "{what}");
+            assert_eq!(before.digest != after.digest, !changed.is_empty(), "{what}");
         }
     }
 }

@@ -7,5 +7,5 @@ mod git;
 
 pub use changes::{ChangesError, changed_since};
 pub use checks::{PROBLEMS, check};
-pub use definition::{DefinitionError, definition_digest};
+pub use definition::{DefinitionError, definition};
 pub use git::{Git, GitError, Repository};

@@ -1,6 +1,7 @@
-//! Selection of images. Expansion, the graph of parents and waves come here with the keys that
-//! need them. Pure.
+//! The graph of parents with its waves, and selection. Pure.
 
+mod graph;
 mod select;
 
-pub use select::{SelectionError, select};
+pub use graph::{Graph, GraphError};
+pub use select::{SelectionError, select, with_labels};

@@ -1,11 +1,11 @@
-//! Selection by name and glob.
+//! Selection by name, glob and label.
 
 use std::collections::BTreeSet;
 
 use globset::GlobBuilder;
 use thiserror::Error;
 
-use crate::model::ImageName;
+use crate::model::{Image, ImageName};
 
 /// Why a selection cannot be made. The user's fault: it stands on the command line.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -20,6 +20,14 @@ pub enum SelectionError {
         pattern: String,
         /// The name that it resembles most, if any.
         similar: Option<ImageName>,
+    },
+    /// Nothing has that label.
+    #[error("no image has the label `{label}`")]
+    NoLabel {
+        /// What was asked for.
+        label: String,
+        /// The label that it resembles most, if any.
+        similar: Option<String>,
     },
 }
 
@@ -38,24 +46,40 @@ pub fn select<'a>(
         let matching: Vec<_> = names.clone().filter(|name| glob.is_match(name.as_str())).collect();
         selected.extend(matching.iter().map(|name| (*name).clone()));
         if matching.is_empty() {
-            return Err(SelectionError::NoMatch {
-                pattern: pattern.clone(),
-                similar: most_similar(pattern, names),
-            });
+            let (pattern, mut others) = (pattern.clone(), names.clone());
+            let similar = most_similar(&pattern, names.map(ImageName::as_str));
+            let similar = similar.and_then(|name| others.find(|other| other.as_str() == name));
+            return Err(SelectionError::NoMatch { similar: similar.cloned(), pattern });
         }
     }
     Ok(selected)
 }
 
-fn most_similar<'a>(
-    pattern: &str,
-    names: impl Iterator<Item = &'a ImageName>,
-) -> Option<ImageName> {
-    names
-        .map(|name| (strsim::jaro_winkler(pattern, name.as_str()), name))
+/// The images that have at least one of `labels`. A label that none has is an error.
+pub fn with_labels<'a>(
+    labels: &[String],
+    images: impl Iterator<Item = &'a Image> + Clone,
+) -> Result<BTreeSet<ImageName>, SelectionError> {
+    let mut selected = BTreeSet::new();
+    for label in labels {
+        let matching = images.clone().filter(|image| image.labels.contains(label));
+        let matching: Vec<_> = matching.map(|image| image.name.clone()).collect();
+        if matching.is_empty() {
+            let known = images.flat_map(|image| &image.labels).map(String::as_str);
+            let similar = most_similar(label, known).map(str::to_owned);
+            return Err(SelectionError::NoLabel { label: label.clone(), similar });
+        }
+        selected.extend(matching);
+    }
+    Ok(selected)
+}
+
+fn most_similar<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::jaro_winkler(wanted, known), known))
         .filter(|(score, _)| *score > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name.clone())
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Artifact, Commit, Digest, ImageName, Material, SCHEMA};
+use super::{Artifact, Commit, DefinitionParts, Digest, ImageName, Material, ParentRecord, SCHEMA};
 
 /// What is known of how an artifact came about.
 ///
@@ -23,6 +23,9 @@ pub struct BuildRecord {
     pub handed_in: bool,
     /// Digest of all repository content that defined the image.
     pub definition: Digest,
+    /// What that content consisted of.
+    #[serde(default, skip_serializing_if = "DefinitionParts::is_empty")]
+    pub definition_parts: DefinitionParts,
     /// The repository's commit, if it was built in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Commit>,
@@ -31,6 +34,9 @@ pub struct BuildRecord {
     /// What came from outside.
     #[serde(default)]
     pub materials: Vec<Material>,
+    /// The versions of its parents that it was built from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentRecord>,
     /// The tools that built it, and their versions.
     #[serde(default)]
     pub tools: BTreeMap<String, String>,

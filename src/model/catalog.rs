@@ -182,7 +182,7 @@ pub enum MaxAge {
 }
 
 /// How often an image is rebuilt: calendar slots in the time zone of [`VersionScheme`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cadence {
     /// A slot begins on Mondays at 02:00.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelName, Decision, Digest, Entry, LogEntry, Version};
+use super::{
+    BlockingFinding, ChannelName, Decision, DefinitionParts, Digest, Entry, LogEntry, ParentRecord,
+    RejectedRecord, Version, VersionRecord,
+};
 
 /// A projection of one image's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +24,18 @@ pub struct History {
     pub satisfied: Option<Satisfied>,
     /// The newest build that did not pass, if nothing passed since.
     pub rejected: Option<Attempt>,
+    /// The builds of one definition that failed one after the other, if none came to its end since.
+    pub failed: Vec<FailedAttempt>,
     /// What each channel names.
     pub channels: BTreeMap<ChannelName, Version>,
     /// The newest published version, if it never entered a channel: its run died on the way there.
     pub stranded: Option<Version>,
+    /// The versions that were withdrawn, and why.
+    pub revoked: BTreeMap<Version, String>,
+    /// What would block the newest published version by now, and the entry that said so first.
+    pub findings: Vec<(BlockingFinding, u64)>,
+    /// The newest entry with which a build of each definition came to its end, well or badly.
+    pub tried: BTreeMap<Digest, u64>,
 }
 
 /// A build that satisfied a slot.
@@ -34,6 +45,10 @@ pub struct Satisfied {
     pub version: Version,
     /// Definition that was built.
     pub definition: Digest,
+    /// What that consisted of; empty if nobody wrote it down.
+    pub definition_parts: DefinitionParts,
+    /// The versions of its parents that the version was built from, as far as they are known.
+    pub parents: Vec<ParentRecord>,
     /// When the build started.
     pub started_at: Timestamp,
     /// Digest of its package names and versions.
@@ -45,17 +60,43 @@ pub struct Satisfied {
 pub struct Attempt {
     /// The version that was reserved for it.
     pub version: Version,
+    /// Definition that was built.
+    pub definition: Digest,
+    /// The versions of its parents that it was built from, as far as they are known.
+    pub parents: Vec<ParentRecord>,
     /// When the build started.
     pub started_at: Timestamp,
+    /// Whether it was no build: the artifact was handed in.
+    pub handed_in: bool,
     /// Blocked or untrusted.
     pub verdict: Decision,
+    /// Digest of the policy that judged it, if it is known.
+    pub policy: Option<Digest>,
+    /// When the advisories were made that judged it, if it is known.
+    pub advisories_updated_at: Option<Timestamp>,
+    /// Whether the artifact was kept.
+    pub kept: bool,
+}
+
+/// A build that came to no end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    /// Definition that was to be built.
+    pub definition: Digest,
+    /// The versions of its parents that it was to be built from, as far as they are known.
+    pub parents: Vec<ParentRecord>,
+    /// When the build started.
+    pub started_at: Timestamp,
+    /// What failed and why, in one line.
+    pub reason: String,
 }
 
 impl History {
     /// Reads a log, oldest entry first.
     pub fn of(log: &[LogEntry]) -> Self {
         let mut history = Self::default();
-        let mut package_sets = BTreeMap::new();
+        let mut records: BTreeMap<Version, &VersionRecord> = BTreeMap::new();
+        let mut first_seen: BTreeMap<&BlockingFinding, u64> = BTreeMap::new();
         for entry in log {
             history.head = entry.seq;
             match &entry.entry {
@@ -64,33 +105,49 @@ impl History {
                     history.published.push(record.version);
                     history.stranded = Some(record.version);
                     history.rejected = None;
-                    package_sets.insert(record.version, record.package_set);
+                    history.findings.clear();
+                    records.insert(record.version, record);
                     if !record.handed_in {
-                        history.satisfied = Some(Satisfied {
-                            version: record.version,
-                            definition: record.definition,
-                            started_at: record.started_at,
-                            package_set: record.package_set,
-                        });
+                        history.ended(entry.seq, record.definition);
+                        history.satisfied = Some(Satisfied::by(record));
                     }
                 }
                 Entry::Verified { version, definition, started_at } => {
                     history.rejected = None;
-                    if let Some(package_set) = package_sets.get(version) {
-                        history.satisfied = Some(Satisfied {
-                            version: *version,
-                            definition: *definition,
-                            started_at: *started_at,
-                            package_set: *package_set,
-                        });
+                    history.ended(entry.seq, *definition);
+                    if let Some(record) = records.get(version) {
+                        history.satisfied =
+                            Some(Satisfied::again(record, *definition, *started_at));
                     }
                 }
                 Entry::Rejected(record) => {
-                    history.rejected = Some(Attempt {
-                        version: record.version,
+                    // What was judged again was not built again.
+                    let again =
+                        history.rejected.as_ref().is_some_and(|a| a.version == record.version);
+                    if !record.handed_in && !again {
+                        history.ended(entry.seq, record.definition);
+                    }
+                    history.rejected = Some(Attempt::of(record));
+                }
+                Entry::Failed(record) => {
+                    history.failed.retain(|other| other.definition == record.definition);
+                    history.failed.push(FailedAttempt {
+                        definition: record.definition,
+                        parents: record.parents.clone(),
                         started_at: record.started_at,
-                        verdict: record.verdict,
+                        reason: record.reason.clone(),
                     });
+                }
+                Entry::Revoked { version, reason } => {
+                    history.revoked.insert(*version, reason.clone());
+                    history.stranded = history.stranded.filter(|stranded| stranded != version);
+                }
+                Entry::Rescanned { version, blocking } => {
+                    let since = |finding| *first_seen.entry(finding).or_insert(entry.seq);
+                    let seen: Vec<u64> = blocking.iter().map(since).collect();
+                    if history.newest() == Some(*version) {
+                        history.findings = blocking.iter().cloned().zip(seen).collect();
+                    }
                 }
                 Entry::Moved { channel, to, .. } => {
                     history.channels.insert(channel.clone(), *to);
@@ -102,8 +159,67 @@ impl History {
         history
     }
 
+    /// A build of `definition` came to its end: well, or badly.
+    fn ended(&mut self, seq: u64, definition: Digest) {
+        self.failed.clear();
+        self.tried.insert(definition, seq);
+    }
+
     /// The newest published version.
     pub fn newest(&self) -> Option<Version> {
         self.published.last().copied()
+    }
+
+    /// Whether the last attempt failed or did not pass.
+    pub fn went_wrong(&self) -> bool {
+        self.rejected.is_some() || !self.failed.is_empty()
+    }
+
+    /// What would block the newest published version by now, and no build of `definition` has come
+    /// to its end since that was first known. So a build is tried once for a finding, its fix and a
+    /// definition.
+    pub fn untried(&self, definition: &Digest) -> Vec<BlockingFinding> {
+        let tried = self.tried.get(definition).copied().unwrap_or(0);
+        let untried = self.findings.iter().filter(|(_, since)| *since > tried);
+        untried.map(|(finding, _)| finding.clone()).collect()
+    }
+}
+
+impl Satisfied {
+    fn by(record: &VersionRecord) -> Self {
+        Self {
+            version: record.version,
+            definition: record.definition,
+            definition_parts: record.definition_parts.clone(),
+            parents: record.parents.clone(),
+            started_at: record.started_at,
+            package_set: record.package_set,
+        }
+    }
+
+    /// By a later build that equals `record`.
+    fn again(record: &VersionRecord, definition: Digest, started_at: Timestamp) -> Self {
+        let known = Self { started_at, ..Self::by(record) };
+        if definition == record.definition {
+            known
+        } else {
+            Self { definition, definition_parts: DefinitionParts::new(), ..known }
+        }
+    }
+}
+
+impl Attempt {
+    fn of(record: &RejectedRecord) -> Self {
+        Self {
+            version: record.version,
+            definition: record.definition,
+            parents: record.parents.clone(),
+            started_at: record.started_at,
+            handed_in: record.handed_in,
+            verdict: record.verdict,
+            policy: record.policy,
+            advisories_updated_at: record.advisories_updated_at,
+            kept: !record.locations.is_empty(),
+        }
     }
 }

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ChannelName, Decision, Digest, ImageName, OsIdentity, RunId, Version};
+use super::{
+    ChannelName, Decision, DefinitionParts, Digest, FailureClass, ImageName, OsIdentity, RunId,
+    Version,
+};
 
 /// The version of the entry format that this binary writes.
 pub const SCHEMA: u32 = 1;
@@ -53,6 +57,22 @@ pub enum Entry {
     },
     /// A build did not pass the gate.
     Rejected(Box<RejectedRecord>),
+    /// A build came to no end: there is no artifact to judge.
+    Failed(Box<FailedRecord>),
+    /// A version was withdrawn: nobody should use it any more.
+    Revoked {
+        /// The version.
+        version: Version,
+        /// Why, in the words of whoever did it.
+        reason: String,
+    },
+    /// The inventory of a published version was matched against later advisories.
+    Rescanned {
+        /// The version.
+        version: Version,
+        /// What would block it now; nothing if it would still pass.
+        blocking: Vec<BlockingFinding>,
+    },
     /// A channel was moved.
     Moved {
         /// The channel.
@@ -78,8 +98,14 @@ pub struct VersionRecord {
     pub commit: Option<Commit>,
     /// Digest of all repository content that defines the image.
     pub definition: Digest,
+    /// What that content consists of, so that a later plan can say what has changed.
+    #[serde(default, skip_serializing_if = "DefinitionParts::is_empty")]
+    pub definition_parts: DefinitionParts,
     /// What came from outside.
     pub materials: Vec<Material>,
+    /// The versions of its parents that it was built from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentRecord>,
     /// When the build started; decides which slot it satisfies.
     pub started_at: Timestamp,
     /// Whether the artifact was handed in, and nobody knows how and when it was built: it satisfies
@@ -127,6 +153,27 @@ pub struct Material {
     pub digest: Digest,
 }
 
+/// A version of a parent that went into a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentRecord {
+    /// The parent.
+    pub image: ImageName,
+    /// Its version.
+    pub version: Version,
+}
+
+/// A finding for which a version would not pass the gate any more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BlockingFinding {
+    /// The advisory: `CVE-2026-40355`.
+    pub id: String,
+    /// The source package that it is in.
+    pub source: String,
+    /// The version that fixes it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
+}
+
 /// One file of a version and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactRecord {
@@ -140,21 +187,82 @@ pub struct ArtifactRecord {
     pub locations: Vec<String>,
 }
 
-/// What is remembered of a build that did not pass.
+/// What is remembered of a build that did not pass: enough to judge its artifact again, and to
+/// publish it if it passes then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RejectedRecord {
     /// The version that was reserved for it and stays unused.
     pub version: Version,
+    /// The repository's commit, if it was built in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
     /// Digest of all repository content that defines the image.
     pub definition: Digest,
+    /// What that content consists of.
+    #[serde(default, skip_serializing_if = "DefinitionParts::is_empty")]
+    pub definition_parts: DefinitionParts,
+    /// What came from outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub materials: Vec<Material>,
+    /// The versions of its parents that it was built from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentRecord>,
     /// When the build started.
     pub started_at: Timestamp,
+    /// Whether the artifact was handed in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_in: bool,
+    /// The tools and their versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<String, String>,
+    /// Digest of the policy that it was judged by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Digest>,
+    /// When the advisory database that it was judged by was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advisories_updated_at: Option<Timestamp>,
     /// Blocked or untrusted.
     pub verdict: Decision,
     /// The reasons, a sentence each.
     pub reasons: Vec<String>,
     /// Where the artifact is kept, if it is.
     pub locations: Vec<String>,
+    /// The files of the artifact, if it is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<ArtifactRecord>,
     /// Blob with the report (JSON v1).
     pub report: Digest,
+}
+
+/// What is remembered of a build that came to no end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRecord {
+    /// The version that was reserved for it and stays unused.
+    pub version: Version,
+    /// Digest of all repository content that defines the image.
+    pub definition: Digest,
+    /// The versions of its parents that it was to be built from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentRecord>,
+    /// When the build started.
+    pub started_at: Timestamp,
+    /// What kind of failure it was.
+    #[serde(deserialize_with = "known_class")]
+    pub class: FailureClass,
+    /// What failed and why, in one line.
+    pub reason: String,
+}
+
+/// A class of failure. One that only a newer goldsmith knows is no reason not to read a log.
+fn known_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FailureClass, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Class {
+        Known(FailureClass),
+        Other(IgnoredAny),
+    }
+    Ok(match Class::deserialize(deserializer)? {
+        Class::Known(class) => class,
+        Class::Other(_) => FailureClass::Build,
+    })
 }

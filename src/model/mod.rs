@@ -7,6 +7,8 @@ mod advisories;
 mod artifact;
 mod build_record;
 mod catalog;
+mod change;
+mod definition;
 mod digest;
 mod event;
 mod evidence;
@@ -34,18 +36,21 @@ pub use catalog::{
     Address, Arch, Cadence, Catalog, Image, MaxAge, Parent, Prepare, Rebuild, Source, StoreAddress,
     Timeouts, VersionScheme,
 };
+pub use change::Change;
+pub use definition::{Definition, DefinitionParts};
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
 pub use evidence::{Evidence, Inventory, Obstacle, Package};
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
-pub use history::{Attempt, History, Satisfied};
+pub use history::{Attempt, FailedAttempt, History, Satisfied};
 pub use log_entry::{
-    ArtifactRecord, Commit, Entry, LogEntry, Material, RejectedRecord, SCHEMA, VersionRecord,
+    ArtifactRecord, BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord,
+    RejectedRecord, SCHEMA, VersionRecord,
 };
 pub use names::{ChannelName, ImageName, InvalidName, RunId};
 pub use os::{Os, OsIdentity};
-pub use plan::{Due, NotDue, Plan, Planned, Skipped};
+pub use plan::{Due, NotDue, Plan, Planned, Regate, Skipped};
 pub use policy::{EolRule, GatePolicy};
 pub use publication::{Document, Publication, Stored};
 pub use severity::{ParseSeverityError, Severity};

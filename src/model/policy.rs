@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Severity;
+use super::{Digest, Severity};
 
 /// The `gate:` of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,13 @@ pub struct GatePolicy {
     pub max_db_age: Duration,
     /// What an operating system past its end of life means.
     pub eol: EolRule,
+}
+
+impl GatePolicy {
+    /// Its digest: changes when something may be judged in another way.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).expect("a policy is plain data"))
+    }
 }
 
 /// What an operating system past its end of life means: no advisories come for it any more.

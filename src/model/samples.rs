@@ -1,13 +1,19 @@
 //! Values for unit tests: everything in order, for a test to spoil one thing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::{
-    Advisories, Arch, Cadence, Digest, EolRule, Evidence, Finding, GatePolicy, Image, Inventory,
-    MaxAge, Os, OsIdentity, Package, Probe, Rebuild, Scan, Severity, Source, Status, StoreAddress,
-    Timeouts, Tool, VersionBase, VersionScheme,
+    Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, Digest, Entry, EolRule,
+    Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image, Inventory, LogEntry,
+    MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Rebuild, RejectedRecord, SCHEMA, Scan,
+    Severity, Source, Status, StoreAddress, Timeouts, Tool, Version, VersionBase, VersionRecord,
+    VersionScheme,
 };
 
 /// A monthly Debian 12 image.
@@ -108,5 +114,159 @@ pub(crate) fn finding(id: &str, package: &str, severity: Severity, fixed: Option
         title: String::new(),
         url: None,
         published: None,
+    }
+}
+
+/// The log of an image, as runs write it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past(Vec<LogEntry>);
+
+impl Past {
+    pub(crate) fn history(&self) -> History {
+        History::of(&self.0)
+    }
+
+    pub(crate) fn push(&mut self, at: Timestamp, entry: Entry) -> &mut Self {
+        self.0.push(LogEntry {
+            schema: SCHEMA,
+            seq: self.0.len() as u64 + 1,
+            at,
+            image: "debian-12".parse().unwrap(),
+            run: "r1".parse().unwrap(),
+            run_url: None,
+            entry,
+        });
+        self
+    }
+
+    fn reserve(&mut self, at: Timestamp) -> Version {
+        let day = at.to_zoned(TimeZone::UTC).date();
+        let version = Version::next(VersionBase::default(), day, &self.history().reserved);
+        self.push(at, Entry::Reserved { version });
+        version
+    }
+
+    fn newest(&self) -> Version {
+        self.history().newest().unwrap()
+    }
+
+    /// A build that passes and enters `candidate`.
+    pub(crate) fn published(
+        &mut self,
+        at: Timestamp,
+        definition: &Definition,
+        parents: &[ParentRecord],
+    ) -> &mut Self {
+        let version = self.reserve(at);
+        self.enter(at, version_record(version, at, definition, parents))
+    }
+
+    /// A version that passes and enters `candidate`.
+    pub(crate) fn enter(&mut self, at: Timestamp, record: VersionRecord) -> &mut Self {
+        let to = record.version;
+        let channel = "candidate".parse().unwrap();
+        let from = self.history().channels.get(&channel).copied();
+        self.push(at, Entry::Published(Box::new(record)));
+        self.push(at, Entry::Moved { channel, from, to })
+    }
+
+    /// A build that equals the newest version.
+    pub(crate) fn verified(&mut self, at: Timestamp, definition: &Definition) -> &mut Self {
+        self.reserve(at);
+        let (version, definition) = (self.newest(), definition.digest);
+        self.push(at, Entry::Verified { version, definition, started_at: at })
+    }
+
+    /// A build that does not pass, judged by the default policy and by advisories of that moment.
+    pub(crate) fn rejected(
+        &mut self,
+        at: Timestamp,
+        definition: &Definition,
+        parents: &[ParentRecord],
+        verdict: Decision,
+    ) -> &mut Self {
+        let record = RejectedRecord {
+            version: self.reserve(at),
+            commit: None,
+            definition: definition.digest,
+            definition_parts: definition.parts.clone(),
+            materials: Vec::new(),
+            parents: parents.to_vec(),
+            started_at: at,
+            handed_in: false,
+            tools: BTreeMap::new(),
+            policy: Some(policy().digest()),
+            advisories_updated_at: Some(at),
+            verdict,
+            reasons: Vec::new(),
+            locations: vec!["file:///srv/images/rejected".into()],
+            artifacts: Vec::new(),
+            report: Digest::of(b"report"),
+        };
+        self.push(at, Entry::Rejected(Box::new(record)))
+    }
+
+    /// A build that comes to no end.
+    pub(crate) fn failed(
+        &mut self,
+        at: Timestamp,
+        definition: &Definition,
+        parents: &[ParentRecord],
+    ) -> &mut Self {
+        let record = FailedRecord {
+            version: self.reserve(at),
+            definition: definition.digest,
+            parents: parents.to_vec(),
+            started_at: at,
+            class: FailureClass::Provisioner,
+            reason: "script failed".into(),
+        };
+        self.push(at, Entry::Failed(Box::new(record)))
+    }
+
+    /// The newest version is withdrawn.
+    pub(crate) fn revoked(&mut self, at: Timestamp) -> &mut Self {
+        let version = self.newest();
+        self.push(at, Entry::Revoked { version, reason: "leaked key".into() })
+    }
+
+    /// The newest version is found to have these advisories, each with a fix.
+    pub(crate) fn rescanned(&mut self, at: Timestamp, ids: &[&str]) -> &mut Self {
+        let finding = |id: &&str| BlockingFinding {
+            id: (*id).into(),
+            source: "krb5".into(),
+            fixed: Some("2".into()),
+        };
+        let (version, blocking) = (self.newest(), ids.iter().map(finding).collect());
+        self.push(at, Entry::Rescanned { version, blocking })
+    }
+}
+
+/// The record of a version that was built at that moment.
+pub(crate) fn version_record(
+    version: Version,
+    started_at: Timestamp,
+    definition: &Definition,
+    parents: &[ParentRecord],
+) -> VersionRecord {
+    VersionRecord {
+        version,
+        commit: None,
+        definition: definition.digest,
+        definition_parts: definition.parts.clone(),
+        materials: Vec::new(),
+        parents: parents.to_vec(),
+        started_at,
+        handed_in: false,
+        tools: BTreeMap::new(),
+        advisories_updated_at: started_at,
+        fixture: None,
+        os: debian(),
+        artifacts: Vec::new(),
+        packages: 120,
+        package_set: Digest::of(b"packages"),
+        inventory: Digest::of(b"inventory"),
+        report: Digest::of(b"report"),
+        verdict: Decision::Passed,
     }
 }

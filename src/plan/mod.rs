@@ -1,7 +1,15 @@
-//! Due or not, and why: slots, digests, history → [`Plan`]. Pure; the clock is an argument.
+//! Due or not, and why: slots, digests, history, parents → [`Plan`](crate::model::Plan). Pure; the
+//! clock is an argument.
 
-mod due;
+mod attempts;
+mod calendar;
+mod decision;
+mod inputs;
+mod planner;
 mod slots;
+#[cfg(test)]
+mod tests;
 
-pub use due::{Candidate, Selection, plan};
+pub use inputs::{Candidate, ParentNow, PlanInputs, Selection};
+pub use planner::plan;
 pub use slots::{SlotError, Slots};

@@ -56,6 +56,13 @@ impl Slots {
         slot.ok().map(|slot| slot.timestamp())
     }
 
+    /// The slot before the slot `slot`.
+    pub fn before(&self, slot: Timestamp) -> Option<Timestamp> {
+        let slot = slot.to_zoned(self.zone.clone());
+        let before = self.cron.as_ref()?.find_previous_occurrence(&slot, false);
+        before.ok().map(|before| before.timestamp())
+    }
+
     /// The slot after `now`.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         let now = now.to_zoned(self.zone.clone());
@@ -161,17 +168,62 @@ mod tests {
         assert_eq!(day, jiff::civil::date(2026, 11, 24));
     }
 
+    #[test]
+    fn an_hour_that_comes_twice_has_one_slot() {
+        // On 2026-10-25, 02:30 comes twice in Berlin: at 00:30 and at 01:30 UTC.
+        let slots = Slots::new(&Cadence::Cron("30 2 * * *".into()), "Europe/Berlin").unwrap();
+        let slot = at("2026-10-25T00:30:00Z");
+        for now in ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T23:00:00Z"] {
+            assert_eq!(slots.latest(at(now)), Some(slot), "{now}");
+            assert_eq!(slots.next(at(now)), Some(at("2026-10-26T01:30:00Z")), "{now}");
+        }
+    }
+
+    #[test]
+    fn patch_tuesday_is_the_day_after_the_second_tuesday() {
+        let slots = Slots::new(&Cadence::PatchTuesday, "UTC").unwrap();
+        let mut now = at("2026-01-01T00:00:00Z");
+        let mut days = Vec::new();
+        for _ in 0..12 {
+            now = slots.next(now).unwrap();
+            days.push(now.strftime("%m-%d").to_string());
+        }
+        let days = days.join(" ");
+        assert_eq!(days, "01-14 02-11 03-11 04-15 05-13 06-10 07-15 08-12 09-09 10-14 11-11 12-09");
+    }
+
+    fn cadences() -> impl Strategy<Value = Cadence> {
+        let crons =
+            vec!["30 2 * * *", "*/20 * * * *", "15 0,1,2,3 * * *", "0 0 29 2 *", "59 23 * * 6"];
+        prop_oneof![
+            Just(Cadence::Weekly),
+            Just(Cadence::Monthly),
+            Just(Cadence::Quarterly),
+            Just(Cadence::PatchTuesday),
+            prop::sample::select(crons).prop_map(|text| Cadence::Cron(text.to_owned())),
+        ]
+    }
+
     proptest! {
+        /// Around the change of the clocks as at any other time: going forward and going back, one
+        /// comes upon the same slots.
         #[test]
-        fn now_lies_between_its_slot_and_the_next(second in 1_600_000_000i64..2_000_000_000) {
+        fn there_is_one_row_of_slots(
+            cadence in cadences(),
+            zone in prop::sample::select(vec![
+                "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe",
+                "America/St_Johns", "Africa/Casablanca", "Pacific/Apia", "Asia/Kathmandu",
+            ]),
+            second in 1_400_000_000i64..2_000_000_000,
+        ) {
             let now = Timestamp::from_second(second).unwrap();
-            for cadence in [Cadence::Weekly, Cadence::Monthly, Cadence::Quarterly] {
-                for zone in ["UTC", "America/New_York", "Australia/Lord_Howe"] {
-                    let slots = Slots::new(&cadence, zone).unwrap();
-                    let (latest, next) = (slots.latest(now).unwrap(), slots.next(now).unwrap());
-                    prop_assert!(latest <= now && now < next, "{latest} {now} {next}");
-                }
-            }
+            let slots = Slots::new(&cadence, zone).unwrap();
+            let (latest, next) = (slots.latest(now).unwrap(), slots.next(now).unwrap());
+            prop_assert!(latest <= now && now < next, "{latest} {now} {next}");
+            prop_assert_eq!(slots.latest(latest), Some(latest));
+            prop_assert_eq!(slots.next(latest), Some(next));
+            prop_assert_eq!(slots.before(next), Some(latest));
+            prop_assert_eq!(slots.latest(next), Some(next));
         }
     }
 }

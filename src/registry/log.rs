@@ -7,13 +7,18 @@ pub(super) fn head(log: &[LogEntry]) -> u64 {
     log.last().map_or(0, |entry| entry.seq)
 }
 
-/// Every version that was ever used: reserved, published or rejected.
+/// Every version that was ever used: reserved, published, rejected or failed.
 pub(super) fn taken(log: &[LogEntry]) -> Vec<Version> {
     let used = log.iter().filter_map(|entry| match &entry.entry {
         Entry::Reserved { version } => Some(*version),
         Entry::Published(record) => Some(record.version),
         Entry::Rejected(record) => Some(record.version),
-        Entry::Verified { .. } | Entry::Moved { .. } | Entry::Unknown => None,
+        Entry::Failed(record) => Some(record.version),
+        Entry::Verified { .. }
+        | Entry::Moved { .. }
+        | Entry::Revoked { .. }
+        | Entry::Rescanned { .. }
+        | Entry::Unknown => None,
     });
     used.collect()
 }

@@ -34,7 +34,7 @@ pub use error::RegistryError;
 pub use object_store::ObjectStoreRegistry;
 pub use open::{look, open};
 pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};
-pub use record::{published, rejected, verified};
+pub use record::{failed, published, rejected, verified};
 pub use reserve::reserve;
 pub use transaction::Author;
 

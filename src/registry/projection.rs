@@ -80,6 +80,9 @@ impl Projection {
             Entry::Reserved { .. }
             | Entry::Verified { .. }
             | Entry::Rejected(_)
+            | Entry::Failed(_)
+            | Entry::Revoked { .. }
+            | Entry::Rescanned { .. }
             | Entry::Unknown => None,
         }
     }

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Digest, Entry, ImageName, LogEntry, RejectedRecord, Version, VersionRecord};
+use crate::model::{
+    Digest, Entry, FailedRecord, ImageName, LogEntry, RejectedRecord, Version, VersionRecord,
+};
 
 use super::projection::{Projection, refresh};
 use super::transaction::{Author, Step, transact};
@@ -61,13 +63,34 @@ pub async fn rejected(
     record: RejectedRecord,
 ) -> Result<u64, RegistryError> {
     let version = record.version;
-    let rejection = Entry::Rejected(Box::new(record));
+    unpublished(registry, author, image, version, &Entry::Rejected(Box::new(record))).await
+}
+
+/// Records that the build of a reserved version came to no end. Returns the entry's number.
+pub async fn failed(
+    registry: &dyn Registry,
+    author: &Author,
+    image: &ImageName,
+    record: FailedRecord,
+) -> Result<u64, RegistryError> {
+    let version = record.version;
+    unpublished(registry, author, image, version, &Entry::Failed(Box::new(record))).await
+}
+
+/// Appends `entry` about a reserved version that is not published.
+async fn unpublished(
+    registry: &dyn Registry,
+    author: &Author,
+    image: &ImageName,
+    version: Version,
+    entry: &Entry,
+) -> Result<u64, RegistryError> {
     let done = transact(registry, author, image, |log| {
         check_reserved(log, image, version)?;
         if log::published(log, version).is_some() {
             return Err(RegistryError::AlreadyPublished { image: image.clone(), version });
         }
-        Ok(Step::once(log, author, &rejection))
+        Ok(Step::once(log, author, entry))
     })
     .await?;
     Ok(done.seq)

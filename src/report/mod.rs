@@ -10,6 +10,8 @@ mod model;
 pub mod plan;
 pub mod quantity;
 #[cfg(test)]
+mod reasons;
+#[cfg(test)]
 mod samples;
 pub mod sentence;
 pub mod standing;

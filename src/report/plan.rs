@@ -81,9 +81,11 @@ mod tests {
 
         + debian-12           1.0.20261123    due: never built
         + ubuntu-2404         1.0.20261123    due: the slot of 1 November 2026, 02:00 UTC has begun; newest
-                                              is 1.0.20261001
-        + k8s-1.35-debian-12  1.0.20261123.2  due: its definition has changed since 1.0.20261123
+                                              is 1.0.20260801; overdue: 2 slots were missed: 1 October 2026,
+                                              1 September 2026
         + rocky-9             2.1.20261123    due: asked for with `--force`
+        + k8s-1.35-debian-12  1.0.20261123.2  due: its definition has changed since 1.0.20261123:
+                                              k8s.pkr.hcl, vars.kubernetes
 
         - alpine-3            not due: built in this slot as 1.0.20261101 and its definition is unchanged;
                               next slot 1 December 2026, 02:00 UTC

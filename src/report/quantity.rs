@@ -42,9 +42,22 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// A long duration, roughly: `36 h`, `45 days`.
+pub fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// A point in time, in UTC so that it means the same to everyone: `1 December 2026, 02:00 UTC`.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+/// The day of a point in time, in UTC: `1 December 2026`.
+pub fn day(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y").to_string()
 }
 
 /// How long before `now` something was: `8 h ago`, `3 days ago`.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    Advisories, Bucket, Decision, Digest, Due, ExitCode, Failure, FailureClass, Finding,
-    ImageOutcome, Judged, NotDue, OsIdentity, Plan, Planned, Probe, Reason, ReasonId, Severity,
-    Skipped, Stage, StageOutcome, Status, Stored, Tool, Verdict,
+    Advisories, Bucket, Decision, Definition, Digest, Due, ExitCode, Failure, FailureClass,
+    Finding, ImageOutcome, Judged, NotDue, OsIdentity, Plan, Planned, Probe, Reason, ReasonId,
+    Severity, Skipped, Stage, StageOutcome, Status, Stored, Tool, Verdict,
 };
 
 use super::{ChannelMove, ImageReport, Report, StageReport};
@@ -187,6 +187,7 @@ fn image(name: &str, outcome: ImageOutcome, ended: (Stage, StageOutcome)) -> Ima
         why: Some(Due::SlotBegan {
             slot: timestamp("2026-11-01T02:00:00Z"),
             since: "1.0.20261001".parse().unwrap(),
+            missed: Vec::new(),
         }),
         version: Some("1.0.20261123".parse().unwrap()),
         took: stages.iter().map(|stage| stage.took).sum(),
@@ -475,30 +476,40 @@ pub(super) fn hostile() -> Report {
 }
 
 pub(super) fn plan() -> Plan {
-    let planned = |image: &str, why: Due, version: &str| Planned {
+    let planned = |image: &str, wave: u32, why: Due, version: &str| Planned {
         image: image.parse().unwrap(),
         why,
-        definition: Digest::of(image.as_bytes()),
+        wave,
+        definition: Definition::of([("os".to_owned(), Digest::of(image.as_bytes()))]),
         version: version.parse().unwrap(),
     };
     Plan {
         at: timestamp("2026-11-23T10:26:46Z"),
         build: vec![
-            planned("debian-12", Due::NeverBuilt, "1.0.20261123"),
+            planned("debian-12", 0, Due::NeverBuilt, "1.0.20261123"),
             planned(
                 "ubuntu-2404",
+                0,
                 Due::SlotBegan {
                     slot: timestamp("2026-11-01T02:00:00Z"),
-                    since: "1.0.20261001".parse().unwrap(),
+                    since: "1.0.20260801".parse().unwrap(),
+                    missed: vec![
+                        timestamp("2026-10-01T02:00:00Z"),
+                        timestamp("2026-09-01T02:00:00Z"),
+                    ],
                 },
                 "1.0.20261123",
             ),
+            planned("rocky-9", 0, Due::Forced, "2.1.20261123"),
             planned(
                 "k8s-1.35-debian-12",
-                Due::DefinitionChanged { since: "1.0.20261123".parse().unwrap() },
+                1,
+                Due::DefinitionChanged {
+                    since: "1.0.20261123".parse().unwrap(),
+                    changed: vec!["file:k8s.pkr.hcl".to_owned(), "vars.kubernetes".to_owned()],
+                },
                 "1.0.20261123.2",
             ),
-            planned("rocky-9", Due::Forced, "2.1.20261123"),
         ],
         skip: nothing_due()
             .skipped

@@ -1,9 +1,11 @@
 //! What happened, in English sentences. Without a final period, so that they can stand in headings
 //! and lists. They may hold untrusted text: whoever shows them makes it harmless first.
 
-use crate::model::{Due, ExitCode, ImageOutcome, NotDue};
+use jiff::Timestamp;
 
-use super::quantity::{count, moment};
+use crate::model::{BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate};
+
+use super::quantity::{count, day, moment, span};
 use super::{ChannelMove, ImageReport, Report, Standing};
 
 /// What the run did, in one sentence.
@@ -93,18 +95,60 @@ pub fn caught_up(moved: &ChannelMove) -> String {
     format!("{channel} is {to} now{before}: the run that published it was stopped before that")
 }
 
+/// How many things of a list a sentence names before it counts the rest.
+const NAMED: usize = 3;
+
 /// Why an image is built.
 pub fn due(why: &Due) -> String {
     match why {
         Due::NeverBuilt => "never built".to_owned(),
-        Due::DefinitionChanged { since } => format!("its definition has changed since {since}"),
-        Due::SlotBegan { slot, since } => {
-            format!("the slot of {} has begun; newest is {since}", moment(*slot))
+        Due::DefinitionChanged { since, changed } => {
+            let changed = changed.iter().map(|part| part.strip_prefix("file:").unwrap_or(part));
+            let parts = some(changed, NAMED).map_or_else(String::new, |parts| format!(": {parts}"));
+            format!("its definition has changed since {since}{parts}")
+        }
+        Due::SlotBegan { slot, since, missed } => {
+            let slots = missed.iter().map(|slot| day(*slot));
+            let missed = match (missed.len(), some(slots, NAMED)) {
+                (_, None) => String::new(),
+                (1, Some(slot)) => format!("; overdue: the slot of {slot} was missed"),
+                (count, Some(slots)) => format!("; overdue: {count} slots were missed: {slots}"),
+            };
+            format!("the slot of {} has begun; newest is {since}{missed}", moment(*slot))
+        }
+        Due::TooOld { limit, since, built_at } => {
+            let (built_at, limit) = (moment(*built_at), span(*limit));
+            format!("{since} was built on {built_at} and may become {limit} old")
         }
         Due::ClockWasWrong { since, built_at } => format!(
             "{since} says that it was built on {}: a clock is wrong, or was",
             moment(*built_at)
         ),
+        Due::Revoked { version, because } => format!("{version} was revoked: {because}"),
+        Due::Finding { version, findings } => {
+            let findings = some(findings.iter().map(finding), NAMED).unwrap_or_default();
+            format!("{version} would not pass the gate any more: {findings}")
+        }
+        Due::ParentMoved { parent, from, to } => {
+            format!("its parent {parent} is {to} now, and it was built from {from}")
+        }
+        Due::ParentBuilt { parent } => format!("its parent {parent} is built in this run"),
+        Due::ChangedPaths { paths } => {
+            let paths = some(paths, NAMED).unwrap_or_else(|| "its definition".to_owned());
+            format!("touched by this change: {paths}")
+        }
+        Due::ParentChanged { parent } => format!("its parent {parent} is touched by this change"),
+        Due::CanBeRegated { version, why } => {
+            let why = match why {
+                Regate::Policy => "the policy has changed",
+                Regate::Advisories => "there are newer advisories",
+            };
+            format!("{version} did not pass, and is judged again without a build: {why}")
+        }
+        Due::Retry { attempt, of, last, why } => {
+            let why = due(why);
+            format!("{why}; this is attempt {attempt} of {of}, the one before failed: {last}")
+        }
         Due::Forced => "asked for with `--force`".to_owned(),
         Due::ArtifactGiven => "an artifact was handed in".to_owned(),
     }
@@ -120,6 +164,100 @@ pub fn not_due(why: &NotDue) -> String {
         NotDue::SlotSatisfied { by, next: None, .. } => {
             format!("built as {by} and its definition is unchanged; time alone never makes it due")
         }
-        NotDue::NotSelected => "other images were named".to_owned(),
+        NotDue::Rejected { version, verdict, at, next } => {
+            let word = match verdict {
+                Decision::Untrusted => "untrusted",
+                Decision::Blocked | Decision::Passed => "blocked",
+            };
+            let (at, next) = (moment(*at), next_slot(*next));
+            format!(
+                "{version}, built on {at}, is {word}, and nothing has changed that could change that{next}"
+            )
+        }
+        NotDue::GaveUp { attempts, last, next, .. } => format!(
+            "given up after {}, of which the last failed: {last}; repair it, or use `--force`{}",
+            count(*attempts as usize, "attempt"),
+            next_slot(*next)
+        ),
+        NotDue::Disabled => "disabled in images.yml".to_owned(),
+        NotDue::ParentMissing { parent, channel } => {
+            format!("the channel {channel} of its parent {parent} names no version yet")
+        }
+        NotDue::ParentFailed { parent } => {
+            format!("its parent {parent} did not come to a version in this run")
+        }
+        NotDue::ParentUnchanged { parent } => {
+            format!("its parent {parent} was built and turned out to be as it was")
+        }
+        NotDue::NotSelected => "others were selected".to_owned(),
+    }
+}
+
+fn next_slot(next: Option<Timestamp>) -> String {
+    next.map_or_else(String::new, |next| format!("; next slot {}", moment(next)))
+}
+
+/// A finding, as a reason to build.
+fn finding(finding: &BlockingFinding) -> String {
+    let BlockingFinding { id, source, fixed } = finding;
+    let fixed = fixed.as_ref().map_or_else(String::new, |fixed| format!(" (fixed in {fixed})"));
+    format!("{id} in {source}{fixed}")
+}
+
+/// The first `most` of `things`, and how many more there are: `a, b, c and 2 more`. None if there
+/// are none.
+fn some(things: impl IntoIterator<Item = impl AsRef<str>>, most: usize) -> Option<String> {
+    let things: Vec<_> = things.into_iter().collect();
+    let named: Vec<&str> = things.iter().take(most).map(AsRef::as_ref).collect();
+    let more = things.len() - named.len();
+    match (named.as_slice(), more) {
+        ([], _) => None,
+        (_, 0) => Some(named.join(", ")),
+        _ => Some(format!("{} and {more} more", named.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reasons;
+    use super::*;
+
+    #[test]
+    fn every_reason_is_a_sentence() {
+        let reasons = reasons::due().iter().map(due).collect::<Vec<_>>().join("\n");
+        insta::assert_snapshot!(reasons, @"
+        never built
+        its definition has changed since 1.0.20261001
+        its definition has changed since 1.0.20261001: a.sh, b.sh, prepare and 2 more
+        the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001
+        the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001; overdue: the slot of 1 October 2026 was missed
+        the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001; overdue: 5 slots were missed: 1 October 2026, 1 September 2026, 1 August 2026 and 2 more
+        1.0.20261001 was built on 1 October 2026, 02:00 UTC and may become 45 days old
+        1.0.20261001 says that it was built on 1 October 2027, 02:00 UTC: a clock is wrong, or was
+        1.0.20261001 was revoked: leaked key
+        1.0.20261001 would not pass the gate any more: CVE-2026-40355 in krb5 (fixed in 1.20.1-2+deb12u5), CVE-2026-40356 in krb5
+        its parent debian-12 is 1.0.20261101 now, and it was built from 1.0.20261001
+        its parent debian-12 is built in this run
+        touched by this change: packer/debian.pkr.hcl, packer/a.sh, packer/b.sh and 2 more
+        its parent debian-12 is touched by this change
+        1.0.20261101 did not pass, and is judged again without a build: the policy has changed
+        1.0.20261101 did not pass, and is judged again without a build: there are newer advisories
+        never built; this is attempt 2 of 3, the one before failed: provisioner `shell` failed: script exited with status 100
+        asked for with `--force`
+        an artifact was handed in
+        ");
+        let reasons = reasons::not_due().iter().map(not_due).collect::<Vec<_>>().join("\n");
+        insta::assert_snapshot!(reasons, @"
+        built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1 December 2026, 02:00 UTC
+        built as 1.0.20261101 and its definition is unchanged; time alone never makes it due
+        1.0.20261101, built on 1 November 2026, 02:00 UTC, is blocked, and nothing has changed that could change that; next slot 1 December 2026, 02:00 UTC
+        1.0.20261101, built on 1 November 2026, 02:00 UTC, is untrusted, and nothing has changed that could change that
+        given up after 3 attempts, of which the last failed: provisioner `shell` failed: script exited with status 100; repair it, or use `--force`; next slot 1 December 2026, 02:00 UTC
+        disabled in images.yml
+        the channel stable of its parent debian-12 names no version yet
+        its parent debian-12 did not come to a version in this run
+        its parent debian-12 was built and turned out to be as it was
+        others were selected
+        ");
     }
 }

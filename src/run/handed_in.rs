@@ -150,9 +150,11 @@ mod tests {
             image: "debian-12".parse().unwrap(),
             handed_in: false,
             definition: Digest::of(b"definition"),
+            definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
             commit: None,
             started_at: "2026-11-23T10:00:00Z".parse().unwrap(),
             materials: Vec::new(),
+            parents: Vec::new(),
             tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
             artifact: Artifact { builder: Some("transcend.qemu".to_owned()), files: files.into() },
         }

@@ -14,8 +14,8 @@ use super::progress::{Progress, Stopped};
 use super::{build, phrase, publish};
 use crate::gate::{self, Case};
 use crate::model::{
-    Artifact, BuildRecord, Decision, Evidence, Failure, FailureClass, History, Image, ImageOutcome,
-    NoteLevel, Planned, Scan, Stage, StageOutcome, Verdict, Version,
+    Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure, FailureClass,
+    History, Image, ImageOutcome, NoteLevel, Planned, Scan, Stage, StageOutcome, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::registry;
@@ -80,6 +80,9 @@ impl<'a> ImageTask<'a> {
                 let _ = fs_err::remove_dir_all(&self.work);
             }
         }
+        if let (Some(version), Err(stopped)) = (progress.report.version, &ended) {
+            self.record_failure(version, &stopped.failure).await;
+        }
         progress.report.recorded = self.recorded.get();
         if let (Err(stopped), Some(version), true) =
             (&mut ended, progress.report.version, self.recorded.get())
@@ -129,6 +132,32 @@ impl<'a> ImageTask<'a> {
         }
     }
 
+    /// Records a build that failed, so that later runs know how often it was tried. It is no reason
+    /// to fail in yet another way if that cannot be done.
+    async fn record_failure(&self, version: Version, failure: &Failure) {
+        let pipeline = self.run.pipeline;
+        let given = pipeline.options.given.contains_key(&self.image.name);
+        if failure.class.exit_code() != ExitCode::BuildFailed || given {
+            return;
+        }
+        let record = FailedRecord {
+            version,
+            definition: self.planned.definition.digest,
+            parents: Vec::new(),
+            started_at: self.started_at,
+            class: failure.class,
+            reason: failure.reason.clone(),
+        };
+        let (registry, author, image) = (pipeline.registry, &pipeline.author, &self.image.name);
+        if let Err(error) = registry::failed(registry, author, image, record).await {
+            let text = format!(
+                "that the build failed is not recorded, so it does not count as an attempt: {}",
+                error.failure().reason
+            );
+            pipeline.events.note(Some(image), NoteLevel::Warning, text);
+        }
+    }
+
     /// Space for what looking inside takes.
     fn scratch(&self) -> Utf8PathBuf {
         self.work.join("scratch")
@@ -141,10 +170,12 @@ impl<'a> ImageTask<'a> {
             schema: BuildRecord::SCHEMA,
             image: self.image.name.clone(),
             handed_in: false,
-            definition: self.planned.definition,
+            definition: self.planned.definition.digest,
+            definition_parts: self.planned.definition.parts.clone(),
             commit: self.run.pipeline.commit.clone(),
             started_at: self.started_at,
             materials: Vec::new(),
+            parents: Vec::new(),
             tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
             artifact,
         }
@@ -284,8 +315,9 @@ impl<'a> ImageTask<'a> {
     }
 
     /// The newest version, if what was built equals it: same definition, same packages. Somebody
-    /// who forces a build or hands in an artifact wants a version of it. What the registry says now
-    /// counts: another run may have published since the plan was made.
+    /// who forces a build or hands in an artifact wants a version of it, and one that was withdrawn
+    /// satisfies nobody. What the registry says now counts: another run may have published since the
+    /// plan was made.
     async fn equal_version(&self, examined: &Examined) -> Result<Option<Version>, Stopped> {
         let options = &self.run.pipeline.options;
         if options.force || options.given.contains_key(&self.image.name) {
@@ -294,7 +326,7 @@ impl<'a> ImageTask<'a> {
         let history = self.run.pipeline.registry.history(&self.image.name).await;
         let history =
             history.map_err(|error| Stopped { stage: Stage::Record, failure: error.failure() })?;
-        let newest = history.newest();
+        let newest = history.newest().filter(|newest| !history.revoked.contains_key(newest));
         Ok(history
             .satisfied
             .filter(|satisfied| {

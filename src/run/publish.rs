@@ -56,7 +56,7 @@ pub(super) async fn verify(
             &pipeline.author,
             &task.image.name,
             version,
-            task.planned.definition,
+            task.planned.definition.digest,
             task.started_at,
         )
         .await
@@ -91,19 +91,28 @@ pub(super) async fn reject(
             |_| (StageOutcome::Done, Some("kept aside, not published".to_owned())),
         )
         .await?;
-    let locations = kept.iter().map(|file| file.location.clone()).collect();
-    progress.report.kept = kept;
+    progress.report.kept.clone_from(&kept);
     let report = report::json::v1::image(&progress.report);
     let work = async {
         let pipeline = task.run.pipeline;
         let report = pipeline.registry.put_blob(report.as_bytes()).await;
+        let build = &examined.build;
         let record = RejectedRecord {
             version: examined.version,
-            definition: examined.build.definition,
-            started_at: examined.build.started_at,
+            commit: build.commit.clone(),
+            definition: build.definition,
+            definition_parts: build.definition_parts.clone(),
+            materials: build.materials.clone(),
+            parents: build.parents.clone(),
+            started_at: build.started_at,
+            handed_in: build.handed_in,
+            tools: task.tools(build),
+            policy: Some(task.image.gate.digest()),
+            advisories_updated_at: Some(examined.scan.advisories.updated_at),
             verdict: examined.verdict.decision,
             reasons: examined.verdict.reasons.iter().map(|reason| reason.message.clone()).collect(),
-            locations,
+            locations: kept.iter().map(|file| file.location.clone()).collect(),
+            artifacts: artifact_records(kept),
             report: report.map_err(|error| error.failure())?,
         };
         registry::rejected(pipeline.registry, &pipeline.author, &task.image.name, record)
@@ -208,7 +217,9 @@ async fn record(
             version,
             commit: build.commit.clone(),
             definition: build.definition,
+            definition_parts: build.definition_parts.clone(),
             materials: build.materials.clone(),
+            parents: build.parents.clone(),
             started_at: build.started_at,
             handed_in: build.handed_in,
             tools: task.tools(build),

@@ -7,8 +7,9 @@ use jiff::civil::{Date, date};
 
 use crate::clock::Clock;
 use crate::model::{
-    ArtifactRecord, ChannelName, Decision, Digest, Entry, ImageName, LogEntry, OsIdentity,
-    RejectedRecord, SCHEMA, Version, VersionBase, VersionRecord,
+    ArtifactRecord, ChannelName, Decision, Digest, Entry, FailedRecord, FailureClass, ImageName,
+    LogEntry, OsIdentity, ParentRecord, RejectedRecord, SCHEMA, Version, VersionBase,
+    VersionRecord,
 };
 use crate::registry::{Author, Projection, Registry, RegistryError, published, reserve};
 
@@ -39,7 +40,9 @@ pub(crate) fn record(version: Version) -> VersionRecord {
         version,
         commit: None,
         definition: Digest::of(b"definition"),
+        definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
         materials: Vec::new(),
+        parents: Vec::new(),
         started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
         tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
         advisories_updated_at: "2026-11-23T00:00:00Z".parse().unwrap(),
@@ -63,12 +66,32 @@ pub(crate) fn record(version: Version) -> VersionRecord {
 pub(crate) fn rejection(version: Version) -> RejectedRecord {
     RejectedRecord {
         version,
+        commit: None,
         definition: Digest::of(b"definition"),
+        definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
+        materials: Vec::new(),
+        parents: Vec::new(),
         started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
+        handed_in: false,
+        tools: BTreeMap::new(),
+        policy: Some(Digest::of(b"policy")),
+        advisories_updated_at: None,
         verdict: Decision::Blocked,
         reasons: vec!["1 finding".to_owned()],
         locations: Vec::new(),
+        artifacts: Vec::new(),
         report: Digest::of(b"report"),
+    }
+}
+
+pub(crate) fn failure(version: Version) -> FailedRecord {
+    FailedRecord {
+        version,
+        definition: Digest::of(b"definition"),
+        parents: vec![ParentRecord { image: image(), version }],
+        started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
+        class: FailureClass::Provisioner,
+        reason: "script exited with status 1".to_owned(),
     }
 }
 
@@ -135,7 +158,13 @@ pub(crate) fn assert_legal(log: &[LogEntry]) {
                 assert!(reserved.contains(&record.version));
                 assert!(!published.contains(&record.version));
             }
-            Entry::Verified { version, .. } => assert!(published.contains(version)),
+            Entry::Failed(record) => {
+                assert!(reserved.contains(&record.version));
+                assert!(!published.contains(&record.version));
+            }
+            Entry::Verified { version, .. }
+            | Entry::Revoked { version, .. }
+            | Entry::Rescanned { version, .. } => assert!(published.contains(version)),
             Entry::Moved { channel, from, to } => {
                 assert_eq!(channels.insert(channel, *to), *from);
                 let place = |version| published.iter().position(|known| *known == version);

@@ -38,6 +38,7 @@ macro_rules! registry_contract {
             versions::an_own_entry_is_known_again
             versions::a_version_is_published_once
             versions::only_reserved_versions_end
+            versions::a_failed_build_is_recorded_once
             versions::only_published_versions_are_verified
             channels::a_channel_moves_from_what_its_mover_expects
             channels::a_channel_never_goes_back_in_passing

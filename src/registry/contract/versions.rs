@@ -4,12 +4,14 @@ use async_trait::async_trait;
 
 use super::Subject;
 use super::fixtures::{
-    DAY, assert_legal, assert_up_to_date, author, channel, image, in_threads, publish, record,
-    rejection, take, version,
+    DAY, assert_legal, assert_up_to_date, author, channel, failure, image, in_threads, publish,
+    record, rejection, take, version,
 };
 use super::meddled::{Call, Meddled, Meddler};
-use crate::model::{Decision, Digest, VersionBase};
-use crate::registry::{Registry, RegistryError, advance, published, rejected, reserve, verified};
+use crate::model::{Decision, Digest, Entry, VersionBase};
+use crate::registry::{
+    Registry, RegistryError, advance, failed, published, rejected, reserve, verified,
+};
 
 pub(crate) async fn a_run_has_one_reservation(subject: &impl Subject) {
     let registry = subject.open().await.unwrap();
@@ -100,6 +102,28 @@ pub(crate) async fn only_reserved_versions_end(subject: &impl Subject) {
     }
     let history = registry.history(&image()).await.unwrap();
     assert_eq!(history.rejected.unwrap().verdict, Decision::Blocked);
+}
+
+pub(crate) async fn a_failed_build_is_recorded_once(subject: &impl Subject) {
+    let registry = subject.open().await.unwrap();
+    let run = author("r1");
+    let refused = failed(&*registry, &run, &image(), failure(version("1.0.20261123"))).await;
+    assert!(matches!(refused, Err(RegistryError::NotReserved { .. })));
+
+    let record = failure(take(&*registry, "r1").await.unwrap());
+    for _ in 0..2 {
+        assert_eq!(failed(&*registry, &run, &image(), record.clone()).await.unwrap(), 2);
+    }
+    let log = registry.log(&image(), 0).await.unwrap();
+    assert_eq!(log[1].entry, Entry::Failed(Box::new(record)));
+    assert_legal(&log);
+    assert_eq!(registry.history(&image()).await.unwrap().failed.len(), 1);
+
+    let published = failure(publish(&*registry, "r2").await);
+    let too_late = failed(&*registry, &author("r2"), &image(), published).await;
+    assert!(matches!(too_late, Err(RegistryError::AlreadyPublished { .. })));
+    let history = registry.history(&image()).await.unwrap();
+    assert_eq!(history.failed, [], "a build came to its end since");
 }
 
 pub(crate) async fn only_published_versions_are_verified(subject: &impl Subject) {

@@ -20,4 +20,4 @@ pub use image::{
 };
 pub use plan::{Plan, Planned};
 pub use run::{CaughtUp, Run, Tool};
-pub use why::{Skipped, Why};
+pub use why::{Details, NewFinding, Skipped, Why};

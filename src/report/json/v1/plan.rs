@@ -25,6 +25,8 @@ pub struct Planned<'a> {
     pub image: &'a ImageName,
     /// The version that it will get, unless another run takes it first.
     pub version: Version,
+    /// Its wave, from 0: every parent that is built too is in an earlier one.
+    pub wave: u32,
     /// Digest of all repository content that defines it.
     pub definition: Digest,
     /// Why.
@@ -36,7 +38,8 @@ impl<'a> Plan<'a> {
         let planned = |planned: &'a model::Planned| Planned {
             image: &planned.image,
             version: planned.version,
-            definition: planned.definition,
+            wave: planned.wave,
+            definition: planned.definition.digest,
             why: Why::due(&planned.why),
         };
         Self {
@@ -62,7 +65,8 @@ mod tests {
             {
               "image": "debian-12",
               "version": "1.0.20261123",
-              "definition": "sha256:cae66afe3057e4eb553d161dd813fb8e53fc3493d0b0804fdc40214a589247de",
+              "wave": 0,
+              "definition": "sha256:f7691f35da772c628f29736dee628da7b4d07c42eafbfbfb14061e01ff5ce01b",
               "why": {
                 "reason": "never-built",
                 "text": "never built",
@@ -75,33 +79,26 @@ mod tests {
             {
               "image": "ubuntu-2404",
               "version": "1.0.20261123",
-              "definition": "sha256:d347b21a139cb325f74a626a4be1b09ede58f6cc962740553eb2e932ab5fb2f9",
+              "wave": 0,
+              "definition": "sha256:fc91189de9af48aabb5060ce7d14ba232fdc569987375f3f0f4711d538c1d9a7",
               "why": {
                 "reason": "slot-began",
-                "text": "the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001",
-                "newest": "1.0.20261001",
+                "text": "the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20260801; overdue: 2 slots were missed: 1 October 2026, 1 September 2026",
+                "newest": "1.0.20260801",
                 "slot": "2026-11-01T02:00:00Z",
                 "built_at": null,
-                "next_slot": null
-              }
-            },
-            {
-              "image": "k8s-1.35-debian-12",
-              "version": "1.0.20261123.2",
-              "definition": "sha256:37f4074cfb0024c76c7fea84ad5d27657643fe4a204944a94c01a23a36e94281",
-              "why": {
-                "reason": "definition-changed",
-                "text": "its definition has changed since 1.0.20261123",
-                "newest": "1.0.20261123",
-                "slot": null,
-                "built_at": null,
-                "next_slot": null
+                "next_slot": null,
+                "missed": [
+                  "2026-10-01T02:00:00Z",
+                  "2026-09-01T02:00:00Z"
+                ]
               }
             },
             {
               "image": "rocky-9",
               "version": "2.1.20261123",
-              "definition": "sha256:dbedc0f7cabac7bc8d2d2db0294cc9d3b59afc34beec36394bbcb87af5569f45",
+              "wave": 0,
+              "definition": "sha256:7bda56ce1a1010de56f11562e12fa8d5fb3d999032eb47908f806aa2186d094b",
               "why": {
                 "reason": "forced",
                 "text": "asked for with `--force`",
@@ -109,6 +106,24 @@ mod tests {
                 "slot": null,
                 "built_at": null,
                 "next_slot": null
+              }
+            },
+            {
+              "image": "k8s-1.35-debian-12",
+              "version": "1.0.20261123.2",
+              "wave": 1,
+              "definition": "sha256:9b873e045eb230d7434790ee4bdc8954161f0714b4db66bf830e496ed4a8bcf4",
+              "why": {
+                "reason": "definition-changed",
+                "text": "its definition has changed since 1.0.20261123: k8s.pkr.hcl, vars.kubernetes",
+                "newest": "1.0.20261123",
+                "slot": null,
+                "built_at": null,
+                "next_slot": null,
+                "changed": [
+                  "file:k8s.pkr.hcl",
+                  "vars.kubernetes"
+                ]
               }
             }
           ],
@@ -139,7 +154,7 @@ mod tests {
               "image": "windows-2025",
               "why": {
                 "reason": "not-selected",
-                "text": "other images were named",
+                "text": "others were selected",
                 "newest": null,
                 "slot": null,
                 "built_at": null,

@@ -161,7 +161,8 @@ mod tests {
                 "newest": "1.0.20261001",
                 "slot": "2026-11-01T02:00:00Z",
                 "built_at": null,
-                "next_slot": null
+                "next_slot": null,
+                "missed": []
               },
               "version": "1.0.20261123",
               "equals": null,

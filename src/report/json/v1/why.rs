@@ -3,27 +3,102 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Due, ImageName, NotDue, Version};
+use crate::model::{
+    BlockingFinding, ChannelName, Decision, Due, ImageName, NotDue, Regate, Version,
+};
 use crate::report::sentence;
+
+use super::document::seconds;
 
 /// Why an image is built, or why not.
 #[derive(Debug, Serialize)]
 pub struct Why {
-    /// To build: `never-built`, `definition-changed`, `slot-began`, `clock-was-wrong`, `forced`,
-    /// `artifact-given`.
-    /// Not to build: `slot-satisfied`, `not-selected`.
+    /// To build: `never-built`, `definition-changed`, `slot-began`, `too-old`, `clock-was-wrong`,
+    /// `revoked`, `finding`, `parent-moved`, `parent-built`, `changed-paths`, `parent-changed`,
+    /// `can-be-regated`, `forced`, `artifact-given`.
+    /// Not to build: `slot-satisfied`, `rejected`, `gave-up`, `disabled`, `parent-missing`,
+    /// `parent-failed`, `parent-unchanged`, `not-selected`.
     pub reason: &'static str,
     /// The same in English.
     pub text: String,
     /// The newest version, where the reason compares with it: `definition-changed`, `slot-began`,
-    /// `clock-was-wrong`, `slot-satisfied`.
+    /// `too-old`, `clock-was-wrong`, `revoked`, `finding`, `slot-satisfied`. The one that did not
+    /// pass: `can-be-regated`, `rejected`.
     pub newest: Option<Version>,
     /// `slot-began`: when.
     pub slot: Option<Timestamp>,
-    /// `slot-satisfied`, `clock-was-wrong`: when the newest version was built.
+    /// `slot-satisfied`, `clock-was-wrong`, `too-old`: when the newest version was built.
+    /// `rejected`, `gave-up`: when the last attempt was.
     pub built_at: Option<Timestamp>,
-    /// `slot-satisfied`: when the next slot begins, if one ever does.
+    /// `slot-satisfied`, `rejected`, `gave-up`: when the next slot begins, if one ever does.
     pub next_slot: Option<Timestamp>,
+    /// What only some reasons have.
+    #[serde(flatten)]
+    pub details: Details,
+}
+
+/// What only some reasons have. Left out elsewhere.
+#[derive(Debug, Default, Serialize)]
+pub struct Details {
+    /// `definition-changed`: the parts of the definition that are new, gone or different, as far as
+    /// they are known: keys (`vars.disk_size`) and files (`file:debian.pkr.hcl`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<String>>,
+    /// `changed-paths`: the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<String>>,
+    /// `slot-began`: the slots before it that were missed, newest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Vec<Timestamp>>,
+    /// `too-old`: how old a build may become, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<f64>,
+    /// `revoked`: why, in the words of whoever did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// `finding`: what would block the newest version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<NewFinding>>,
+    /// `parent-moved`, `parent-built`, `parent-changed`, `parent-missing`, `parent-failed`,
+    /// `parent-unchanged`: the parent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ImageName>,
+    /// `parent-moved`: the version of the parent that the newest version was built from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_from: Option<Version>,
+    /// `parent-moved`: the version of the parent that its channel names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_to: Option<Version>,
+    /// `parent-missing`: the channel that names no version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelName>,
+    /// `can-be-regated`: what has changed: `policy` or `advisories`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regate: Option<Regate>,
+    /// `rejected`: `blocked` or `untrusted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Decision>,
+    /// Any reason to build for which a build has failed before: the number of this attempt, from 2.
+    /// `gave-up`: how many were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// With `attempt`, to build: the last attempt that is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt_limit: Option<u32>,
+    /// With `attempt`: how the one before failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+}
+
+/// A finding as a reason to build.
+#[derive(Debug, Serialize)]
+pub struct NewFinding {
+    /// The advisory.
+    pub id: String,
+    /// The source package that it is in.
+    pub source: String,
+    /// The version that fixes it, if there is one.
+    pub fixed: Option<String>,
 }
 
 /// An image that is not built.
@@ -36,41 +111,129 @@ pub struct Skipped<'a> {
 }
 
 impl Why {
-    fn new(reason: &'static str, text: String) -> Self {
-        Self { reason, text, newest: None, slot: None, built_at: None, next_slot: None }
+    fn new(reason: &'static str, details: Details) -> Self {
+        Self {
+            reason,
+            text: String::new(),
+            newest: None,
+            slot: None,
+            built_at: None,
+            next_slot: None,
+            details,
+        }
     }
 
     pub(super) fn due(why: &Due) -> Self {
-        let text = sentence::due(why);
+        Self { text: sentence::due(why), ..Self::of_due(why) }
+    }
+
+    fn of_due(why: &Due) -> Self {
+        let none = Details::default();
         match why {
-            Due::NeverBuilt => Self::new("never-built", text),
-            Due::DefinitionChanged { since } => {
-                Self { newest: Some(*since), ..Self::new("definition-changed", text) }
+            Due::NeverBuilt => Self::new("never-built", none),
+            Due::DefinitionChanged { since, changed } => {
+                let details = Details { changed: Some(changed.clone()), ..none };
+                Self { newest: Some(*since), ..Self::new("definition-changed", details) }
             }
-            Due::SlotBegan { slot, since } => {
-                Self { slot: Some(*slot), newest: Some(*since), ..Self::new("slot-began", text) }
+            Due::SlotBegan { slot, since, missed } => {
+                let details = Details { missed: Some(missed.clone()), ..none };
+                let why = Self::new("slot-began", details);
+                Self { slot: Some(*slot), newest: Some(*since), ..why }
+            }
+            Due::TooOld { limit, since, built_at } => {
+                let details = Details { max_age: Some(seconds(*limit)), ..none };
+                let why = Self::new("too-old", details);
+                Self { newest: Some(*since), built_at: Some(*built_at), ..why }
             }
             Due::ClockWasWrong { since, built_at } => Self {
                 newest: Some(*since),
                 built_at: Some(*built_at),
-                ..Self::new("clock-was-wrong", text)
+                ..Self::new("clock-was-wrong", none)
             },
-            Due::Forced => Self::new("forced", text),
-            Due::ArtifactGiven => Self::new("artifact-given", text),
+            Due::Revoked { version, because } => {
+                let details = Details { because: Some(because.clone()), ..none };
+                Self { newest: Some(*version), ..Self::new("revoked", details) }
+            }
+            Due::Finding { version, findings } => {
+                let findings = findings.iter().map(NewFinding::of).collect();
+                let details = Details { findings: Some(findings), ..none };
+                Self { newest: Some(*version), ..Self::new("finding", details) }
+            }
+            Due::ParentMoved { parent, from, to } => {
+                let (parent_from, parent_to) = (Some(*from), Some(*to));
+                let details = Details { parent_from, parent_to, ..Details::parent(parent) };
+                Self::new("parent-moved", details)
+            }
+            Due::ParentBuilt { parent } => Self::new("parent-built", Details::parent(parent)),
+            Due::ChangedPaths { paths } => {
+                Self::new("changed-paths", Details { paths: Some(paths.clone()), ..none })
+            }
+            Due::ParentChanged { parent } => Self::new("parent-changed", Details::parent(parent)),
+            Due::CanBeRegated { version, why } => {
+                let details = Details { regate: Some(*why), ..none };
+                Self { newest: Some(*version), ..Self::new("can-be-regated", details) }
+            }
+            Due::Retry { attempt, of, last, why } => {
+                let mut why = Self::of_due(why);
+                why.details.attempt = Some(*attempt);
+                why.details.attempt_limit = Some(*of);
+                why.details.last_failure = Some(last.clone());
+                why
+            }
+            Due::Forced => Self::new("forced", none),
+            Due::ArtifactGiven => Self::new("artifact-given", none),
         }
     }
 
     fn not_due(why: &NotDue) -> Self {
-        let text = sentence::not_due(why);
+        Self { text: sentence::not_due(why), ..Self::of_not_due(why) }
+    }
+
+    fn of_not_due(why: &NotDue) -> Self {
+        let none = Details::default();
         match why {
             NotDue::SlotSatisfied { by, built_at, next } => Self {
                 newest: Some(*by),
                 built_at: Some(*built_at),
                 next_slot: *next,
-                ..Self::new("slot-satisfied", text)
+                ..Self::new("slot-satisfied", none)
             },
-            NotDue::NotSelected => Self::new("not-selected", text),
+            NotDue::Rejected { version, verdict, at, next } => Self {
+                newest: Some(*version),
+                built_at: Some(*at),
+                next_slot: *next,
+                ..Self::new("rejected", Details { verdict: Some(*verdict), ..none })
+            },
+            NotDue::GaveUp { attempts, last, at, next } => {
+                let (attempt, last_failure) = (Some(*attempts), Some(last.clone()));
+                let details = Details { attempt, last_failure, ..none };
+                let why = Self::new("gave-up", details);
+                Self { built_at: Some(*at), next_slot: *next, ..why }
+            }
+            NotDue::Disabled => Self::new("disabled", none),
+            NotDue::ParentMissing { parent, channel } => {
+                let details = Details { channel: Some(channel.clone()), ..Details::parent(parent) };
+                Self::new("parent-missing", details)
+            }
+            NotDue::ParentFailed { parent } => Self::new("parent-failed", Details::parent(parent)),
+            NotDue::ParentUnchanged { parent } => {
+                Self::new("parent-unchanged", Details::parent(parent))
+            }
+            NotDue::NotSelected => Self::new("not-selected", none),
         }
+    }
+}
+
+impl Details {
+    fn parent(parent: &ImageName) -> Self {
+        Self { parent: Some(parent.clone()), ..Self::default() }
+    }
+}
+
+impl NewFinding {
+    fn of(finding: &BlockingFinding) -> Self {
+        let BlockingFinding { id, source, fixed } = finding.clone();
+        Self { id, source, fixed }
     }
 }
 
