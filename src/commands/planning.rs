@@ -59,16 +59,18 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     let registry =
         if records { registry::open(address).await } else { registry::look(address).await };
     let registry = registry.map_err(|error| error.failure())?;
-    let mut histories = BTreeMap::new();
+    let parents_of =
+        |image: &Image| image.parents.iter().map(|parent| parent.image.clone()).collect::<Vec<_>>();
+    let names: BTreeSet<ImageName> =
+        chosen().flat_map(|image| [vec![image.name.clone()], parents_of(image)].concat()).collect();
+    let names: Vec<ImageName> = names.into_iter().collect();
+    let histories = registry.histories(&names).await.map_err(|error| error.failure())?;
+    if records {
+        // What had to be read from logs is at hand the next time. If not, it only takes longer.
+        let _ = registry::remember(&*registry, &histories).await;
+    }
     let mut definitions = BTreeMap::new();
     for image in chosen() {
-        let parents = image.parents.iter().map(|parent| &parent.image);
-        for name in parents.chain([&image.name]) {
-            if !histories.contains_key(name) {
-                let history = registry.history(name).await.map_err(|error| error.failure())?;
-                histories.insert(name.clone(), history);
-            }
-        }
         definitions.insert(image.name.clone(), definition(session, image, &catalog).await?);
     }
     let candidates = chosen().map(|image| Candidate {

@@ -39,6 +39,11 @@ impl Digest {
         }
     }
 
+    /// The first byte, which spreads things evenly over 256 places.
+    pub fn first(&self) -> u8 {
+        self.0[0]
+    }
+
     /// The 64 hexadecimal digits alone, as `sha256sum` prints them.
     pub fn hex(&self) -> String {
         let mut hex = String::with_capacity(64);

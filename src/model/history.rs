@@ -10,6 +10,10 @@ use super::{
     RejectedRecord, Version, VersionRecord,
 };
 
+/// The format of a [`History`] that is kept. To be raised with every change of what is in one, or of
+/// what [`History::of`] makes of a log: kept ones of another format are then made again.
+pub const HISTORY_FORMAT: u32 = 1;
+
 /// A projection of one image's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {

@@ -43,7 +43,7 @@ pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
 pub use evidence::{Evidence, Inventory, Obstacle, Package};
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
-pub use history::{Attempt, FailedAttempt, History, Satisfied};
+pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
 pub use log_entry::{
     ArtifactRecord, BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord,
     RejectedRecord, SCHEMA, VersionRecord,

@@ -10,16 +10,17 @@ use ::object_store::memory::InMemory;
 use async_trait::async_trait;
 use proptest::prelude::*;
 
-use crate::model::{Entry, LogEntry, Version};
+use crate::model::{Entry, History, ImageName, LogEntry, Version, VersionBase};
 
 use super::contract::fixtures::{
-    assert_legal, assert_up_to_date, author, channel, image, publish, record, rejection, take,
+    DAY, assert_legal, assert_up_to_date, author, channel, image, publish, record, rejection, take,
     version,
 };
+use super::contract::index::neighbour;
 use super::contract::meddled::{Call, Meddled, Meddler};
 use super::{
     Entered, ObjectStoreRegistry, Projection, Registry, RegistryError, advance, enter, published,
-    rejected,
+    rejected, reserve,
 };
 
 /// Pauses before every single thing that a registry does.
@@ -29,11 +30,14 @@ struct Pause;
 impl Meddler for Pause {
     async fn before(&self, _: Call<'_>) {
         let mut paused = false;
-        poll_fn(
-            |_| {
-                if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }
-            },
-        )
+        poll_fn(|context| {
+            if std::mem::replace(&mut paused, true) {
+                return Poll::Ready(());
+            }
+            // A future among others is polled again only if it asks for it.
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
         .await;
     }
 }
@@ -86,15 +90,15 @@ async fn go(registry: &dyn Registry, run: String, script: Script) -> Outcome {
 
 /// Polls the runs in the order of `schedule`, one step each. Those in `killed` end with it, the
 /// others go on to their end.
-fn interleave<'a>(
-    runs: Vec<Pin<Box<dyn Future<Output = Outcome> + 'a>>>,
+fn interleave<'a, T>(
+    runs: Vec<Pin<Box<dyn Future<Output = T> + 'a>>>,
     schedule: &[usize],
     killed: &[bool],
-) -> Vec<Outcome> {
+) -> Vec<T> {
     let mut context = Context::from_waker(Waker::noop());
     let mut outcomes = Vec::new();
     let mut runs: Vec<_> = runs.into_iter().map(Some).collect();
-    let mut step = |slot: &mut Option<Pin<Box<dyn Future<Output = Outcome> + 'a>>>| {
+    let mut step = |slot: &mut Option<Pin<Box<dyn Future<Output = T> + 'a>>>| {
         if let Some(run) = slot
             && let Poll::Ready(outcome) = run.as_mut().poll(&mut context)
         {
@@ -208,5 +212,46 @@ proptest! {
         }
         // The registry goes on working.
         at_once(publish(&registry, "afterwards"));
+    }
+
+    #[test]
+    fn the_index_is_right_at_every_moment(
+        writers in prop::collection::vec((any::<bool>(), 1usize..4), 2..5),
+        schedule in prop::collection::vec(0usize..12, 0..120),
+        killed in prop::collection::vec(prop::bool::weighted(0.2), 5),
+    ) {
+        let store = Arc::new(InMemory::new());
+        let registry = at_once(ObjectStoreRegistry::open(store, "memory")).unwrap();
+        let stepwise = Meddled { registry: &registry, meddler: Pause };
+        // Both are in the same shard.
+        let images = [image(), neighbour()];
+        let write = async |number: usize, image: &ImageName, times: usize| {
+            for time in 0..times {
+                let me = author(&format!("r{number}-{time}"));
+                reserve(&stepwise, &me, image, VersionBase::default(), DAY).await.unwrap();
+            }
+        };
+        let read = async || {
+            for _ in 0..3 {
+                let heads = images.each_ref().map(|image| at_once(registry.history(image)).unwrap().head);
+                let histories = stepwise.histories(&images).await.unwrap();
+                for (image, head) in images.iter().zip(heads) {
+                    let log = at_once(registry.log(image, 0)).unwrap();
+                    let found = &histories[image];
+                    assert!(found.head >= head, "older than when it was asked for");
+                    let end = usize::try_from(found.head).unwrap();
+                    assert_eq!(*found, History::of(&log[..end]));
+                }
+            }
+        };
+        let mut runs: Vec<Pin<Box<dyn Future<Output = ()>>>> = vec![Box::pin(read())];
+        for (number, (first, times)) in writers.iter().enumerate() {
+            runs.push(Box::pin(write(number, &images[usize::from(*first)], *times)));
+        }
+        interleave(runs, &schedule, &killed);
+        let histories = at_once(registry.histories(&images)).unwrap();
+        for image in &images {
+            prop_assert_eq!(&histories[image], &at_once(registry.history(image)).unwrap());
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! images/<image>/log/<seq>.json                the truth; written once
 //! images/<image>/versions/<version>.json       projection
 //! images/<image>/channels/<channel>.json       projection
+//! index/<shard>.json                           cache of what all logs say; two hexadecimal digits
 //! blobs/<sha256>.zst                           inventories and reports
 //! ```
 //!
@@ -13,7 +14,7 @@
 
 use crate::model::{Digest, ImageName};
 
-use super::Projection;
+use super::{Projection, Shard};
 
 /// The version of layout and formats.
 pub(super) const SCHEMA_FILE: &str = "schema.json";
@@ -52,6 +53,11 @@ pub(super) fn projection(projection: &Projection) -> String {
         Projection::Version(image, version) => format!("{IMAGES}/{image}/versions/{version}.json"),
         Projection::Channel(image, channel) => format!("{IMAGES}/{image}/channels/{channel}.json"),
     }
+}
+
+/// The file of a part of the index.
+pub(super) fn shard(shard: Shard) -> String {
+    format!("index/{shard}.json")
 }
 
 /// The file of a blob.

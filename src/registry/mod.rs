@@ -13,7 +13,9 @@ mod channel;
 #[cfg(test)]
 mod contract;
 mod error;
+mod folder;
 mod format;
+mod index;
 #[cfg(test)]
 mod interleavings;
 mod layout;
@@ -25,12 +27,15 @@ mod record;
 mod reserve;
 mod transaction;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::model::{Digest, History, ImageName, LogEntry};
 
 pub use channel::{Entered, advance, enter};
 pub use error::RegistryError;
+pub use index::{End, Shard, reindex, remember};
 pub use object_store::ObjectStoreRegistry;
 pub use open::{look, open};
 pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};
@@ -76,7 +81,33 @@ pub trait Registry: Send + Sync {
     /// Keeps `content`, compressed, under its digest. Again is no error.
     async fn put_blob(&self, content: &[u8]) -> Result<Digest, RegistryError>;
 
-    /// The past of `image`.
+    /// The content of each of `shards` of the index: none for one that is not there or that cannot
+    /// be read, for it can be done without.
+    async fn shards(&self, shards: &[Shard]) -> Vec<Option<Vec<u8>>> {
+        vec![None; shards.len()]
+    }
+
+    /// Replaces a shard of the index as a whole. A backend without an index has nothing to do here.
+    async fn write_shard(&self, _: Shard, _: &[u8]) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
+    /// For each of `ends` the size in bytes of its entry, if that is there and no later one is; for
+    /// entry 0 it is 0, if the image has no log. None if it is otherwise, or nobody can say.
+    async fn sizes_of_last(&self, ends: &[End]) -> Vec<Option<u64>> {
+        vec![None; ends.len()]
+    }
+
+    /// The pasts of `images`. Those of thousands are at hand as quickly as they can be listed, if
+    /// there is an index.
+    async fn histories(
+        &self,
+        images: &[ImageName],
+    ) -> Result<BTreeMap<ImageName, History>, RegistryError> {
+        index::histories(self, images).await
+    }
+
+    /// The past of `image`, from its log.
     async fn history(&self, image: &ImageName) -> Result<History, RegistryError> {
         Ok(History::of(&self.log(image, 0).await?))
     }

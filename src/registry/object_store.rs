@@ -4,22 +4,28 @@
 
 use std::sync::Arc;
 
+use ::object_store::local::LocalFileSystem;
 use ::object_store::path::Path;
-use ::object_store::{Error, ListResult, ObjectStore, ObjectStoreExt as _, PutMode};
+use ::object_store::{Error, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode};
 use async_trait::async_trait;
+use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
 use crate::model::{Digest, ImageName, LogEntry};
 
-use super::{Projection, Registry, RegistryError, format, layout};
+use super::{End, Projection, Registry, RegistryError, Shard, folder, format, layout};
 
-/// How many entries of a log are fetched at a time.
+/// How many entries of a log, or logs, are looked at at a time.
 const FETCHES: usize = 32;
 
 /// A registry on an object store.
 pub struct ObjectStoreRegistry {
     store: Arc<dyn ObjectStore>,
+    /// The same store, as far as it goes without waiting for the disk: for what is no loss.
+    hasty: Arc<dyn ObjectStore>,
+    /// The folder that it is, if it is one of this machine.
+    folder: Option<Utf8PathBuf>,
     location: String,
     /// Set once `schema.json` is known to be there and to be ours.
     schema: OnceCell<()>,
@@ -30,11 +36,30 @@ impl ObjectStoreRegistry {
     ///
     /// Writes nothing: an empty store is a registry without images.
     pub async fn open(store: Arc<dyn ObjectStore>, location: &str) -> Result<Self, RegistryError> {
-        let registry = Self { store, location: location.to_owned(), schema: OnceCell::new() };
-        if registry.check_schema().await? {
-            registry.schema.set(()).expect("nobody else has it yet");
+        let location = location.to_owned();
+        let hasty = store.clone();
+        Self { store, hasty, folder: None, location, schema: OnceCell::new() }.checked().await
+    }
+
+    /// Opens the registry in `folder`, which is there. Writes nothing.
+    pub async fn open_folder(folder: &Utf8Path) -> Result<Self, RegistryError> {
+        let store = LocalFileSystem::new_with_prefix(folder)
+            .map_err(|error| RegistryError::access("open", folder.as_str(), error))?;
+        let registry = Self {
+            store: Arc::new(store.clone().with_fsync(true)),
+            hasty: Arc::new(store),
+            folder: Some(folder.to_owned()),
+            location: folder.as_str().to_owned(),
+            schema: OnceCell::new(),
+        };
+        registry.checked().await
+    }
+
+    async fn checked(self) -> Result<Self, RegistryError> {
+        if self.check_schema().await? {
+            self.schema.set(()).expect("nobody else has it yet");
         }
-        Ok(registry)
+        Ok(self)
     }
 
     /// Whether `schema.json` is there. An error if it is not ours.
@@ -90,7 +115,16 @@ impl ObjectStoreRegistry {
 
     /// Writes a file as a whole, whatever was there.
     async fn replace(&self, path: &str, content: Vec<u8>) -> Result<(), RegistryError> {
-        self.store
+        self.replace_in(&*self.store, path, content).await
+    }
+
+    async fn replace_in(
+        &self,
+        store: &dyn ObjectStore,
+        path: &str,
+        content: Vec<u8>,
+    ) -> Result<(), RegistryError> {
+        store
             .put(&Path::from(path), content.into())
             .await
             .map(drop)
@@ -106,16 +140,23 @@ impl ObjectStoreRegistry {
         })
     }
 
-    /// The number of the newest entry in the log of `image`; 0 if it has none.
-    async fn head(&self, image: &ImageName) -> Result<u64, RegistryError> {
-        let folder = layout::log_folder(image);
-        let listing = self.list(&folder).await?;
-        Ok(listing
-            .objects
-            .iter()
-            .filter_map(|object| layout::entry_seq(object.location.filename()?))
-            .max()
-            .unwrap_or(0))
+    /// The number of the newest entry in the log of `image`, and its size in bytes; both are 0 if
+    /// it has none.
+    async fn last(&self, image: &ImageName) -> Result<(u64, u64), RegistryError> {
+        let listing = self.list(&layout::log_folder(image)).await?;
+        let entry = |object: &ObjectMeta| {
+            Some((layout::entry_seq(object.location.filename()?)?, object.size))
+        };
+        Ok(listing.objects.iter().filter_map(entry).max().unwrap_or_default())
+    }
+
+    /// Does `look` in the folder that this is, on a thread where it may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Utf8Path) -> T + Send + 'static,
+    ) -> Option<T> {
+        let folder = self.folder.clone()?;
+        tokio::task::spawn_blocking(move || look(&folder)).await.ok()
     }
 }
 
@@ -139,7 +180,7 @@ impl Registry for ObjectStoreRegistry {
     async fn log(&self, image: &ImageName, after: u64) -> Result<Vec<LogEntry>, RegistryError> {
         // The listing finds the end only. A listing that runs beside a writer may show entry N+1
         // and not N, but N was there before: what is missing when asked for by name is missing.
-        let head = self.head(image).await?;
+        let (head, _) = self.last(image).await?;
         if head < after {
             return Err(RegistryError::Gap { path: self.place(&layout::entry(image, head + 1)) });
         }
@@ -177,6 +218,40 @@ impl Registry for ObjectStoreRegistry {
     ) -> Result<(), RegistryError> {
         self.ensure_schema().await?;
         self.replace(&layout::projection(projection), content.to_vec()).await
+    }
+
+    async fn shards(&self, shards: &[Shard]) -> Vec<Option<Vec<u8>>> {
+        let wanted = shards.to_vec();
+        if let Some(found) = self.blocking(move |root| folder::shards(root, &wanted)).await {
+            return found;
+        }
+        stream::iter(shards.to_vec())
+            .map(|shard| async move {
+                self.read(&layout::shard(shard), format::MAX_FILE).await.ok().flatten()
+            })
+            .buffered(FETCHES)
+            .collect()
+            .await
+    }
+
+    async fn write_shard(&self, shard: Shard, content: &[u8]) -> Result<(), RegistryError> {
+        self.ensure_schema().await?;
+        self.replace_in(&*self.hasty, &layout::shard(shard), content.to_vec()).await
+    }
+
+    async fn sizes_of_last(&self, ends: &[End]) -> Vec<Option<u64>> {
+        let asked = ends.to_vec();
+        if let Some(sizes) = self.blocking(move |root| folder::sizes_of_last(root, &asked)).await {
+            return sizes;
+        }
+        stream::iter(ends.to_vec())
+            .map(|end| async move {
+                let (seq, size) = self.last(&end.image).await.ok()?;
+                (seq == end.seq).then_some(size)
+            })
+            .buffered(FETCHES)
+            .collect()
+            .await
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
@@ -296,6 +371,7 @@ mod tests {
         images/debian-12/log/00000002.json
         images/debian-12/log/00000003.json
         images/debian-12/versions/1.0.20261123.json
+        index/ca.json
         schema.json
         ");
         let read = |path: &str| fs_err::read_to_string(folder.root().join(path)).unwrap();
@@ -304,6 +380,19 @@ mod tests {
           "schema": 1
         }
         "#);
+        // Where this changes, `HISTORY_FORMAT` has to.
+        let shard = read("index/ca.json").replace("{\"", "{\n\"");
+        insta::with_settings!({filters => [(r#""size":\d+"#, r#""size":202"#)]}, {
+            insta::assert_snapshot!(shard, @r#"
+        {
+        "format":1,"images":{
+        "debian-12":{
+        "size":202,"history":{
+        "head":3,"reserved":["1.0.20261123"],"published":["1.0.20261123"],"satisfied":{
+        "version":"1.0.20261123","definition":"sha256:4c4ed1afbfdaa1e4c3bf7bbb82d730cecb7e384da91eea4f3cc093fd545524d6","started_at":"2026-11-23T09:00:00Z","package_set":"sha256:b28b1ed9821f38c64524ea13e19264bb0772f8376afffd5d8a1f8277621833eb"},"rejected":null,"channels":{
+        "candidate":"1.0.20261123"},"stranded":null}}}}
+        "#);
+        });
         let file = read("images/debian-12/channels/candidate.json");
         insta::with_settings!({filters => [(r"T10:0\d:\d\d\.\d+Z", "T10:00:00Z")]}, {
             insta::assert_snapshot!(file, @r#"

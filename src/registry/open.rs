@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use ::object_store::local::LocalFileSystem;
 use ::object_store::memory::InMemory;
 use camino::Utf8Path;
 use tokio::fs;
@@ -21,10 +20,7 @@ pub async fn open(address: &Address) -> Result<Box<dyn Registry>, RegistryError>
             create(folder)
                 .await
                 .map_err(|error| RegistryError::access("create", folder.as_str(), error))?;
-            let store = LocalFileSystem::new_with_prefix(folder)
-                .map_err(|error| RegistryError::access("open", folder.as_str(), error))?
-                .with_fsync(true);
-            Ok(Box::new(ObjectStoreRegistry::open(Arc::new(store), folder.as_str()).await?))
+            Ok(Box::new(ObjectStoreRegistry::open_folder(folder).await?))
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Read the log, decide, append; start over when somebody else was faster.
 
 use crate::clock::Clock;
-use crate::model::{Entry, ImageName, LogEntry, RunId, SCHEMA};
+use crate::model::{Entry, History, ImageName, LogEntry, RunId, SCHEMA};
 
-use super::{Registry, RegistryError, log};
+use super::{Registry, RegistryError, index, log};
 
 /// How often to start over. Each time somebody else has got on, so that even a crowd is through
 /// long before.
@@ -58,7 +58,7 @@ pub(super) async fn transact(
     let mut log = registry.log(image, 0).await?;
     for _ in 0..ATTEMPTS {
         let entry = match decide(&log)? {
-            Step::Already(seq) => return Ok(Done { seq, log }),
+            Step::Already(seq) => return Ok(done(registry, image, seq, log).await),
             Step::Append(entry) => entry,
         };
         let seq = log::head(&log) + 1;
@@ -74,7 +74,7 @@ pub(super) async fn transact(
         match registry.append(&entry).await {
             Ok(()) => {
                 log.push(entry);
-                return Ok(Done { seq, log });
+                return Ok(done(registry, image, seq, log).await);
             }
             Err(RegistryError::Conflict { .. }) => {
                 log.extend(registry.log(image, log::head(&log)).await?);
@@ -83,4 +83,12 @@ pub(super) async fn transact(
         }
     }
     Err(RegistryError::Busy { image: image.clone(), attempts: ATTEMPTS })
+}
+
+/// Ends a transaction with the index as it should be, whoever left it behind.
+async fn done(registry: &dyn Registry, image: &ImageName, seq: u64, log: Vec<LogEntry>) -> Done {
+    let history = History::of(&log);
+    // The index is only there to save time: that it cannot be written is no reason to fail.
+    let _ = index::remember(registry, [(image, &history)]).await;
+    Done { seq, log }
 }

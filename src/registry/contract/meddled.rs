@@ -3,12 +3,16 @@
 use async_trait::async_trait;
 
 use crate::model::{Digest, ImageName, LogEntry};
-use crate::registry::{Projection, Registry, RegistryError};
+use crate::registry::{End, Projection, Registry, RegistryError, Shard};
 
 /// What is about to happen.
 pub(crate) enum Call<'a> {
-    /// Something is read.
+    /// Something is read, other than by the index.
     Read,
+    /// The index is read, or checked.
+    Index,
+    /// A shard of the index is written.
+    WriteShard,
     /// An entry is appended.
     Append(&'a LogEntry),
     /// A projection is written.
@@ -63,6 +67,21 @@ impl<M: Meddler> Registry for Meddled<'_, M> {
     ) -> Result<(), RegistryError> {
         self.meddler.before(Call::WriteProjection).await;
         self.registry.write_projection(projection, content).await
+    }
+
+    async fn shards(&self, shards: &[Shard]) -> Vec<Option<Vec<u8>>> {
+        self.meddler.before(Call::Index).await;
+        self.registry.shards(shards).await
+    }
+
+    async fn write_shard(&self, shard: Shard, content: &[u8]) -> Result<(), RegistryError> {
+        self.meddler.before(Call::WriteShard).await;
+        self.registry.write_shard(shard, content).await
+    }
+
+    async fn sizes_of_last(&self, ends: &[End]) -> Vec<Option<u64>> {
+        self.meddler.before(Call::Index).await;
+        self.registry.sizes_of_last(ends).await
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Vec<u8>, RegistryError> {

@@ -4,6 +4,7 @@ pub(super) mod blobs;
 pub(super) mod channels;
 pub(super) mod damage;
 pub(super) mod fixtures;
+pub(super) mod index;
 pub(super) mod log;
 pub(super) mod meddled;
 pub(super) mod projections;
@@ -47,6 +48,12 @@ macro_rules! registry_contract {
             projections::a_projection_that_was_overtaken_is_made_again
             projections::projections_are_made_from_the_log
             projections::a_projection_of_something_else_is_refused
+            index::the_index_spares_the_logs
+            index::a_shard_that_is_not_right_is_not_believed
+            index::an_index_of_a_later_format_is_left_alone
+            index::an_update_of_the_index_that_is_lost_is_no_loss
+            index::a_log_that_was_made_anew_is_not_what_the_index_knows
+            index::an_index_that_was_deleted_can_be_made_again
             blobs::a_blob_is_what_its_digest_says
             blobs::a_damaged_blob_is_made_good
             damage::foreign_files_are_not_entries

@@ -1,0 +1,46 @@
+//! Looks at thousands of files of a registry that lies in a folder of this machine, by the shortest
+//! way: one blocking call for all of them, where the object store would make a task of each.
+
+use std::io::{self, Read as _};
+
+use camino::Utf8Path;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{End, Shard, format, layout};
+
+/// The contents of `shards`. Blocks.
+pub(super) fn shards(root: &Utf8Path, shards: &[Shard]) -> Vec<Option<Vec<u8>>> {
+    shards.iter().map(|shard| read(&root.join(layout::shard(*shard))).ok()).collect()
+}
+
+fn read(path: &Utf8Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    fs_err::File::open(path)?.take(format::MAX_FILE).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// For each of `ends` the size of its entry, if that is the last. Blocks.
+pub(super) fn sizes_of_last(root: &Utf8Path, ends: &[End]) -> Vec<Option<u64>> {
+    // Every look starts in the folder, and not at the root of the machine.
+    let root = rustix::fs::openat(
+        CWD,
+        root.as_std_path(),
+        OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    let Ok(root) = root else { return vec![None; ends.len()] };
+    let stat = |path: String| rustix::fs::statat(&root, path, AtFlags::empty());
+    let size = |end: &End| {
+        let End { image, seq } = end;
+        if *seq == 0 {
+            let log = stat(layout::log_folder(image));
+            return (log.err() == Some(Errno::NOENT)).then_some(0);
+        }
+        let last = stat(layout::entry(image, *seq)).ok()?;
+        let is_file = FileType::from_raw_mode(last.st_mode) == FileType::RegularFile;
+        let next = stat(layout::entry(image, seq.checked_add(1)?));
+        (is_file && next.err() == Some(Errno::NOENT)).then(|| last.st_size.try_into().ok())?
+    };
+    ends.iter().map(size).collect()
+}

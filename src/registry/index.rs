@@ -1,0 +1,221 @@
+//! The index: the pasts of all images in a few files, so that planning thousands of images does not
+//! read thousands of logs.
+//!
+//! It is a cache. What a shard says of an image is believed only if the entry that it ends with is
+//! the last of the log, and has the size that it had: one cheap look at each image. Whatever is not
+//! believed is read from the log, so that shards may be missing, torn, behind, of another format, or
+//! overwritten by somebody who had read an older one, and nobody is told anything wrong. For the same
+//! reason nothing here waits for the disk, and that a shard cannot be written fails nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZero;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Digest, HISTORY_FORMAT, History, ImageName};
+
+use super::{Registry, RegistryError};
+
+/// How many logs are read at a time. Each is read by many hands already.
+const LOGS: usize = 4;
+
+/// With fewer shards than this, a thread costs more than it saves.
+const SHARDS_A_THREAD: usize = 16;
+
+/// One of the 256 parts of the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// The shard that `image` is in: the first byte of the SHA-256 of its name.
+    pub fn of(image: &ImageName) -> Self {
+        Self(Digest::of(image.as_str().as_bytes()).first())
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}", self.0)
+    }
+}
+
+/// Where a log is thought to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The image.
+    pub image: ImageName,
+    /// Its newest entry; 0 if there should be none.
+    pub seq: u64,
+}
+
+/// `index/<shard>.json`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    /// What the records mean: [`HISTORY_FORMAT`]. Those of another format are not looked at.
+    format: u64,
+    images: BTreeMap<ImageName, Record>,
+}
+
+/// The past of an image, and what tells whether it is all of it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Record {
+    /// Bytes of the entry `head` of the history.
+    size: u64,
+    history: History,
+}
+
+/// What a shard was found to hold.
+enum Found {
+    /// Records, or nothing that can be read.
+    Records(BTreeMap<ImageName, Record>),
+    /// Records of a later goldsmith, which it will want to find again.
+    Later,
+}
+
+impl Found {
+    fn of(content: Option<&[u8]>) -> Self {
+        /// Looks at nothing else, since everything else may have changed its meaning.
+        #[derive(Deserialize)]
+        struct Format {
+            format: u64,
+        }
+        let known = u64::from(HISTORY_FORMAT);
+        let content = content.unwrap_or_default();
+        if let Ok(File { format, images }) = serde_json::from_slice(content)
+            && format == known
+        {
+            return Self::Records(images);
+        }
+        match serde_json::from_slice(content) {
+            Ok(Format { format }) if format > known => Self::Later,
+            _ => Self::Records(BTreeMap::new()),
+        }
+    }
+
+    fn records(self) -> BTreeMap<ImageName, Record> {
+        match self {
+            Self::Records(records) => records,
+            Self::Later => BTreeMap::new(),
+        }
+    }
+}
+
+/// The pasts of `images`, from the index as far as it can be believed, else from their logs.
+pub(super) async fn histories(
+    registry: &(impl Registry + ?Sized),
+    images: &[ImageName],
+) -> Result<BTreeMap<ImageName, History>, RegistryError> {
+    let mut shards: Vec<Shard> = images.iter().map(Shard::of).collect();
+    shards.sort_unstable();
+    shards.dedup();
+    let mut known = records(&registry.shards(&shards).await);
+    let ends: Vec<End> = images
+        .iter()
+        .map(|image| {
+            let seq = known.get(image).map_or(0, |record| record.history.head);
+            End { image: image.clone(), seq }
+        })
+        .collect();
+    let sizes = registry.sizes_of_last(&ends).await;
+    let mut histories = BTreeMap::new();
+    let mut others = Vec::new();
+    for (End { image, seq }, size) in ends.into_iter().zip(sizes) {
+        let history = match known.remove(&image) {
+            None if size.is_some() => Some(History::default()),
+            Some(record) if seq > 0 && size == Some(record.size) => Some(record.history),
+            _ => None,
+        };
+        match history {
+            Some(history) => drop(histories.insert(image, history)),
+            None => others.push(image),
+        }
+    }
+    let read = stream::iter(others)
+        .map(|image| async move {
+            let history = registry.history(&image).await?;
+            Ok::<_, RegistryError>((image, history))
+        })
+        .buffered(LOGS)
+        .try_collect::<Vec<_>>()
+        .await?;
+    histories.extend(read);
+    Ok(histories)
+}
+
+/// The records of all `shards` together.
+fn records(shards: &[Option<Vec<u8>>]) -> BTreeMap<ImageName, Record> {
+    let read = |shards: &[Option<Vec<u8>>]| {
+        let found = shards.iter().map(|content| Found::of(content.as_deref()).records());
+        found.flatten().collect::<Vec<_>>()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = shards.len().div_ceil(cores).max(SHARDS_A_THREAD);
+    if shards.len() <= share {
+        return read(shards).into_iter().collect();
+    }
+    std::thread::scope(|scope| {
+        let shares: Vec<_> =
+            shards.chunks(share).map(|share| scope.spawn(move || read(share))).collect();
+        shares
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("reading JSON does not panic"))
+            .collect()
+    })
+}
+
+/// Brings the index up to date with `histories`, which were made from whole logs. Returns how many
+/// shards were written.
+///
+/// Whoever has not come to write an index has lost nothing but time: most callers do not care.
+pub async fn remember(
+    registry: &(impl Registry + ?Sized),
+    histories: impl IntoIterator<Item = (&ImageName, &History)>,
+) -> Result<usize, RegistryError> {
+    let mut by_shard = BTreeMap::<Shard, Vec<(&ImageName, &History)>>::new();
+    for (image, history) in histories {
+        if history.head > 0 {
+            by_shard.entry(Shard::of(image)).or_default().push((image, history));
+        }
+    }
+    let shards: Vec<Shard> = by_shard.keys().copied().collect();
+    let contents = registry.shards(&shards).await;
+    let mut written = 0;
+    for ((shard, histories), content) in by_shard.into_iter().zip(contents) {
+        let Found::Records(mut images) = Found::of(content.as_deref()) else { continue };
+        let ends = histories
+            .iter()
+            .map(|(image, history)| End { image: (*image).clone(), seq: history.head });
+        let ends: Vec<End> = ends.collect();
+        let sizes = registry.sizes_of_last(&ends).await;
+        let mut changed = false;
+        for ((image, history), size) in histories.into_iter().zip(sizes) {
+            // None where somebody has moved the log on: the record is theirs to write.
+            let Some(size) = size else { continue };
+            let record = Record { size, history: history.clone() };
+            if images.get(image) != Some(&record) {
+                images.insert(image.clone(), record);
+                changed = true;
+            }
+        }
+        if changed {
+            let file = File { format: HISTORY_FORMAT.into(), images };
+            let content = serde_json::to_vec(&file)
+                .expect("the types of the registry have string keys and no failing serializers");
+            registry.write_shard(shard, &content).await?;
+            written += 1;
+        }
+    }
+    Ok(written)
+}
+
+/// Makes the index again from the logs. Returns how many shards had to be written.
+pub async fn reindex(registry: &dyn Registry) -> Result<usize, RegistryError> {
+    let mut histories = BTreeMap::new();
+    for image in registry.images().await? {
+        let history = registry.history(&image).await?;
+        histories.insert(image, history);
+    }
+    remember(registry, &histories).await
+}
