@@ -82,6 +82,8 @@ pub enum Command {
     Scan(Scan),
     /// Tell all problems of the image matrix
     Lint(Lint),
+    /// Print the JSON Schema of the image matrix, for editors
+    Schema,
     /// Do what the inputs of a forge's action say
     #[command(hide = true)]
     Action,

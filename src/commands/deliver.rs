@@ -6,6 +6,7 @@ use std::io;
 use super::session::Session;
 use super::{Answer, Done, lint};
 use crate::cli::{Format, LintFormat};
+use crate::config;
 use crate::diagnostics::{self, PAGE, Problems, Style};
 use crate::model::{ExitCode, Failure, FailureClass, Plan};
 use crate::report::standing::failure_of;
@@ -36,6 +37,10 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 (ExitCode::Done, "none")
             };
             Done { code, failure_reason, report: None }
+        }
+        Answer::Schema => {
+            asked_for(session.terminal.data(config::SCHEMA))?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None }
         }
         Answer::Run(done) => {
             report(session, format, &done);

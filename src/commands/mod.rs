@@ -46,6 +46,7 @@ enum Answer {
     Scan(Box<ImageReport>),
     Run(Report),
     Lint(Problems, LintFormat),
+    Schema,
 }
 
 /// How a command ended.
@@ -139,6 +140,7 @@ async fn dispatch(
             let found = lint::run(&session);
             (found.map(|problems| Answer::Lint(problems, asked.format)), Format::Text)
         }
+        Command::Schema => (Ok(Answer::Schema), Format::Json),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),
     };
     // Whatever was told on the way comes before the answer.

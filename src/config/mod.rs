@@ -32,6 +32,13 @@ mod path;
 mod placeholder;
 mod places;
 mod prepare;
+#[cfg(test)]
+#[expect(
+    dead_code,
+    clippy::zero_sized_map_values,
+    reason = "only the shape of these types is used"
+)]
+mod schema;
 mod size;
 mod substitute;
 mod suggest;
@@ -48,3 +55,6 @@ pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;
 pub use ids::PROBLEMS;
 pub use path::resolve;
+
+/// The JSON Schema (draft 7) of `images.yml`, for editors. Made from the types in `schema/`.
+pub const SCHEMA: &str = include_str!("../../schema/images.schema.json");

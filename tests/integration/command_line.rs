@@ -191,6 +191,13 @@ fn lint_tells_the_problems_of_images_yml_and_of_its_files() {
 }
 
 #[test]
+fn the_schema_is_printed_as_it_is() {
+    let output = Folder::new(IMAGES).command(&["schema"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), goldsmith::config::SCHEMA);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn on_github_the_problems_that_stop_a_plan_are_shown_beside_the_code() {
     let folder = Folder::new(&IMAGES.replace("quarterly", "quartely"));
     let command = |runner: &[(&str, &str)]| {
@@ -414,10 +421,11 @@ fn the_help_names_every_command_and_option() {
     Usage: goldsmith [OPTIONS] <COMMAND>
 
     Commands:
-      plan  Show what would be built, and why
-      run   Build what is due: plan, build, look inside, judge, publish, record, report
-      scan  Look inside an existing artifact and judge it
-      lint  Tell all problems of the image matrix
+      plan    Show what would be built, and why
+      run     Build what is due: plan, build, look inside, judge, publish, record, report
+      scan    Look inside an existing artifact and judge it
+      lint    Tell all problems of the image matrix
+      schema  Print the JSON Schema of the image matrix, for editors
 
     Options:
       -C <DIR>             Run as if started in DIR

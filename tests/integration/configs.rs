@@ -11,7 +11,7 @@ use goldsmith::diagnostics::{Problems, Style};
 use goldsmith::environment::Environment;
 
 /// The sample files of a folder, in order.
-fn samples(folder: &str) -> Vec<Utf8PathBuf> {
+pub(crate) fn samples(folder: &str) -> Vec<Utf8PathBuf> {
     let folder = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs").join(folder);
     let mut files: Vec<Utf8PathBuf> = fs_err::read_dir(folder)
         .unwrap()

@@ -6,3 +6,4 @@
 mod command_line;
 mod configs;
 mod process;
+mod schema;

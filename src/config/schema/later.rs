@@ -1,0 +1,116 @@
+//! What `defaults` and an image can say and what comes later.
+
+use schemars::JsonSchema;
+use serde_json::json;
+
+use super::scalars::{
+    ChannelName, Command, Duration, EnvironmentName, Number, Or, Size, Text, VmidRange,
+};
+
+/// What is kept: all that any of these keys asks for.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Retain {
+    /// So many versions, the newest.
+    #[schemars(example = 4)]
+    last: Option<Number<1, 1000>>,
+    /// All versions that are younger.
+    #[schemars(example = &"120d")]
+    within: Option<Duration>,
+    /// So many builds that did not pass, the newest.
+    #[schemars(example = 1)]
+    rejected: Option<Number<0, 100>>,
+}
+
+/// Another scanner.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Check {
+    /// What runs it.
+    #[schemars(example = &"./check.sh")]
+    run: Command,
+    /// The SARIF file that it writes.
+    #[schemars(example = &"results.sarif")]
+    sarif: Option<Text>,
+}
+
+/// Versions that move to another channel by themselves.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Promotion {
+    /// The channel that they are in.
+    #[schemars(example = &"candidate")]
+    from: ChannelName,
+    /// The channel that they move to.
+    #[schemars(example = &"stable")]
+    to: ChannelName,
+    /// How long they must have been in the first.
+    #[schemars(example = &"3d")]
+    after: Duration,
+}
+
+/// A test of a build.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Test {
+    /// One that is built in.
+    Word(Or<TestWord>),
+    /// One of your own.
+    Run(RunTest),
+}
+
+/// A test that is built in.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub(super) enum TestWord {
+    /// Whether a copy starts.
+    Boot,
+}
+
+/// A test of your own.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RunTest {
+    /// A command line for `/bin/sh -c`; it fails if the test does.
+    #[schemars(example = &"./smoke.sh")]
+    run: Command,
+}
+
+/// What a build needs of the machine.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Resources {
+    /// Processors.
+    #[schemars(example = 2)]
+    cpus: Option<Number<1, 1024>>,
+    /// Memory.
+    #[schemars(example = &"2G")]
+    memory: Option<Size>,
+    /// Room on the disk.
+    #[schemars(example = &"10G")]
+    disk: Option<Size>,
+}
+
+/// Where images are built and kept on Proxmox VE.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Proxmox {
+    /// The environment variable that has the address of the interface.
+    #[schemars(example = &"PROXMOX_URL")]
+    url_env: EnvironmentName,
+    /// The environment variable that has a token.
+    #[schemars(example = &"PROXMOX_TOKEN")]
+    token_env: Option<EnvironmentName>,
+    /// The nodes that have the templates.
+    #[schemars(example = json!(["pve1", "pve2"]))]
+    nodes: Option<Vec<Text>>,
+    /// Where disks lie.
+    #[schemars(example = &"local-lvm")]
+    storage: Option<Text>,
+    /// The pool of the templates.
+    #[schemars(example = &"golden")]
+    pool: Option<Text>,
+    /// The ids that templates may have.
+    #[schemars(example = &"9100-9199")]
+    vmid: Option<VmidRange>,
+}

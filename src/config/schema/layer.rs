@@ -1,0 +1,290 @@
+//! What `defaults` and an image can both say.
+
+use schemars::JsonSchema;
+use serde_json::json;
+
+use super::evidence::Evidence;
+use super::gate::{Gate, Levels};
+use super::later::{Check, Promotion, Proxmox, Resources, Retain, Test};
+use super::scalars::{
+    ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Or, Size, Text, Timezone,
+    VersionBase,
+};
+
+/// What `defaults` and an image can both say: the image's word counts, key by key.
+#[derive(JsonSchema)]
+pub(super) struct Layer {
+    /// How versions are named: `BASE.YYYYMMDD`, and `.N` from the second of a day on.
+    #[schemars(example = json!({ "base": "1.0", "timezone": "Europe/Berlin" }))]
+    version: Option<Version>,
+    /// How often an image is built again although nothing has changed.
+    #[schemars(example = json!({ "every": "weekly" }))]
+    rebuild: Option<Rebuild>,
+    /// What keeps a build from being published.
+    #[schemars(example = json!({ "fail_on": ["HIGH", "CRITICAL"] }))]
+    gate: Option<Gate>,
+    /// Where the bytes go. The first also keeps what was rejected.
+    #[schemars(length(min = 1), example = json!([{ "dir": { "url": "file:///srv/images" } }]))]
+    stores: Option<Vec<Store>>,
+    /// The channel that a version which passes enters.
+    #[schemars(example = &"candidate", extend("default" = "candidate"))]
+    channel: Option<ChannelName>,
+    /// How long the stages may take.
+    #[schemars(example = json!({ "build": "45m" }))]
+    timeout: Option<Timeout>,
+    /// Whether the image is built at all.
+    #[schemars(example = false, extend("default" = true))]
+    enabled: Option<Or<bool>>,
+    /// Words by which people select images.
+    #[schemars(example = json!(["cloud", "team=web"]))]
+    labels: Option<Vec<Label>>,
+    /// The labels of the runner that builds it, for jobs that are made from a plan.
+    ///
+    /// Default: those of the workflow.
+    #[schemars(example = json!(["self-hosted", "kvm"]))]
+    runs_on: Option<RunsOn>,
+    /// Where the gate looks.
+    #[schemars(example = &"disk", extend("default" = "auto"))]
+    evidence: Option<Evidence>,
+    /// Not available yet. What is kept besides what a channel holds or held last.
+    #[schemars(example = json!({ "last": 4, "within": "120d", "rejected": 1 }))]
+    retain: Option<Retain>,
+    /// Not available yet. Who answers for the image.
+    #[schemars(example = &"platform-team")]
+    owner: Option<Text>,
+    /// Not available yet. Scripts that run in every build, whatever the template says.
+    #[schemars(example = json!(["scripts/harden.sh"]))]
+    enforce: Option<Vec<Text>>,
+    /// Not available yet. Other scanners whose findings are shown beside those of the gate.
+    #[schemars(example = json!([{ "run": "./check.sh", "sarif": "results.sarif" }]))]
+    checks: Option<Vec<Check>>,
+    /// Not available yet. What a guest that is not hardened leads to.
+    #[schemars(example = &"warn")]
+    hardening: Option<Or<super::gate::Level>>,
+    /// Not available yet. The levels of the rules for templates.
+    #[schemars(example = json!({ "pinned-plugins": "warn" }))]
+    lint: Option<Levels>,
+    /// Not available yet. Versions that move to another channel by themselves.
+    #[schemars(example = json!([{ "from": "candidate", "to": "stable", "after": "3d" }]))]
+    promote: Option<Vec<Promotion>>,
+    /// Not available yet. What a build must pass besides the gate. Each gets a copy of the
+    /// artifact, never the artifact itself.
+    #[schemars(example = json!(["boot", { "run": "./smoke.sh" }]))]
+    tests: Option<Vec<Test>>,
+    /// Not available yet. What a build needs of the machine, when several run at once.
+    #[schemars(example = json!({ "cpus": 2, "memory": "2G", "disk": "10G" }))]
+    resources: Option<Resources>,
+    /// Not available yet. Where images are built and kept on Proxmox VE.
+    #[schemars(example = json!({ "url_env": "PROXMOX_URL", "nodes": ["pve1"], "storage": "local-lvm", "vmid": "9100-9199" }))]
+    proxmox: Option<Proxmox>,
+    /// Not available yet. The largest artifact that is published.
+    #[schemars(example = &"8G")]
+    max_size: Option<Size>,
+    /// Not available yet. How much of a log is kept.
+    #[schemars(example = &"64M")]
+    max_log: Option<Size>,
+}
+
+/// How versions are named.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Version {
+    /// The part that people choose.
+    #[schemars(example = &"2.1", extend("default" = "1.0"))]
+    base: Option<VersionBase>,
+    /// The time zone that decides what day it is, and when slots begin.
+    #[schemars(example = &"Europe/Berlin", extend("default" = "UTC"))]
+    timezone: Option<Timezone>,
+}
+
+/// How often an image is built again although nothing has changed.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Rebuild {
+    /// The calendar: an image is due when a slot has begun since its newest build did.
+    #[schemars(example = &"weekly", extend("default" = "auto"))]
+    every: Option<Every>,
+    /// How old the newest build may become, whatever the calendar says: `auto` is one and a half
+    /// times the distance between slots.
+    #[schemars(example = &"60d", extend("default" = "auto"))]
+    max_age: Option<MaxAge>,
+}
+
+/// A calendar.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Every {
+    /// A calendar by name.
+    Word(Or<Cadence>),
+    /// A calendar of one's own.
+    Cron(CronCadence),
+}
+
+/// A calendar by name.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Cadence {
+    /// Monthly; for `iso` quarterly, for `factory` never, for Windows patch-tuesday.
+    Auto,
+    /// Mondays, 02:00.
+    Weekly,
+    /// The first of the month, 02:00.
+    Monthly,
+    /// The first of January, April, July and October, 03:00.
+    Quarterly,
+    /// The day after the second Tuesday of the month, 02:00.
+    PatchTuesday,
+    /// Time alone never makes the image due.
+    Never,
+}
+
+/// A calendar of one's own.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CronCadence {
+    /// When slots begin.
+    #[schemars(example = &"0 2 * * MON#1")]
+    cron: Cron,
+}
+
+/// How old a build may become.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum MaxAge {
+    /// By a word.
+    Word(Or<MaxAgeWord>),
+    /// This old.
+    After(Duration),
+}
+
+/// How old a build may become.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum MaxAgeWord {
+    /// One and a half times the distance between slots.
+    Auto,
+    /// As old as it likes.
+    Unlimited,
+}
+
+/// How long the stages of a build may take.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Timeout {
+    /// The step `prepare`.
+    #[schemars(example = &"5m", extend("default" = "15m"))]
+    prepare: Option<Duration>,
+    /// The Packer build.
+    ///
+    /// Default: `30m`, for `iso` `2h`, for Windows `4h`.
+    #[schemars(example = &"45m")]
+    build: Option<Duration>,
+}
+
+/// The labels of a runner.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum RunsOn {
+    /// One label.
+    One(Text),
+    /// All of these labels.
+    All(Vec<Text>),
+}
+
+/// A store.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Store {
+    /// A store without settings.
+    Word(Or<StoreWord>),
+    /// A folder.
+    Dir(DirStore),
+    /// An object store.
+    Object(ObjectStore),
+    /// A container registry.
+    Oci(OciStore),
+    /// A package registry of the forge.
+    Package(PackageStore),
+}
+
+/// A store without settings.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum StoreWord {
+    /// Not available yet. Assets of a release of the forge.
+    Release,
+    /// Not available yet. Templates on Proxmox VE.
+    Proxmox,
+}
+
+/// A folder.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct DirStore {
+    /// A folder of this machine.
+    #[schemars(example = json!({ "url": "file:///srv/images" }))]
+    dir: Dir,
+}
+
+/// A folder of this machine.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Dir {
+    /// Its address.
+    #[schemars(example = &"file:///srv/images")]
+    url: Folder,
+}
+
+/// An object store.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ObjectStore {
+    /// Not available yet. A place in an object store.
+    #[schemars(example = json!({ "url": "s3://bucket/images" }))]
+    object: Object,
+}
+
+/// A place in an object store.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Object {
+    /// Its address.
+    #[schemars(example = &"s3://bucket/images")]
+    url: Text,
+}
+
+/// A container registry.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct OciStore {
+    /// Not available yet. A repository of a container registry.
+    #[schemars(example = json!({ "ref": "registry.example.org/images" }))]
+    oci: Oci,
+}
+
+/// A repository of a container registry.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Oci {
+    /// Its name.
+    #[schemars(example = &"registry.example.org/images")]
+    r#ref: Text,
+}
+
+/// A package registry of the forge.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PackageStore {
+    /// Not available yet. The package registry of the forge.
+    #[schemars(example = json!({ "token_env": "PACKAGE_TOKEN" }))]
+    package: Package,
+}
+
+/// The package registry of the forge.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Package {
+    /// The environment variable that has a token which may publish.
+    #[schemars(example = &"PACKAGE_TOKEN")]
+    token_env: EnvironmentName,
+}
