@@ -28,5 +28,6 @@ pub mod registry;
 pub mod report;
 pub mod run;
 pub mod runner;
+pub mod template;
 pub mod terminal;
 pub mod trivy;

@@ -1,0 +1,31 @@
+//! Packer templates: HCL text, then builds, variables and the files that are used, each with its
+//! place. Pure: files come from a [`SourceTree`].
+//!
+//! What Packer would make of an expression is told where paths need it, and unknown elsewhere.
+//! Templates are written by strangers: everything is bounded, in time and in memory.
+
+mod attributes;
+mod builds;
+mod evaluate;
+mod functions;
+mod fuzz;
+mod glob;
+mod hcl;
+mod load;
+mod paths;
+mod read;
+mod references;
+mod syntax;
+mod tree;
+mod value;
+mod variables;
+
+pub use builds::{Build, CONTRACT, Setting, SourceBlock, Yield};
+pub use fuzz::fuzz;
+pub use glob::Pattern;
+pub use load::TemplateFile;
+pub use read::{Request, RequiredPlugin, Template, read};
+pub use references::{Reference, Target, Untracked};
+pub use syntax::{Attribute, Block, Body, Expr, ExprKind, For, Item, Piece, Step, Word};
+pub use tree::{Kind, MemoryTree, SourceTree};
+pub use variables::{Local, Variable};
