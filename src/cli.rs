@@ -98,8 +98,20 @@ pub struct Selection {
     /// Images to look at, by name or glob; all when none is named
     #[arg(value_name = "IMAGE")]
     pub images: Vec<String>,
-    /// Build what is selected, due or not
+    /// Of the images that are named, only those that are due
     #[arg(long)]
+    pub due: bool,
+    /// Only images with this label; one of them, if there are several
+    #[arg(long = "label", value_name = "LABEL")]
+    pub labels: Vec<String>,
+    /// Only what has changed since the branch left REF, and what is built upon that
+    #[arg(long, value_name = "REF")]
+    pub changed_since: Option<String>,
+    /// Only images whose last attempt failed or did not pass
+    #[arg(long)]
+    pub only_failed: bool,
+    /// Build what is selected, due or not, and publish it also if it equals the newest version
+    #[arg(long, conflicts_with = "due")]
     pub force: bool,
     /// Where versions and channels are recorded, instead of what images.yml says
     #[arg(long, value_name = "URL")]

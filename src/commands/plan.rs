@@ -6,6 +6,8 @@ use super::planning::{self, Wanted};
 use super::session::Session;
 use crate::cli;
 use crate::model::{Failure, Plan};
+use crate::run::state_folder;
+use crate::trivy::{ADVISORIES, Database};
 
 /// Makes the plan.
 pub(super) async fn run(session: &Session, arguments: &cli::Plan) -> Result<Plan, Failure> {
@@ -14,6 +16,11 @@ pub(super) async fn run(session: &Session, arguments: &cli::Plan) -> Result<Plan
         given: BTreeSet::new(),
         stores: &[],
         records: false,
+        // Without a place of its own there are none.
+        advisories_at: state_folder(&session.environment)
+            .ok()
+            .and_then(|state| Database::open(&state.join(ADVISORIES)).ok())
+            .map(|database| database.updated_at),
     };
     Ok(planning::plan(session, wanted).await?.plan)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 
 use super::refusals::Refusals;
 use super::session::Session;
@@ -12,8 +13,8 @@ use crate::diagnostics::{Places, Problems, Sources};
 use crate::inputs;
 use crate::matrix::{self, Graph, GraphError, SelectionError};
 use crate::model::{
-    Address, Catalog, Definition, Failure, FailureClass, History, Image, ImageName, Parent, Plan,
-    StoreAddress,
+    Address, Catalog, Change, Definition, Failure, FailureClass, History, Image, ImageName, Parent,
+    Plan, StoreAddress,
 };
 use crate::plan::{self, Candidate, ParentNow, PlanInputs};
 use crate::process;
@@ -28,6 +29,8 @@ pub(super) struct Wanted<'a> {
     pub(super) stores: &'a [String],
     /// Whether anything will be recorded.
     pub(super) records: bool,
+    /// When the advisories were made that builds will be judged by, if that is known.
+    pub(super) advisories_at: Option<Timestamp>,
 }
 
 /// A plan, and what it was made from.
@@ -44,9 +47,13 @@ pub(super) struct Planning {
 pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planning, Failure> {
     let (catalog, later, places) = catalog(session, &wanted)?;
     refuse_folders_that_a_checkout_wipes(session, &catalog)?;
-    let Wanted { selection: arguments, given, records, .. } = wanted;
-    let names = selected(arguments, &given, &catalog)?;
+    let Wanted { selection: arguments, given, records, advisories_at, .. } = wanted;
     let graph = Graph::new(catalog.images.values()).map_err(|errors| circular(&errors))?;
+    let names = selected(arguments, &given, &catalog)?;
+    let changed = match &arguments.changed_since {
+        Some(reference) => Some(changed(session, reference, &catalog, &graph).await?),
+        None => None,
+    };
     let chosen = || {
         let names = graph.order().filter(|name| names.contains(*name));
         names.map(|name| &catalog.images[name])
@@ -81,9 +88,16 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     });
     let inputs = PlanInputs {
         candidates: candidates.collect(),
-        selection: plan::Selection { force: arguments.force, given, ..plan::Selection::default() },
+        selection: plan::Selection {
+            names: None,
+            only_failed: arguments.only_failed,
+            changed,
+            by_name: !arguments.images.is_empty() && !arguments.due,
+            force: arguments.force,
+            given,
+        },
         retry_limit: catalog.retry_limit,
-        advisories_at: None,
+        advisories_at,
     };
     let plan = plan::plan(&inputs, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
@@ -203,6 +217,23 @@ async fn definition(
         .map_err(|error| process::failure(&error, FailureClass::Config))
 }
 
+/// What has changed since the branch left `reference`.
+async fn changed(
+    session: &Session,
+    reference: &str,
+    catalog: &Catalog,
+    graph: &Graph,
+) -> Result<BTreeMap<ImageName, Change>, Failure> {
+    let before = |text: &[u8]| config::read(&catalog.path, text).ok().map(|read| read.catalog);
+    let git = session.git();
+    let changed = inputs::changed_since(&git, reference, catalog, inputs::further_files, before);
+    let changed = changed.await.map_err(|error| {
+        Failure::caused_by(error.class(FailureClass::Usage), &error)
+            .hint("name a branch or commit that is there, such as `origin/main`; a checkout for CI needs its history (`fetch-depth: 0`)")
+    })?;
+    Ok(graph.touched(changed))
+}
+
 fn selected(
     arguments: &cli::Selection,
     given: &BTreeSet<ImageName>,
@@ -214,7 +245,7 @@ fn selected(
             images.iter().cloned().chain(given.iter().map(ToString::to_string)).collect()
         }
     };
-    matrix::select(&patterns, catalog.images.keys()).map_err(|error| {
+    let mut selected = matrix::select(&patterns, catalog.images.keys()).map_err(|error| {
         let failure = Failure::caused_by(FailureClass::Usage, &error);
         match error {
             SelectionError::NoMatch { similar: Some(name), .. } => {
@@ -229,5 +260,19 @@ fn selected(
             }
             SelectionError::NoLabel { similar: None, .. } | SelectionError::Glob(_) => failure,
         }
-    })
+    })?;
+    if !arguments.labels.is_empty() {
+        let has = |name: &ImageName| {
+            let labels = &catalog.images[name].labels;
+            arguments.labels.iter().any(|label| labels.contains(label))
+        };
+        for label in &arguments.labels {
+            if !catalog.images.values().any(|image| image.labels.contains(label)) {
+                let reason = format!("no image has the label `{label}`");
+                return Err(Failure::new(FailureClass::Usage, reason));
+            }
+        }
+        selected.retain(has);
+    }
+    Ok(selected)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
+use jiff::Timestamp;
 
 use super::planning::{self, Planning, Wanted};
 use super::session::{Session, no_state};
@@ -15,29 +16,30 @@ use crate::packer;
 use crate::registry::Author;
 use crate::report::{CaughtUp, Report};
 use crate::run::{self, Options, Pipeline, Toolbox};
-use crate::trivy::{self, Database, Scanner};
+use crate::trivy::{self, ADVISORIES, Database, Scanner};
 
 /// Plans, and does what is due.
 pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Report, Failure> {
     let given = given(session, arguments)?;
+    let state = run::state_folder(&session.environment)?;
+    let database = match &arguments.db {
+        Some(folder) => Some(open_database(session, folder)?),
+        None => None,
+    };
     let wanted = Wanted {
         selection: &arguments.selection,
         given: given.keys().cloned().collect(),
         stores: &arguments.store,
         records: !arguments.dry_run,
+        advisories_at: Some(advisories_at(session, database.as_ref(), &state)),
     };
     let planning = planning::plan(session, wanted).await?;
     let planned =
         planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
     planning.later.refuse(session, planned)?;
-    let state = run::state_folder(&session.environment)?;
     // Old folders are in nobody's way.
     let _ = run::forget_old_runs(&state);
     let id = run::new_run_id(&session.clock);
-    let database = match &arguments.db {
-        Some(folder) => Some(open_database(session, folder)?),
-        None => None,
-    };
     let author = Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock };
     if planning.plan.build.is_empty() {
         let caught_up = catch_up(arguments, &planning, &author).await?;
@@ -90,6 +92,19 @@ fn given(
         }
     }
     Ok(given)
+}
+
+/// When the advisories will have been made that this run judges by: those that were given, or those
+/// at hand if they are young, or new ones.
+fn advisories_at(
+    session: &Session,
+    given: Option<&Database>,
+    state: &camino::Utf8Path,
+) -> Timestamp {
+    let now = session.clock.now();
+    let at_hand = || Database::open(&state.join(ADVISORIES)).ok();
+    let known = given.cloned().or_else(|| at_hand().filter(|database| database.is_fresh(now)));
+    known.map_or(now, |database| database.updated_at)
 }
 
 /// Finishes what earlier runs have left half done. The last thing before the run: whatever refuses
@@ -182,7 +197,7 @@ pub(super) async fn refresh(
         cancellation: session.cancellation.clone(),
         log: state.join("advisories.log"),
     };
-    let folder = state.join("advisories");
+    let folder = state.join(ADVISORIES);
     session.events.note(None, NoteLevel::Info, "bringing the advisory database up to date");
     let refreshed = scanner.refresh(&folder, &session.environment, session.clock.now()).await?;
     if let Some(warning) = refreshed.warning {

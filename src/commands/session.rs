@@ -112,15 +112,20 @@ impl Session {
         })
     }
 
-    /// Where `catalog` stands in a repository.
-    pub(super) async fn repository(&self, catalog: &Catalog) -> Result<Repository, Failure> {
-        let folder = catalog.path.parent().unwrap_or(Utf8Path::new("/"));
-        let git = Git {
+    /// Git, ready to be asked.
+    pub(super) fn git(&self) -> Git<'_> {
+        Git {
             ours: self.on_runner(),
             environment: &self.environment,
             launcher: &self.launcher,
             cancellation: &self.cancellation,
-        };
+        }
+    }
+
+    /// Where `catalog` stands in a repository.
+    pub(super) async fn repository(&self, catalog: &Catalog) -> Result<Repository, Failure> {
+        let folder = catalog.path.parent().unwrap_or(Utf8Path::new("/"));
+        let git = self.git();
         let answer = git.repository(folder, &catalog.own_paths()).await;
         answer.map_err(|error| error.failure(FailureClass::Usage))
     }

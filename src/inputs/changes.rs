@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use super::{Git, GitError};
-use crate::model::{Catalog, Image, ImageName};
+use crate::model::{Catalog, FailureClass, Image, ImageName};
 
 /// Why nobody can say what has changed.
 #[derive(Debug, Error)]
@@ -25,6 +25,16 @@ pub enum ChangesError {
         /// The folder.
         folder: Utf8PathBuf,
     },
+}
+
+impl ChangesError {
+    /// The failure that it is to a command; of class `otherwise`, unless somebody wished to stop.
+    pub fn class(&self, otherwise: FailureClass) -> FailureClass {
+        match self {
+            Self::Git { source, .. } => source.class(otherwise),
+            Self::NoRepository { .. } => otherwise,
+        }
+    }
 }
 
 /// The images of `catalog` that have changed since the branch left `reference`, committed or not,

@@ -51,8 +51,7 @@ pub fn definition(
         image.template.parent().unwrap_or(Utf8Path::new("/"))
     };
     let mut paths = template_files(image, catalog)?;
-    paths.extend(prepare_script(image));
-    paths.extend(image.var_files.iter().cloned());
+    paths.extend(further_files(image));
     paths.sort();
     paths.dedup();
     let mut files = BTreeMap::new();
@@ -88,6 +87,11 @@ fn keys(image: &Image, root: &Utf8Path) -> Vec<(String, String)> {
     let keys = keys.into_iter().map(|(name, value)| (name.to_owned(), value));
     let vars = image.vars.iter().map(|(name, text)| (format!("vars.{name}"), json(text)));
     keys.chain(vars).collect()
+}
+
+/// The files of an image's definition that need not lie in its template's folder.
+pub fn further_files(image: &Image) -> Vec<Utf8PathBuf> {
+    prepare_script(image).into_iter().chain(image.var_files.iter().cloned()).collect()
 }
 
 fn json(value: &impl Serialize) -> String {

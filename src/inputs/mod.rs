@@ -7,5 +7,5 @@ mod git;
 
 pub use changes::{ChangesError, changed_since};
 pub use checks::{PROBLEMS, check};
-pub use definition::{DefinitionError, definition};
+pub use definition::{DefinitionError, definition, further_files};
 pub use git::{Git, GitError, Repository};

@@ -137,7 +137,9 @@ pub enum Due {
         /// Why it is due.
         why: Box<Due>,
     },
-    /// Somebody asked for it: `--force`.
+    /// Somebody asked for it by name.
+    AskedFor,
+    /// Somebody insisted: `--force`.
     Forced,
     /// An artifact was handed in: `--from-artifact`.
     ArtifactGiven,

@@ -48,7 +48,10 @@ impl Decider<'_> {
         if selection.force {
             return Ok(Due::Forced);
         }
-        self.demanded()
+        match self.demanded() {
+            Err(_) if selection.by_name => Ok(Due::AskedFor),
+            demanded => demanded,
+        }
     }
 
     /// Whether there is no version of `parent` to build upon, and none is on its way.

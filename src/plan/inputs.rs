@@ -53,6 +53,9 @@ pub struct Selection {
     pub only_failed: bool,
     /// Only images that a change of the repository touches. They are built for that.
     pub changed: Option<BTreeMap<ImageName, Change>>,
+    /// Whether the images were named one by one: what is not due is then built because somebody
+    /// asked for it.
+    pub by_name: bool,
     /// Build whatever is selected, due or not.
     pub force: bool,
     /// Images whose artifact was handed in: they enter after the build.

@@ -149,6 +149,7 @@ pub fn due(why: &Due) -> String {
             let why = due(why);
             format!("{why}; this is attempt {attempt} of {of}, the one before failed: {last}")
         }
+        Due::AskedFor => "asked for by name".to_owned(),
         Due::Forced => "asked for with `--force`".to_owned(),
         Due::ArtifactGiven => "an artifact was handed in".to_owned(),
     }

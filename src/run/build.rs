@@ -9,8 +9,10 @@ use indexmap::IndexMap;
 use super::Pipeline;
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
+use super::parents::built_upon;
 use super::prepare::{material, prepare};
 use super::progress::{Progress, Stopped};
+use super::regate::kept_aside;
 use super::substitution::variables;
 use super::workdir::Workdir;
 use crate::model::{
@@ -35,6 +37,11 @@ pub(super) async fn artifact(
         let detail = format!("taking {path}");
         return progress.stage(Stage::Build, Some(detail), take(task, path), describe).await;
     }
+    let stopped = |failure| Stopped { stage: Stage::Prepare, failure };
+    if let Some(kept) = kept_aside(task).await.map_err(stopped)? {
+        return Ok(kept);
+    }
+    task.built_upon.replace(built_upon(task).await.map_err(stopped)?);
     // Held until Packer, which reads what was prepared, is done.
     let _held;
     if let Some(step) = &task.image.prepare {
@@ -90,16 +97,18 @@ fn describe(record: &BuildRecord) -> (StageOutcome, Option<String>) {
 
 /// What came from outside, with digests.
 async fn materials(task: &ImageTask<'_>) -> Result<Vec<Material>, Failure> {
-    let Some(creates) = task.image.prepare.as_ref().and_then(|step| step.creates.clone()) else {
-        return Ok(Vec::new());
-    };
+    let creates = task.image.prepare.as_ref().and_then(|step| step.creates.clone());
     let (image, wish) = (task.image.clone(), task.run.pipeline.cancellation.clone());
-    tokio::task::spawn_blocking(move || material(&image, &creates, &wish))
-        .await
-        .map_err(std::io::Error::from)
-        .and_then(|material| material)
-        .map(|material| vec![material])
-        .map_err(|error| process::failure(&error, FailureClass::Build))
+    let parents = task.built_upon.borrow().clone();
+    let failed = |error: std::io::Error| process::failure(&error, FailureClass::Build);
+    let work = move || {
+        let created = creates.iter().map(|creates| {
+            material(&image, creates, &wish)
+                .map_err(|error| process::failure(&error, FailureClass::Build))
+        });
+        created.chain(parents.iter().map(|parent| parent.material(&wish))).collect()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.into()))?
 }
 
 /// Builds under a scratch name, in a folder of its own that Packer makes.

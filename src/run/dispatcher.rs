@@ -13,12 +13,12 @@ use super::progress::Events;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::model::{
-    Catalog, Commit, Event, ExitCode, History, ImageName, ImageOutcome, NoteLevel, Plan, RunId,
-    Tool,
+    Catalog, Commit, Due, Event, ExitCode, History, Image, ImageName, ImageOutcome, NotDue,
+    NoteLevel, Plan, Planned, RunId, Skipped, Tool,
 };
 use crate::process::{Cancellation, Launcher};
 use crate::registry::{Author, Registry};
-use crate::report::{CaughtUp, ImageReport, Report};
+use crate::report::{CaughtUp, ImageReport, Report, sentence};
 use crate::trivy::Database;
 
 /// What was asked for.
@@ -106,8 +106,15 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
     });
 
     let (mut images, mut kept) = (Vec::new(), Kept::Nothing);
+    let mut skipped = pipeline.plan.skip.clone();
     for planned in &pipeline.plan.build {
         let image = &pipeline.catalog.images[&planned.image];
+        if let Some(why) = obstacle(image, planned, &images, &skipped) {
+            let text = format!("not built: {}", sentence::not_due(&why));
+            events.note(Some(&image.name), NoteLevel::Warning, text);
+            skipped.push(Skipped { image: image.name.clone(), why });
+            continue;
+        }
         let (report, left) = ImageTask::new(&run, image, planned).go().await;
         if !pipeline.options.dry_run && (left || report.live_version().is_some()) {
             // Of an image one artifact is kept at most, and none that a newer one has overtaken.
@@ -141,10 +148,36 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         fixture: pipeline.database.fixture.clone(),
         tools,
         images,
-        skipped: pipeline.plan.skip.clone(),
+        skipped,
         caught_up: pipeline.caught_up.clone(),
         directory: Some(run.directory.path().to_owned()),
     })
+}
+
+/// Why an image is not built after all, now that it is known what became of its parents.
+fn obstacle(
+    image: &Image,
+    planned: &Planned,
+    done: &[ImageReport],
+    skipped: &[Skipped],
+) -> Option<NotDue> {
+    for parent in image.parents.iter().map(|parent| &parent.image) {
+        let failed =
+            done.iter().any(|report| report.image == *parent && !report.standing().is_good());
+        let not_built = skipped.iter().any(|skipped| {
+            skipped.image == *parent && matches!(skipped.why, NotDue::ParentFailed { .. })
+        });
+        if failed || not_built {
+            return Some(NotDue::ParentFailed { parent: parent.clone() });
+        }
+    }
+    let Due::ParentBuilt { parent } = planned.why.cause() else {
+        return None;
+    };
+    let report = done.iter().find(|report| report.image == *parent);
+    let unchanged =
+        report.is_none_or(|report| matches!(report.outcome, ImageOutcome::VerifiedFresh { .. }));
+    unchanged.then(|| NotDue::ParentUnchanged { parent: parent.clone() })
 }
 
 fn gravest(images: &[ImageReport]) -> ExitCode {

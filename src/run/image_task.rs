@@ -10,12 +10,14 @@ use super::dispatcher::Run;
 use super::examine::{Examiner, unseen};
 use super::handed_in::keep;
 use super::journal::{Journal, Thing};
+use super::parents::BuiltUpon;
 use super::progress::{Progress, Stopped};
 use super::{build, phrase, publish};
 use crate::gate::{self, Case};
 use crate::model::{
     Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure, FailureClass,
-    History, Image, ImageOutcome, NoteLevel, Planned, Scan, Stage, StageOutcome, Verdict, Version,
+    History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Scan, Stage, StageOutcome,
+    Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::registry;
@@ -36,6 +38,8 @@ pub(super) struct ImageTask<'a> {
     pub(super) log: Utf8PathBuf,
     /// What was built, once it is, until it is recorded as published.
     pub(super) built: RefCell<Option<BuildRecord>>,
+    /// The versions that it is built upon, once they are known.
+    pub(super) built_upon: RefCell<Vec<BuiltUpon>>,
     /// Whether the record, the commit point, is written.
     pub(super) recorded: Cell<bool>,
 }
@@ -60,6 +64,7 @@ impl<'a> ImageTask<'a> {
             work: run.directory.work().join(image.name.as_str()),
             log: run.directory.log(image.name.as_str()),
             built: RefCell::new(None),
+            built_upon: RefCell::new(Vec::new()),
             recorded: Cell::new(false),
         }
     }
@@ -143,7 +148,7 @@ impl<'a> ImageTask<'a> {
         let record = FailedRecord {
             version,
             definition: self.planned.definition.digest,
-            parents: Vec::new(),
+            parents: self.parents(),
             started_at: self.started_at,
             class: failure.class,
             reason: failure.reason.clone(),
@@ -175,10 +180,15 @@ impl<'a> ImageTask<'a> {
             commit: self.run.pipeline.commit.clone(),
             started_at: self.started_at,
             materials: Vec::new(),
-            parents: Vec::new(),
+            parents: self.parents(),
             tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
             artifact,
         }
+    }
+
+    /// The versions that it is built upon.
+    fn parents(&self) -> Vec<ParentRecord> {
+        self.built_upon.borrow().iter().map(BuiltUpon::record).collect()
     }
 
     async fn stages(&self, progress: &mut Progress) -> Result<ImageOutcome, Stopped> {
@@ -332,6 +342,7 @@ impl<'a> ImageTask<'a> {
             .filter(|satisfied| {
                 Some(satisfied.version) == newest
                     && satisfied.definition == examined.build.definition
+                    && satisfied.parents == examined.build.parents
                     && satisfied.package_set == examined.evidence.inventory.package_set()
             })
             .map(|satisfied| satisfied.version))

@@ -43,8 +43,13 @@ fn value(
         Placeholder::ScratchName => request.scratch_name.clone(),
         Placeholder::OutputDir => request.output_directory.to_string(),
         Placeholder::Vmid => return Err("only builds on Proxmox VE have one".to_owned()),
-        Placeholder::Parent { image, .. } => {
-            return Err(format!("no version of `{image}` is at hand"));
+        Placeholder::Parent { image, what } => {
+            let parents = task.built_upon.borrow();
+            let parent = parents.iter().find(|parent| parent.image == *image);
+            return match parent {
+                Some(parent) => parent.fact(*what),
+                None => Err(format!("no version of `{image}` is at hand")),
+            };
         }
         Placeholder::Env(name) => match pipeline.environment.get(name) {
             Some(value) => value.to_owned(),

@@ -10,6 +10,9 @@ use crate::environment::Environment;
 use crate::model::{Failure, FailureClass};
 use crate::process::{ChildEnvironment, Command, Stream};
 
+/// Where the downloaded database lies below the folder that goldsmith keeps its state in.
+pub const ADVISORIES: &str = "advisories";
+
 /// A database is made every six hours; one that is younger is not asked for again.
 const FRESH: Duration = Duration::from_hours(6);
 /// Some 70 MB over a slow line.
@@ -23,6 +26,13 @@ pub struct Refreshed {
     pub warning: Option<String>,
 }
 
+impl Database {
+    /// Whether it is so young at `now` that it is not asked for again.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now.duration_since(self.updated_at).unsigned_abs() < FRESH
+    }
+}
+
 impl Scanner {
     /// The database in `folder`, downloaded afresh unless it is young. A download goes into a new
     /// folder that then takes the old one's place: a reader never sees half a database.
@@ -34,7 +44,7 @@ impl Scanner {
     ) -> Result<Refreshed, Failure> {
         let old = Database::open(folder).ok();
         if let Some(database) = &old
-            && now.duration_since(database.updated_at).unsigned_abs() < FRESH
+            && database.is_fresh(now)
         {
             return Ok(Refreshed { database: database.clone(), warning: None });
         }

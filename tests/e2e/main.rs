@@ -8,6 +8,7 @@ mod build;
 mod container;
 mod demo;
 mod docker;
+mod family;
 mod judge;
 mod packer;
 mod project;

@@ -450,8 +450,20 @@ fn the_help_names_every_command_and_option() {
               Images to look at, by name or glob; all when none is named
 
     Options:
+          --due
+              Of the images that are named, only those that are due
+
+          --label <LABEL>
+              Only images with this label; one of them, if there are several
+
+          --changed-since <REF>
+              Only what has changed since the branch left REF, and what is built upon that
+
+          --only-failed
+              Only images whose last attempt failed or did not pass
+
           --force
-              Build what is selected, due or not
+              Build what is selected, due or not, and publish it also if it equals the newest version
 
           --registry <URL>
               Where versions and channels are recorded, instead of what images.yml says

@@ -15,7 +15,7 @@ use super::document::seconds;
 pub struct Why {
     /// To build: `never-built`, `definition-changed`, `slot-began`, `too-old`, `clock-was-wrong`,
     /// `revoked`, `finding`, `parent-moved`, `parent-built`, `changed-paths`, `parent-changed`,
-    /// `can-be-regated`, `forced`, `artifact-given`.
+    /// `can-be-regated`, `asked-for`, `forced`, `artifact-given`.
     /// Not to build: `slot-satisfied`, `rejected`, `gave-up`, `disabled`, `parent-missing`,
     /// `parent-failed`, `parent-unchanged`, `not-selected`.
     pub reason: &'static str,
@@ -180,6 +180,7 @@ impl Why {
                 why.details.last_failure = Some(last.clone());
                 why
             }
+            Due::AskedFor => Self::new("asked-for", none),
             Due::Forced => Self::new("forced", none),
             Due::ArtifactGiven => Self::new("artifact-given", none),
         }

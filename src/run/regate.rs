@@ -1,0 +1,92 @@
+//! Judging a kept artifact again: nothing is built.
+
+use camino::Utf8PathBuf;
+use url::Url;
+
+use super::image_task::ImageTask;
+use crate::model::{
+    Artifact, ArtifactFile, ArtifactRecord, BuildRecord, Digest, Due, Entry, Failure, FailureClass,
+    NoteLevel, RejectedRecord, Version,
+};
+use crate::process;
+
+/// The artifact that the plan wants to be judged again, if it is still there. If not, that is said,
+/// and it has to be built.
+pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<BuildRecord>, Failure> {
+    let Due::CanBeRegated { version, .. } = task.planned.why.cause() else {
+        return Ok(None);
+    };
+    let pipeline = task.run.pipeline;
+    let image = &task.image.name;
+    let log = pipeline.registry.log(image, 0).await.map_err(|error| error.failure())?;
+    let record = log.into_iter().rev().find_map(|entry| match entry.entry {
+        Entry::Rejected(record) if record.version == *version => Some(record),
+        _ => None,
+    });
+    let found = record.and_then(|record| Some((files(&record.artifacts)?, record)));
+    let Some((files, record)) = found else {
+        let text = format!("the artifact of {version} is not kept on this machine: building anew");
+        pipeline.events.note(Some(image), NoteLevel::Info, text);
+        return Ok(None);
+    };
+    let wish = pipeline.cancellation.clone();
+    let unchanged = tokio::task::spawn_blocking(move || {
+        for file in &files {
+            let disk = fs_err::File::open(&file.path)?;
+            if Digest::of_reader(wish.guard(disk))?.0 != file.digest {
+                return Ok(Err(file.path.clone()));
+            }
+        }
+        Ok(Ok(files))
+    })
+    .await
+    .map_err(std::io::Error::from)
+    .flatten()
+    .map_err(|error: std::io::Error| process::failure(&error, FailureClass::Build))?;
+    match unchanged {
+        Ok(files) => Ok(Some(build_record(task, *record, files, *version))),
+        Err(path) => {
+            let text = format!("`{path}` is not what was kept aside: building anew");
+            pipeline.events.note(Some(image), NoteLevel::Warning, text);
+            Ok(None)
+        }
+    }
+}
+
+/// The files of a kept artifact, if all of them lie on this machine.
+fn files(artifacts: &[ArtifactRecord]) -> Option<Vec<ArtifactFile>> {
+    let files: Option<Vec<ArtifactFile>> = artifacts
+        .iter()
+        .map(|artifact| {
+            let path = artifact.locations.iter().find_map(|location| {
+                let path = Url::parse(location).ok()?.to_file_path().ok()?;
+                Utf8PathBuf::from_path_buf(path).ok().filter(|path| path.is_file())
+            })?;
+            Some(ArtifactFile { path, size: artifact.size, digest: artifact.sha256 })
+        })
+        .collect();
+    files.filter(|files| !files.is_empty())
+}
+
+fn build_record(
+    task: &ImageTask<'_>,
+    record: RejectedRecord,
+    files: Vec<ArtifactFile>,
+    version: Version,
+) -> BuildRecord {
+    let text = format!("judging again what was built as {version}: nothing is built");
+    task.run.pipeline.events.note(Some(&task.image.name), NoteLevel::Info, text);
+    BuildRecord {
+        schema: BuildRecord::SCHEMA,
+        image: task.image.name.clone(),
+        handed_in: record.handed_in,
+        definition: record.definition,
+        definition_parts: record.definition_parts,
+        commit: record.commit,
+        started_at: record.started_at,
+        materials: record.materials,
+        parents: record.parents,
+        tools: record.tools,
+        artifact: Artifact { builder: None, files },
+    }
+}
