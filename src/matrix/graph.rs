@@ -195,3 +195,131 @@ impl Graph {
         cycles
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Parent;
+    use crate::model::samples::image;
+
+    /// Images `0`, `1`, …, each built upon these others.
+    fn images(parents: &[Vec<usize>]) -> Vec<Image> {
+        let named = |(place, parents): (usize, &Vec<usize>)| {
+            let mut image = image(&place.to_string());
+            let parent = |parent: &usize| Parent {
+                image: parent.to_string().parse().unwrap(),
+                channel: None,
+            };
+            image.parents = parents.iter().map(parent).collect();
+            image
+        };
+        parents.iter().enumerate().map(named).collect()
+    }
+
+    fn row<'a>(names: impl IntoIterator<Item = &'a ImageName>) -> String {
+        names.into_iter().map(ImageName::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn parents_come_first_and_otherwise_the_order_of_the_catalog_holds() {
+        let images = images(&[vec![], vec![3], vec![1, 0], vec![], vec![1]]);
+        let graph = Graph::new(&images).unwrap();
+        assert_eq!(row(graph.order()), "0 3 1 2 4");
+        let waves: Vec<String> = graph.waves().into_iter().map(row).collect();
+        assert_eq!(waves, ["0 3", "1", "2 4"]);
+        assert_eq!(row(graph.descendants([&images[3].name])), "1 2 4");
+        assert_eq!(row(graph.ancestors([&images[2].name])), "0 1 3");
+        let changed = [(images[3].name.clone(), vec!["base.sh".to_owned()])];
+        let touched: Vec<_> = graph.touched(changed).into_iter().collect();
+        let parent = |of: usize, parent: usize| {
+            (images[of].name.clone(), Change::Parent(images[parent].name.clone()))
+        };
+        let paths = (images[3].name.clone(), Change::Paths(vec!["base.sh".to_owned()]));
+        assert_eq!(touched, [parent(1, 3), parent(2, 1), paths, parent(4, 1)]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let images = images(&[vec![2, 9], vec![0], vec![1], vec![2], vec![4], vec![8]]);
+        let told = Graph::new(&images).unwrap_err();
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        `0` is built upon `9`, and there is no such image
+        `5` is built upon `8`, and there is no such image
+        images are built upon each other: `0` → `2` → `1` → `0`
+        images are built upon each other: `4` → `4`
+        ");
+    }
+
+    /// Graphs without a cycle, in a catalog of any order.
+    fn dags() -> impl Strategy<Value = Vec<Vec<usize>>> {
+        (1usize..12)
+            .prop_flat_map(|count| {
+                let parents = prop::collection::vec(prop::collection::vec(0..count, 0..4), count);
+                (Just((0..count).collect::<Vec<_>>()).prop_shuffle(), parents)
+            })
+            .prop_map(|(places, parents)| {
+                let mut dag = vec![Vec::new(); places.len()];
+                for (from, parents) in parents.iter().enumerate() {
+                    let above = parents.iter().filter(|parent| **parent < from);
+                    dag[places[from]] = above.map(|parent| places[*parent]).collect();
+                }
+                dag
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn every_parent_is_in_an_earlier_wave(dag in dags()) {
+            let images = images(&dag);
+            let graph = Graph::new(&images).unwrap();
+            let waves = graph.waves();
+            let wave = |name: &ImageName| waves.iter().position(|wave| wave.contains(&name));
+            for image in &images {
+                let above = image.parents.iter().map(|parent| wave(&parent.image).unwrap() + 1);
+                prop_assert_eq!(wave(&image.name), Some(above.max().unwrap_or(0)));
+            }
+            prop_assert_eq!(waves.iter().map(Vec::len).sum::<usize>(), images.len());
+            for wave in &waves {
+                let place = |name: &&ImageName| name.as_str().parse::<usize>().unwrap();
+                prop_assert!(wave.is_sorted_by_key(place), "the order of the catalog");
+            }
+            let order: Vec<&ImageName> = graph.order().collect();
+            prop_assert_eq!(order.len(), images.len());
+            for image in &images {
+                let place = |name| order.iter().position(|other| *other == name);
+                prop_assert!(image.parents.iter().all(|p| place(&p.image) < place(&image.name)));
+                let below = graph.descendants([&image.name]);
+                for other in &images {
+                    let above = graph.ancestors([&other.name]);
+                    prop_assert_eq!(below.contains(&other.name), above.contains(&image.name));
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_called_a_cycle_is_one(
+            parents in prop::collection::vec(prop::collection::vec(0usize..8, 0..2), 8),
+        ) {
+            let images = images(&parents);
+            // With one parent at most, going up often enough ends in a cycle, or at the top.
+            let ends = |start: usize| {
+                (0..8).try_fold(start, |place, _| parents[place].first().copied()).is_none()
+            };
+            let errors = match Graph::new(&images) {
+                Ok(_) => Vec::new(),
+                Err(errors) => errors,
+            };
+            prop_assert_eq!(errors.is_empty(), (0..8).all(ends));
+            for error in errors {
+                let GraphError::Cycle(cycle) = error else { panic!("{error}") };
+                for (name, parent) in cycle.iter().zip(cycle.iter().cycle().skip(1)) {
+                    let place: usize = name.as_str().parse().unwrap();
+                    prop_assert!(images[place].parents.iter().any(|p| p.image == *parent));
+                }
+            }
+        }
+    }
+}

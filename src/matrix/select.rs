@@ -85,6 +85,7 @@ fn most_similar<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::samples::image;
 
     fn names() -> Vec<ImageName> {
         ["debian-12", "debian-13", "ubuntu-2404"].map(|name| name.parse().unwrap()).into()
@@ -110,6 +111,19 @@ mod tests {
         assert_eq!(
             select(&["{".into()], names.iter()).unwrap_err(),
             SelectionError::Glob("{".into())
+        );
+    }
+
+    #[test]
+    fn one_label_is_enough_and_each_must_be_known() {
+        let mut images = ["debian-12", "debian-13", "ubuntu-2404"].map(image);
+        images[0].labels = vec!["lts".into(), "apt".into()];
+        images[2].labels = vec!["apt".into(), "nightly".into()];
+        let selected = with_labels(&["lts".into(), "nightly".into()], images.iter()).unwrap();
+        assert!(selected.iter().eq([&images[0].name, &images[2].name]));
+        assert_eq!(
+            with_labels(&["nightli".into()], images.iter()).unwrap_err(),
+            SelectionError::NoLabel { label: "nightli".into(), similar: Some("nightly".into()) }
         );
     }
 }

@@ -266,3 +266,21 @@ fn known_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FailureClas
         Class::Other(_) => FailureClass::Build,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_a_kind_that_only_a_newer_goldsmith_knows_is_read_as_a_failed_build() {
+        let text = r#"{
+            "schema": 1, "seq": 2, "at": "2026-11-23T10:00:00Z", "image": "debian-12", "run": "r1",
+            "entry": "failed", "version": "1.0.20261123", "started_at": "2026-11-23T09:00:00Z",
+            "definition": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "class": "solar-flare", "reason": "a bit flipped"
+        }"#;
+        let entry: LogEntry = serde_json::from_str(text).unwrap();
+        let Entry::Failed(record) = entry.entry else { panic!("{entry:?}") };
+        assert_eq!((record.class, record.parents.len()), (FailureClass::Build, 0));
+    }
+}

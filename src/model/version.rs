@@ -196,7 +196,37 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        fn versions()(
+            major in 0u32..3, minor in 0u32..12, days in 0i32..40, count in 1u32..12,
+        ) -> Version {
+            let day = jiff::civil::date(2025, 11, 18) + jiff::Span::new().days(days);
+            Version { base: VersionBase { major, minor }, day, count }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_order_is_that_of_the_numbers(one in versions(), other in versions()) {
+            let numbers = |version: Version| {
+                let text = version.to_string();
+                let mut parts: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
+                parts.resize(4, 1);
+                parts
+            };
+            prop_assert_eq!(one.cmp(&other), numbers(one).cmp(&numbers(other)), "{} {}", one, other);
+        }
+
+        #[test]
+        fn the_next_version_is_free_and_the_newest_of_its_day(
+            taken in prop::collection::vec(versions(), 0..40), of in versions(),
+        ) {
+            let next = Version::next(of.base, of.day, &taken);
+            prop_assert_eq!((next.base, next.day), (of.base, of.day));
+            let same = |other: &&Version| (other.base, other.day) == (of.base, of.day);
+            prop_assert!(taken.iter().filter(same).all(|other| *other < next));
+        }
+
         #[test]
         fn text_and_value_are_one_to_one(
             major in 0u32..50, minor in 0u32..50, days in 0i32..40_000, count in 1u32..200,

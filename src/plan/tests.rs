@@ -12,6 +12,8 @@ use crate::model::{
     ParentRecord, Plan,
 };
 
+mod properties;
+
 /// Definition `text`: one part.
 fn define(text: &str) -> Definition {
     Definition::of([("file:debian.pkr.hcl".to_owned(), Digest::of(text.as_bytes()))])
@@ -54,8 +56,11 @@ impl World {
     }
 
     fn past(&mut self, name: &str) -> &mut Past {
-        let mut images = self.images.iter_mut();
-        &mut images.find(|(image, ..)| image.name.as_str() == name).unwrap().2
+        &mut self.images.iter_mut().find(|(image, ..)| image.name.as_str() == name).unwrap().2
+    }
+
+    fn image(&self, name: &ImageName) -> &Image {
+        &self.images.iter().find(|(image, ..)| image.name == *name).unwrap().0
     }
 
     fn plan(&self, now: &str) -> Plan {
@@ -63,8 +68,7 @@ impl World {
     }
 
     fn plan_at(&self, now: Timestamp) -> Plan {
-        let histories: BTreeMap<&ImageName, History> =
-            self.images.iter().map(|(image, _, past)| (&image.name, past.history())).collect();
+        let histories = self.histories();
         let candidates = self.images.iter().map(|(image, definition, _)| Candidate {
             image,
             definition,
@@ -78,6 +82,10 @@ impl World {
             advisories_at: self.advisories_at,
         };
         plan(&inputs, now).unwrap()
+    }
+
+    fn histories(&self) -> BTreeMap<&ImageName, History> {
+        self.images.iter().map(|(image, _, past)| (&image.name, past.history())).collect()
     }
 
     fn parents<'a>(

@@ -6,8 +6,10 @@
 mod advisory_row;
 pub mod json;
 pub mod markdown;
+pub mod mermaid;
 mod model;
 pub mod plan;
+pub mod plan_matrix;
 pub mod quantity;
 #[cfg(test)]
 mod reasons;

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{NotDue, Plan};
+use crate::model::{NotDue, Plan, Planned};
 
 use super::quantity::count;
 use super::sentence;
 use super::style::{self, paint};
 use super::table::wrap;
+use super::untrusted::one_line;
 
 /// The plan, `width` columns wide. Styled; strip it where colour is not wanted.
 pub fn text(plan: &Plan, width: usize) -> String {
@@ -24,18 +25,16 @@ pub fn text(plan: &Plan, width: usize) -> String {
     let name = names.map(|image| image.as_str().len()).max().unwrap_or(0);
     let version =
         plan.build.iter().map(|planned| planned.version.to_string().len()).max().unwrap_or(0);
-    if !plan.build.is_empty() {
+    let waves: Vec<_> = plan.build.chunk_by(|one, next| one.wave == next.wave).collect();
+    for wave in &waves {
         text.push('\n');
-    }
-    for planned in &plan.build {
-        let label = format!(
-            "{} {}  {:<version$}  ",
-            paint(style::GOOD, "+"),
-            paint(style::STRONG, &format!("{:<name$}", planned.image)),
-            planned.version.to_string(),
-        );
-        let said = format!("due: {}", sentence::due(&planned.why));
-        item(&mut text, &label, name + version + 6, &said, width);
+        if waves.len() > 1 {
+            let _ =
+                writeln!(text, "{}", paint(style::QUIET, &format!("wave {}", wave[0].wave + 1)));
+        }
+        for planned in *wave {
+            due(&mut text, planned, name, version, width);
+        }
     }
     let (others, not_due): (Vec<_>, Vec<_>) =
         plan.skip.iter().partition(|skipped| skipped.why == NotDue::NotSelected);
@@ -54,9 +53,23 @@ pub fn text(plan: &Plan, width: usize) -> String {
     text
 }
 
+/// An image to build, in columns as wide as `name` and `version`.
+fn due(text: &mut String, planned: &Planned, name: usize, version: usize, width: usize) {
+    let label = format!(
+        "{} {}  {:<version$}  ",
+        paint(style::GOOD, "+"),
+        paint(style::STRONG, &format!("{:<name$}", planned.image)),
+        planned.version.to_string(),
+    );
+    let said = format!("due: {}", sentence::due(&planned.why));
+    item(text, &label, name + version + 6, &said, width);
+}
+
 /// A labelled text, its further lines below its first.
 fn item(text: &mut String, label: &str, label_width: usize, said: &str, width: usize) {
-    for (index, line) in wrap(said, width.saturating_sub(label_width)).into_iter().enumerate() {
+    for (index, line) in
+        wrap(&one_line(said), width.saturating_sub(label_width)).into_iter().enumerate()
+    {
         if index == 0 {
             let _ = writeln!(text, "{label}{line}");
         } else {
@@ -79,11 +92,14 @@ mod tests {
         insta::assert_snapshot!(plain(&samples::plan(), 100), @"
         4 of 7 images are due
 
+        wave 1
         + debian-12           1.0.20261123    due: never built
         + ubuntu-2404         1.0.20261123    due: the slot of 1 November 2026, 02:00 UTC has begun; newest
                                               is 1.0.20260801; overdue: 2 slots were missed: 1 October 2026,
                                               1 September 2026
         + rocky-9             2.1.20261123    due: asked for with `--force`
+
+        wave 2
         + k8s-1.35-debian-12  1.0.20261123.2  due: its definition has changed since 1.0.20261123:
                                               k8s.pkr.hcl, vars.kubernetes
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    Advisories, Bucket, Decision, Definition, Digest, Due, ExitCode, Failure, FailureClass,
-    Finding, ImageOutcome, Judged, NotDue, OsIdentity, Plan, Planned, Probe, Reason, ReasonId,
-    Severity, Skipped, Stage, StageOutcome, Status, Stored, Tool, Verdict,
+    Advisories, Bucket, Catalog, Decision, Definition, Digest, Due, ExitCode, Failure,
+    FailureClass, Finding, Image, ImageName, ImageOutcome, Judged, NotDue, OsIdentity, Parent,
+    Plan, Planned, Probe, Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored,
+    Tool, Verdict,
 };
 
 use super::{ChannelMove, ImageReport, Report, StageReport};
@@ -473,6 +475,30 @@ pub(super) fn hostile() -> Report {
         }
     }
     report
+}
+
+/// The catalog that [`plan`] was made from.
+pub(super) fn catalog() -> Catalog {
+    let plan = plan();
+    let names = plan.build.into_iter().map(|planned| planned.image);
+    let names = names.chain(plan.skip.into_iter().map(|skipped| skipped.image));
+    let of = |name: ImageName| (name.clone(), crate::model::samples::image(name.as_str()));
+    let mut images: IndexMap<ImageName, Image> = names.map(of).collect();
+    for image in images.values_mut() {
+        match image.name.as_str() {
+            "ubuntu-2404" => image.runs_on = vec!["self-hosted".to_owned(), "kvm".to_owned()],
+            "windows-2025" => image.enabled = false,
+            "k8s-1.35-debian-12" => {
+                let stable = Some("stable".parse().unwrap());
+                image.parents = vec![
+                    Parent { image: "debian-12".parse().unwrap(), channel: None },
+                    Parent { image: "alpine-3".parse().unwrap(), channel: stable },
+                ];
+            }
+            _ => {}
+        }
+    }
+    Catalog { path: "/repository/images.yml".into(), registry: None, images, retry_limit: 3 }
 }
 
 pub(super) fn plan() -> Plan {

@@ -91,7 +91,7 @@ fn skipped(skipped: &[Skipped], width: usize) -> String {
     for Skipped { image, why } in skipped.iter().filter(named) {
         let said = format!("not due: {}", sentence::not_due(why));
         let mut label = format!("- {image:<longest$}");
-        for line in wrap(&said, width.saturating_sub(longest + 4)) {
+        for line in wrap(&one_line(&said), width.saturating_sub(longest + 4)) {
             let _ = writeln!(text, "{label}  {}", paint(style::QUIET, &line));
             label = " ".repeat(longest + 2);
         }

@@ -243,3 +243,57 @@ impl<'a> Skipped<'a> {
         Self { image: &skipped.image, why: Why::not_due(&skipped.why) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::reasons;
+
+    /// One line each, without what is null and without the English.
+    fn lines(reasons: impl IntoIterator<Item = Why>) -> String {
+        let line = |why: Why| {
+            let mut json = serde_json::to_value(why).unwrap();
+            let fields = json.as_object_mut().unwrap();
+            fields.retain(|name, value| name != "text" && !value.is_null());
+            json.to_string()
+        };
+        reasons.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_reason_has_a_word_and_its_facts() {
+        insta::assert_snapshot!(lines(reasons::due().iter().map(Why::due)), @r#"
+        {"reason":"never-built"}
+        {"changed":[],"newest":"1.0.20261001","reason":"definition-changed"}
+        {"changed":["file:a.sh","file:b.sh","prepare","vars.a","vars.b"],"newest":"1.0.20261001","reason":"definition-changed"}
+        {"missed":[],"newest":"1.0.20261001","reason":"slot-began","slot":"2026-11-01T02:00:00Z"}
+        {"missed":["2026-10-01T02:00:00Z"],"newest":"1.0.20261001","reason":"slot-began","slot":"2026-11-01T02:00:00Z"}
+        {"missed":["2026-10-01T02:00:00Z","2026-09-01T02:00:00Z","2026-08-01T02:00:00Z","2026-07-01T02:00:00Z","2026-06-01T02:00:00Z"],"newest":"1.0.20261001","reason":"slot-began","slot":"2026-11-01T02:00:00Z"}
+        {"built_at":"2026-10-01T02:00:04Z","max_age":3888000.0,"newest":"1.0.20261001","reason":"too-old"}
+        {"built_at":"2027-10-01T02:00:04Z","newest":"1.0.20261001","reason":"clock-was-wrong"}
+        {"because":"leaked key","newest":"1.0.20261001","reason":"revoked"}
+        {"findings":[{"fixed":"1.20.1-2+deb12u5","id":"CVE-2026-40355","source":"krb5"},{"fixed":null,"id":"CVE-2026-40356","source":"krb5"}],"newest":"1.0.20261001","reason":"finding"}
+        {"parent":"debian-12","parent_from":"1.0.20261001","parent_to":"1.0.20261101","reason":"parent-moved"}
+        {"parent":"debian-12","reason":"parent-built"}
+        {"paths":["packer/debian.pkr.hcl","packer/a.sh","packer/b.sh","packer/c.sh","images.yml"],"reason":"changed-paths"}
+        {"parent":"debian-12","reason":"parent-changed"}
+        {"newest":"1.0.20261101","reason":"can-be-regated","regate":"policy"}
+        {"newest":"1.0.20261101","reason":"can-be-regated","regate":"advisories"}
+        {"attempt":2,"attempt_limit":3,"last_failure":"provisioner `shell` failed: script exited with status 100","reason":"never-built"}
+        {"reason":"forced"}
+        {"reason":"artifact-given"}
+        "#);
+        insta::assert_snapshot!(lines(reasons::not_due().iter().map(Why::not_due)), @r#"
+        {"built_at":"2026-11-01T02:00:07Z","newest":"1.0.20261101","next_slot":"2026-12-01T02:00:00Z","reason":"slot-satisfied"}
+        {"built_at":"2026-11-01T02:00:07Z","newest":"1.0.20261101","reason":"slot-satisfied"}
+        {"built_at":"2026-11-01T02:00:07Z","newest":"1.0.20261101","next_slot":"2026-12-01T02:00:00Z","reason":"rejected","verdict":"blocked"}
+        {"built_at":"2026-11-01T02:00:07Z","newest":"1.0.20261101","reason":"rejected","verdict":"untrusted"}
+        {"attempt":3,"built_at":"2026-11-01T02:00:07Z","last_failure":"provisioner `shell` failed: script exited with status 100","next_slot":"2026-12-01T02:00:00Z","reason":"gave-up"}
+        {"reason":"disabled"}
+        {"channel":"stable","parent":"debian-12","reason":"parent-missing"}
+        {"parent":"debian-12","reason":"parent-failed"}
+        {"parent":"debian-12","reason":"parent-unchanged"}
+        {"reason":"not-selected"}
+        "#);
+    }
+}
