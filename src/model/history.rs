@@ -29,16 +29,21 @@ pub struct History {
     /// The newest build that did not pass, if nothing passed since.
     pub rejected: Option<Attempt>,
     /// The builds of one definition that failed one after the other, if none came to its end since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedAttempt>,
     /// What each channel names.
     pub channels: BTreeMap<ChannelName, Version>,
     /// The newest published version, if it never entered a channel: its run died on the way there.
     pub stranded: Option<Version>,
     /// The versions that were withdrawn, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked: BTreeMap<Version, String>,
     /// What would block the newest published version by now, and the entry that said so first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<(BlockingFinding, u64)>,
-    /// The newest entry with which a build of each definition came to its end, well or badly.
+    /// The newest entry with which a build of a definition came to its end, well or badly, if that
+    /// was after one of `findings` was known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tried: BTreeMap<Digest, u64>,
 }
 
@@ -50,8 +55,10 @@ pub struct Satisfied {
     /// Definition that was built.
     pub definition: Digest,
     /// What that consisted of; empty if nobody wrote it down.
+    #[serde(default, skip_serializing_if = "DefinitionParts::is_empty")]
     pub definition_parts: DefinitionParts,
     /// The versions of its parents that the version was built from, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<ParentRecord>,
     /// When the build started.
     pub started_at: Timestamp,
@@ -67,6 +74,7 @@ pub struct Attempt {
     /// Definition that was built.
     pub definition: Digest,
     /// The versions of its parents that it was built from, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<ParentRecord>,
     /// When the build started.
     pub started_at: Timestamp,
@@ -88,6 +96,7 @@ pub struct FailedAttempt {
     /// Definition that was to be built.
     pub definition: Digest,
     /// The versions of its parents that it was to be built from, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<ParentRecord>,
     /// When the build started.
     pub started_at: Timestamp,
@@ -160,6 +169,8 @@ impl History {
                 Entry::Unknown => {}
             }
         }
+        let first = history.findings.iter().map(|(_, since)| *since).min();
+        history.tried.retain(|_, seq| first.is_some_and(|first| *seq > first));
         history
     }
 
