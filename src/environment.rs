@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// A snapshot of environment variables. Variables that are not UTF-8 are left out.
 #[derive(Clone, Default)]
@@ -24,6 +24,15 @@ impl Environment {
     /// All variables.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Where goldsmith keeps what it can do without: `goldsmith` in `$XDG_CACHE_HOME`, else
+    /// `~/.cache/goldsmith`. Absolute; relative ones do not count (XDG Base Directory Specification).
+    pub fn cache_folder(&self) -> Option<Utf8PathBuf> {
+        let absolute = |name| self.get(name).filter(|folder| folder.starts_with('/'));
+        let cache = absolute("XDG_CACHE_HOME").map(Utf8PathBuf::from);
+        let cache = cache.or_else(|| Some(Utf8Path::new(absolute("HOME")?).join(".cache")));
+        Some(cache?.join("goldsmith"))
     }
 
     /// Where programs are looked for, in order.

@@ -1,6 +1,7 @@
 //! From `images.yml` to a plan: what `plan` shows and `run` carries out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -8,9 +9,10 @@ use jiff::Timestamp;
 use super::refusals::Refusals;
 use super::session::Session;
 use crate::cli;
+use crate::clock::Clock;
 use crate::config::{self, Checked};
 use crate::diagnostics::{Places, Problems, Sources};
-use crate::inputs;
+use crate::inputs::{self, DefinitionError, Digests, FileDigests};
 use crate::matrix::{self, Graph, GraphError, SelectionError};
 use crate::model::{
     Address, Catalog, Change, Definition, Failure, FailureClass, History, Image, ImageName, Parent,
@@ -46,6 +48,7 @@ pub(super) struct Planning {
 /// Makes the plan.
 pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planning, Failure> {
     let (catalog, later, places) = catalog(session, &wanted)?;
+    let catalog = Arc::new(catalog);
     refuse_folders_that_a_checkout_wipes(session, &catalog)?;
     let Wanted { selection: arguments, given, records, advisories_at, .. } = wanted;
     let graph = Graph::new(catalog.images.values()).map_err(|errors| circular(&errors))?;
@@ -76,10 +79,8 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
         // What had to be read from logs is at hand the next time. If not, it only takes longer.
         let _ = registry::remember(&*registry, &histories).await;
     }
-    let mut definitions = BTreeMap::new();
-    for image in chosen() {
-        definitions.insert(image.name.clone(), definition(session, image, &catalog).await?);
-    }
+    let chosen_names = chosen().map(|image| image.name.clone()).collect();
+    let definitions = definitions(session, catalog.clone(), chosen_names).await?;
     let candidates = chosen().map(|image| Candidate {
         image,
         definition: &definitions[&image.name],
@@ -101,6 +102,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     };
     let plan = plan::plan(&inputs, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
+    let catalog = Arc::unwrap_or_clone(catalog);
     Ok(Planning { catalog, later, registry, histories, plan })
 }
 
@@ -204,17 +206,34 @@ fn circular(errors: &[GraphError]) -> Failure {
     Failure::new(FailureClass::Config, reasons.join("; "))
 }
 
-async fn definition(
+/// The definitions of the images with `names`.
+async fn definitions(
     session: &Session,
-    image: &Image,
-    catalog: &Catalog,
-) -> Result<Definition, Failure> {
-    let (image, catalog) = (image.clone(), catalog.clone());
+    catalog: Arc<Catalog>,
+    names: Vec<ImageName>,
+) -> Result<BTreeMap<ImageName, Definition>, Failure> {
     let wish = session.cancellation.clone();
-    tokio::task::spawn_blocking(move || inputs::definition(&image, &catalog, &wish))
+    let cache = session.environment.cache_folder();
+    let look = move || {
+        // Files have the time of the machine, whatever time a test has set.
+        let clock = Clock::system();
+        let files = match cache {
+            Some(cache) => FileDigests::kept(&cache, &catalog.path, clock, wish),
+            None => FileDigests::new(clock, wish),
+        };
+        let mut digests = Digests::new(&catalog, files);
+        let mut definitions = BTreeMap::new();
+        for name in names {
+            let definition = inputs::definition(&catalog.images[&name], &mut digests)?;
+            definitions.insert(name, definition);
+        }
+        digests.keep();
+        Ok(definitions)
+    };
+    tokio::task::spawn_blocking(look)
         .await
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?
-        .map_err(|error| process::failure(&error, FailureClass::Config))
+        .map_err(|error: DefinitionError| process::failure(&error, FailureClass::Config))
 }
 
 /// What has changed since the branch left `reference`.

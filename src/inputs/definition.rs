@@ -4,16 +4,12 @@
 //! The digests depend on content, executable bits, link targets and names relative to the template;
 //! never on times, owners, the order of a folder, or where the checkout lies.
 
-use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
-
-use camino::{Utf8Path, Utf8PathBuf};
-use ignore::WalkBuilder;
+use camino::Utf8Path;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::model::{Catalog, Definition, Digest, Image};
-use crate::process::Cancellation;
+use super::digests::{Digests, relative};
+use crate::model::{Definition, Digest, Image};
 
 /// Why a definition cannot be digested. The user's or the machine's fault.
 #[derive(Debug, Error)]
@@ -29,39 +25,18 @@ pub enum DefinitionError {
     NotUtf8(String),
 }
 
-/// With more files than this, folders stand for them in the parts of a definition, which are kept
-/// with every version.
-const FILES: usize = 256;
-
 /// The definition of `image`.
 ///
 /// Part of it are the image's own keys, the template (a file, or every file in its folder that git
 /// would not ignore), files with variables and the script that `prepare` starts. The file that
-/// `prepare` creates is not, and neither is what `catalog` says lies there for other reasons:
-/// itself, the registry, stores.
-/// Reads every byte: run it where blocking is allowed. Fails as soon as somebody wishes to stop.
-pub fn definition(
-    image: &Image,
-    catalog: &Catalog,
-    cancellation: &Cancellation,
-) -> Result<Definition, DefinitionError> {
-    let root = if image.template.is_dir() {
-        image.template.as_path()
-    } else {
-        image.template.parent().unwrap_or(Utf8Path::new("/"))
-    };
-    let mut paths = template_files(image, catalog)?;
-    paths.extend(further_files(image));
-    paths.sort();
-    paths.dedup();
-    let mut files = BTreeMap::new();
-    for path in paths {
-        files.insert(relative(&path, root), fingerprint(&path, cancellation)?);
-    }
-    let files =
-        file_parts(files).into_iter().map(|(name, content)| (format!("file:{name}"), content));
-    let parts = keys(image, root).into_iter().chain(files);
-    Ok(Definition::of(parts.map(|(name, content)| (name, Digest::of(content.as_bytes())))))
+/// `prepare` creates is not, and neither is what lies there for other reasons: the catalog itself,
+/// the registry, stores. Blocks. Fails as soon as somebody wishes to stop.
+pub fn definition(image: &Image, digests: &mut Digests) -> Result<Definition, DefinitionError> {
+    let files = digests.files(image)?;
+    let keys = keys(image, &files.root).into_iter();
+    let keys = keys.map(|(name, value)| (name, Digest::of(value.as_bytes())));
+    let files = files.parts.iter().map(|(name, digest)| (name.clone(), *digest));
+    Ok(Definition::of(keys.chain(files)))
 }
 
 /// The keys of an image that say what it is, not how it is judged or where it goes, with their
@@ -89,112 +64,8 @@ fn keys(image: &Image, root: &Utf8Path) -> Vec<(String, String)> {
     keys.chain(vars).collect()
 }
 
-/// The files of an image's definition that need not lie in its template's folder.
-pub fn further_files(image: &Image) -> Vec<Utf8PathBuf> {
-    prepare_script(image).into_iter().chain(image.var_files.iter().cloned()).collect()
-}
-
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("keys are plain text")
-}
-
-/// Files, or the folders that stand for them where there are too many.
-fn file_parts(files: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    if files.len() <= FILES {
-        return files;
-    }
-    let folded =
-        fold(&files, |name| name.split_inclusive('/').next().filter(|first| first.ends_with('/')));
-    if folded.len() <= FILES { folded } else { fold(&files, |_| Some("./")) }
-}
-
-/// One part for all files that `folder` names the same folder of. A file that is in none stays.
-fn fold(
-    files: &BTreeMap<String, String>,
-    folder: impl Fn(&str) -> Option<&str>,
-) -> BTreeMap<String, String> {
-    let mut parts = BTreeMap::new();
-    let mut folders: BTreeMap<&str, Vec<(&String, &String)>> = BTreeMap::new();
-    for (name, content) in files {
-        match folder(name) {
-            Some(folder) => folders.entry(folder).or_default().push((name, content)),
-            None => drop(parts.insert(name.clone(), content.clone())),
-        }
-    }
-    parts.extend(folders.into_iter().map(|(folder, files)| (folder.to_owned(), json(&files))));
-    parts
-}
-
-fn template_files(image: &Image, catalog: &Catalog) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
-    if !image.template.is_dir() {
-        return Ok(vec![image.template.clone()]);
-    }
-    let others = no_part(image, catalog);
-    // What git would ignore is decided up to the root of the repository and no further, wherever it
-    // is checked out; without one, by the template's own folder.
-    let in_repository =
-        image.template.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok());
-    let walk = WalkBuilder::new(&image.template)
-        .hidden(false)
-        .ignore(false)
-        .git_global(false)
-        .git_exclude(false)
-        .require_git(in_repository)
-        .parents(in_repository)
-        .follow_links(false)
-        .filter_entry(move |entry| {
-            entry.file_name() != ".git" && !others.iter().any(|other| entry.path() == other)
-        })
-        .build();
-    let mut files = Vec::new();
-    for entry in walk {
-        let entry = entry?;
-        // Folders count by their files; pipes, sockets and devices are no content, as for git.
-        if !entry.file_type().is_some_and(|kind| kind.is_file() || kind.is_symlink()) {
-            continue;
-        }
-        let path = Utf8PathBuf::try_from(entry.into_path())
-            .map_err(|error| DefinitionError::NotUtf8(error.as_path().display().to_string()))?;
-        files.push(path);
-    }
-    Ok(files)
-}
-
-/// What may lie in a template's folder and is no part of it. Keys of `images.yml` count one by one.
-fn no_part(image: &Image, catalog: &Catalog) -> Vec<Utf8PathBuf> {
-    let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
-    catalog.own_paths().into_iter().chain([catalog.path.clone()]).chain(created).collect()
-}
-
-/// The script that `prepare` starts, if its first word is a file.
-fn prepare_script(image: &Image) -> Option<Utf8PathBuf> {
-    let word = image.prepare.as_ref()?.run.split_whitespace().next()?;
-    let path = image.workdir.join(word.strip_prefix("./").unwrap_or(word));
-    path.is_file().then_some(path)
-}
-
-/// The name of a file as the digest sees it: equal wherever the checkout lies.
-fn relative(file: &Utf8Path, root: &Utf8Path) -> String {
-    for (ups, ancestor) in root.ancestors().enumerate() {
-        if let Ok(rest) = file.strip_prefix(ancestor) {
-            return format!("{}{rest}", "../".repeat(ups));
-        }
-    }
-    file.to_string()
-}
-
-fn fingerprint(file: &Utf8Path, cancellation: &Cancellation) -> Result<String, DefinitionError> {
-    let metadata = fs_err::symlink_metadata(file)?;
-    if metadata.is_symlink() {
-        let target = fs_err::read_link(file)?;
-        return Ok(format!("link {}", target.display()));
-    }
-    let kind = match metadata.permissions().mode() & 0o100 {
-        0 => "file",
-        _ => "program",
-    };
-    let (digest, _) = Digest::of_reader(cancellation.guard(fs_err::File::open(file)?))?;
-    Ok(format!("{kind} {digest}"))
 }
 
 #[cfg(test)]
@@ -202,8 +73,12 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::clock::Clock;
+    use crate::inputs::FileDigests;
+    use crate::inputs::digests::FILES;
     use crate::model::samples::image;
-    use crate::model::{Address, Parent, Prepare, StoreAddress};
+    use crate::model::{Address, Catalog, Parent, Prepare, StoreAddress};
+    use crate::process::Cancellation;
 
     fn define(image: &Image) -> Definition {
         let root = image.template.parent().unwrap();
@@ -213,7 +88,8 @@ mod tests {
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
         };
-        definition(image, &catalog, &Cancellation::new()).unwrap()
+        let files = FileDigests::new(Clock::system(), Cancellation::new());
+        definition(image, &mut Digests::new(&catalog, files)).unwrap()
     }
 
     /// A checkout in a fresh folder, and the image that it defines.

@@ -3,9 +3,13 @@
 mod changes;
 mod checks;
 mod definition;
+mod digests;
+mod file_digests;
 mod git;
 
 pub use changes::{ChangesError, changed_since};
 pub use checks::{PROBLEMS, check};
-pub use definition::{DefinitionError, definition, further_files};
+pub use definition::{DefinitionError, definition};
+pub use digests::{Digests, further_files};
+pub use file_digests::FileDigests;
 pub use git::{Git, GitError, Repository};

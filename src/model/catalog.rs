@@ -1,6 +1,6 @@
 //! The catalog: every image of `images.yml` with its defaults applied and its paths resolved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -42,8 +42,9 @@ impl Catalog {
             .flat_map(|image| [image.template.as_path(), image.workdir.as_path()])
             .chain([self.path.as_path()])
             .collect();
-        let is_own = |path: &Utf8PathBuf| !peoples.iter().any(|theirs| theirs.starts_with(path));
-        own.into_iter().filter(is_own).collect()
+        let shared: HashSet<&Utf8Path> =
+            peoples.into_iter().flat_map(Utf8Path::ancestors).collect();
+        own.into_iter().filter(|path| !shared.contains(path.as_path())).collect()
     }
 }
 

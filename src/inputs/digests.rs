@@ -1,0 +1,278 @@
+//! What planning finds out about files: each file and folder is looked at once, however many images
+//! share it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ignore::WalkBuilder;
+
+use super::{DefinitionError, FileDigests};
+use crate::model::{Catalog, Digest, Image};
+
+/// With more files than this, folders stand for them in the parts of a definition, which are kept
+/// with every version.
+pub(super) const FILES: usize = 256;
+
+/// What was found out so far. One for a whole plan; it does not notice what changes meanwhile.
+pub struct Digests {
+    files: FileDigests,
+    /// What goldsmith itself writes, and the catalog: its keys count one by one.
+    no_part: Arc<HashSet<PathBuf>>,
+    trees: HashMap<Utf8PathBuf, Arc<Tree>>,
+    fingerprints: HashMap<Utf8PathBuf, String>,
+    definitions: HashMap<Named, Arc<Files>>,
+}
+
+/// A template as it lies on the disk.
+struct Tree {
+    /// The folder that names are relative to.
+    root: Utf8PathBuf,
+    /// Its files and links, sorted.
+    files: Vec<Utf8PathBuf>,
+}
+
+/// What decides which files define an image.
+#[derive(PartialEq, Eq, Hash)]
+struct Named {
+    template: Utf8PathBuf,
+    /// What `prepare` may start.
+    script: Option<Utf8PathBuf>,
+    var_files: Vec<Utf8PathBuf>,
+    /// What `prepare` creates among the files of the template.
+    created: Option<Utf8PathBuf>,
+}
+
+/// The files that define an image.
+pub(super) struct Files {
+    /// The folder that names are relative to.
+    pub(super) root: Utf8PathBuf,
+    /// The parts of the definition that they are.
+    pub(super) parts: BTreeMap<String, Digest>,
+}
+
+impl Digests {
+    /// Nothing is known yet but the digests of `files`.
+    pub fn new(catalog: &Catalog, files: FileDigests) -> Self {
+        let cache = files.folder().map(Utf8Path::to_owned);
+        let no_part = catalog.own_paths().into_iter().chain([catalog.path.clone()]).chain(cache);
+        Self {
+            files,
+            no_part: Arc::new(no_part.map(Into::into).collect()),
+            trees: HashMap::new(),
+            fingerprints: HashMap::new(),
+            definitions: HashMap::new(),
+        }
+    }
+
+    /// Keeps the digests of files for the next plan. Blocks.
+    pub fn keep(self) {
+        self.files.keep();
+    }
+
+    /// The files that define `image`.
+    pub(super) fn files(&mut self, image: &Image) -> Result<Arc<Files>, DefinitionError> {
+        let tree = self.tree(&image.template)?;
+        let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.as_ref());
+        let named = Named {
+            template: image.template.clone(),
+            script: prepare_script(image),
+            var_files: image.var_files.clone(),
+            created: created.filter(|created| tree.has(created)).cloned(),
+        };
+        if let Some(files) = self.definitions.get(&named) {
+            return Ok(files.clone());
+        }
+        let created = named.created.as_deref();
+        let of_template = tree
+            .files
+            .iter()
+            .filter(|file| created.is_none_or(|created| !file.starts_with(created)));
+        let script = named.script.as_ref().filter(|script| script.is_file());
+        let mut files = BTreeMap::new();
+        for file in of_template.chain(script).chain(&named.var_files) {
+            files.insert(relative(file, &tree.root), self.fingerprint(file)?);
+        }
+        let parts = file_parts(files).into_iter();
+        let parts = parts.map(|(name, what)| (format!("file:{name}"), Digest::of(what.as_bytes())));
+        let files = Arc::new(Files { root: tree.root.clone(), parts: parts.collect() });
+        self.definitions.insert(named, files.clone());
+        Ok(files)
+    }
+
+    fn tree(&mut self, template: &Utf8Path) -> Result<Arc<Tree>, DefinitionError> {
+        if let Some(tree) = self.trees.get(template) {
+            return Ok(tree.clone());
+        }
+        let tree = if template.is_dir() {
+            let mut files = walk(template, self.no_part.clone())?;
+            files.sort();
+            Tree { root: template.to_owned(), files }
+        } else {
+            let root = template.parent().unwrap_or(Utf8Path::new("/")).to_owned();
+            Tree { root, files: vec![template.to_owned()] }
+        };
+        let tree = Arc::new(tree);
+        self.trees.insert(template.to_owned(), tree.clone());
+        Ok(tree)
+    }
+
+    /// What a file or link is: all of it that counts, but its name.
+    fn fingerprint(&mut self, file: &Utf8Path) -> Result<String, DefinitionError> {
+        if let Some(fingerprint) = self.fingerprints.get(file) {
+            return Ok(fingerprint.clone());
+        }
+        let metadata = fs_err::symlink_metadata(file)?;
+        let fingerprint = if metadata.is_symlink() {
+            format!("link {}", fs_err::read_link(file)?.display())
+        } else {
+            let kind = match metadata.permissions().mode() & 0o100 {
+                0 => "file",
+                _ => "program",
+            };
+            format!("{kind} {}", self.files.digest(file)?)
+        };
+        self.fingerprints.insert(file.to_owned(), fingerprint.clone());
+        Ok(fingerprint)
+    }
+}
+
+impl Tree {
+    /// Whether `path` is one of the files, or a folder with some of them.
+    fn has(&self, path: &Utf8Path) -> bool {
+        let place = self.files.partition_point(|file| file.as_path() < path);
+        self.files.get(place).is_some_and(|file| file.starts_with(path))
+    }
+}
+
+/// The files of an image's definition that need not lie in its template's folder.
+pub fn further_files(image: &Image) -> Vec<Utf8PathBuf> {
+    let script = prepare_script(image).filter(|script| script.is_file());
+    script.into_iter().chain(image.var_files.iter().cloned()).collect()
+}
+
+/// The files and links of a template's folder.
+fn walk(
+    template: &Utf8Path,
+    no_part: Arc<HashSet<PathBuf>>,
+) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
+    // What git would ignore is decided up to the root of the repository and no further, wherever it
+    // is checked out; without one, by the template's own folder.
+    let in_repository =
+        template.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok());
+    let walk = WalkBuilder::new(template)
+        .hidden(false)
+        .ignore(false)
+        .git_global(false)
+        .git_exclude(false)
+        .require_git(in_repository)
+        .parents(in_repository)
+        .follow_links(false)
+        .filter_entry(move |entry| entry.file_name() != ".git" && !no_part.contains(entry.path()))
+        .build();
+    let mut files = Vec::new();
+    for entry in walk {
+        let entry = entry?;
+        // Folders count by their files; pipes, sockets and devices are no content, as for git.
+        if !entry.file_type().is_some_and(|kind| kind.is_file() || kind.is_symlink()) {
+            continue;
+        }
+        let path = Utf8PathBuf::try_from(entry.into_path())
+            .map_err(|error| DefinitionError::NotUtf8(error.as_path().display().to_string()))?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+/// The script that `prepare` starts, if its first word is a file.
+fn prepare_script(image: &Image) -> Option<Utf8PathBuf> {
+    let word = image.prepare.as_ref()?.run.split_whitespace().next()?;
+    Some(image.workdir.join(word.strip_prefix("./").unwrap_or(word)))
+}
+
+/// The name of a file as the digest sees it: equal wherever the checkout lies.
+pub(super) fn relative(file: &Utf8Path, root: &Utf8Path) -> String {
+    for (ups, ancestor) in root.ancestors().enumerate() {
+        if let Ok(rest) = file.strip_prefix(ancestor) {
+            return format!("{}{rest}", "../".repeat(ups));
+        }
+    }
+    file.to_string()
+}
+
+/// Files, or the folders that stand for them where there are too many.
+fn file_parts(files: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if files.len() <= FILES {
+        return files;
+    }
+    let folded =
+        fold(&files, |name| name.split_inclusive('/').next().filter(|first| first.ends_with('/')));
+    if folded.len() <= FILES { folded } else { fold(&files, |_| Some("./")) }
+}
+
+/// One part for all files that `folder` names the same folder of. A file that is in none stays.
+fn fold(
+    files: &BTreeMap<String, String>,
+    folder: impl Fn(&str) -> Option<&str>,
+) -> BTreeMap<String, String> {
+    let mut parts = BTreeMap::new();
+    let mut folders: BTreeMap<&str, Vec<(&String, &String)>> = BTreeMap::new();
+    for (name, content) in files {
+        match folder(name) {
+            Some(folder) => folders.entry(folder).or_default().push((name, content)),
+            None => drop(parts.insert(name.clone(), content.clone())),
+        }
+    }
+    parts.extend(folders.into_iter().map(|(folder, files)| {
+        (folder.to_owned(), serde_json::to_string(&files).expect("names are plain text"))
+    }));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::model::Prepare;
+    use crate::model::samples::image;
+    use crate::process::Cancellation;
+
+    #[test]
+    fn what_images_share_is_looked_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        let template = root.join("packer");
+        fs_err::create_dir(&template).unwrap();
+        for file in ["a.pkr.hcl", "a.sh", "first", "second"] {
+            fs_err::write(template.join(file), "content").unwrap();
+        }
+        let images = ["first", "second", "elsewhere", "later"].map(|name| {
+            let mut image = image(name);
+            image.template.clone_from(&template);
+            image.workdir.clone_from(&template);
+            let creates = Some(image.template.join(name));
+            image.prepare = Some(Prepare { run: "./a.sh".into(), creates });
+            image
+        });
+        let catalog = Catalog {
+            path: root.join("images.yml"),
+            registry: None,
+            images: images.iter().map(|image| (image.name.clone(), image.clone())).collect(),
+            retry_limit: 3,
+        };
+        let files = FileDigests::new(Clock::system(), Cancellation::new());
+        let mut digests = Digests::new(&catalog, files);
+        let mut names = |image| {
+            let files = digests.files(image).unwrap();
+            files.parts.keys().map(|name| &name["file:".len()..]).collect::<Vec<_>>().join(" ")
+        };
+        let [first, second, elsewhere, later] = &images;
+        assert_eq!(names(first), "a.pkr.hcl a.sh second");
+        assert_eq!(names(elsewhere), "a.pkr.hcl a.sh first second");
+        fs_err::remove_dir_all(template).unwrap();
+        assert_eq!(names(second), "a.pkr.hcl a.sh first");
+        assert_eq!(names(later), "a.pkr.hcl a.sh first second");
+    }
+}
