@@ -95,7 +95,7 @@ pub const PROBLEMS: &[Kind] = &[
     ),
     kind(
         "not-available-yet",
-        "The key or the value is part of the format, and this version of goldsmith cannot do it. It is refused rather than ignored, so that nobody relies on it.",
+        "The key or the value is part of the format, and this version of goldsmith cannot do it. `lint` warns of it; what is to be built with it is refused, so that nobody relies on what does not happen.",
     ),
     kind("not-text", "The file is not encoded as UTF-8."),
     kind(

@@ -24,7 +24,7 @@ pub(crate) fn samples(folder: &str) -> Vec<Utf8PathBuf> {
 }
 
 /// Reads a sample as if it lay in `/repo`.
-fn read(sample: &Utf8Path) -> Result<config::Checked, Problems> {
+pub(crate) fn read(sample: &Utf8Path) -> Result<config::Checked, Problems> {
     let path = Utf8Path::new("/repo").join(sample.file_name().unwrap());
     config::read(&path, &fs_err::read(sample).unwrap())
         .map_err(|problems| problems.shown_from("/repo".into()))
@@ -97,7 +97,7 @@ fn every_invalid_sample_gives_its_messages() {
     all_as_expected(&wrong);
 }
 
-fn too_large() -> Problems {
+pub(crate) fn too_large() -> Problems {
     let bytes = vec![b'#'; 4 * 1024 * 1024 + 1];
     config::read("/repo/images.yml".into(), &bytes).unwrap_err().shown_from("/repo".into())
 }

@@ -5,5 +5,6 @@
 
 mod command_line;
 mod configs;
+mod pages;
 mod process;
 mod schema;

@@ -17,7 +17,7 @@ const NOT_FOR_A_SCHEMA: &[(&str, &str)] = &[
     ("no-store", "a store is needed in `defaults` or in the image"),
 ];
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     serde_json::from_str(config::SCHEMA).unwrap()
 }
 
@@ -26,7 +26,7 @@ fn validator() -> Validator {
 }
 
 /// YAML as editors hand it to a schema; an error for what is no YAML.
-fn parse(bytes: &[u8]) -> Result<Value, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
     let text = str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let options = serde_saphyr::options! {
         strict_booleans: true,
@@ -95,18 +95,14 @@ struct Place<'p> {
 impl<'s> Walk<'s> {
     /// Looks at everything that can stand at `place`. `example` is one such thing.
     fn visit(&mut self, node: &'s Value, example: &Value, place: &Place<'_>) {
-        let alternatives = self.alternatives(node);
+        let alternatives = alternatives(self.schema, node);
         let mut keys = BTreeSet::new();
         let mut mapping = None;
         for one in &alternatives {
-            if let Some(word) = one.get("const") {
+            for word in words(one) {
+                let path = format!("{}: {word}", place.path);
                 let later = place.later || says_later(one);
-                self.check(
-                    &format!("{}: {word}", place.path),
-                    (place.wrap)(word.clone()),
-                    later,
-                    !place.later,
-                );
+                self.check(&path, (place.wrap)(word.clone()), later, !place.later);
             }
             if let Some(items) = one.get("items") {
                 let wrap = |value| (place.wrap)(json!([value]));
@@ -160,20 +156,6 @@ impl<'s> Walk<'s> {
         self.visit(property, example, &Place { path, later, wrap: &wrap });
     }
 
-    /// What a value may be: everything that is not a choice itself.
-    fn alternatives(&self, node: &'s Value) -> Vec<&'s Value> {
-        if let Some(name) = node["$ref"].as_str() {
-            let definition = self.schema.pointer(name.trim_start_matches('#')).unwrap();
-            return self.alternatives(definition);
-        }
-        let choices = ["allOf", "anyOf", "oneOf"].iter().filter_map(|key| node[key].as_array());
-        let choices: Vec<&Value> = choices.flatten().collect();
-        if choices.is_empty() {
-            return vec![node];
-        }
-        choices.into_iter().flat_map(|choice| self.alternatives(choice)).collect()
-    }
-
     /// Reads a document. If `strict`, it must be refused exactly if it asks for what comes `later`.
     fn check(&mut self, path: &str, document: Value, later: bool, strict: bool) {
         let document = complete(document);
@@ -210,11 +192,30 @@ impl<'s> Walk<'s> {
     }
 }
 
-fn says_later(node: &Value) -> bool {
+/// What a value may be: everything that is not a choice itself.
+pub(crate) fn alternatives<'s>(schema: &'s Value, node: &'s Value) -> Vec<&'s Value> {
+    if let Some(name) = node["$ref"].as_str() {
+        return alternatives(schema, schema.pointer(name.trim_start_matches('#')).unwrap());
+    }
+    let choices = ["allOf", "anyOf", "oneOf"].iter().filter_map(|key| node[key].as_array());
+    let choices: Vec<&Value> = choices.flatten().collect();
+    if choices.is_empty() {
+        return vec![node];
+    }
+    choices.into_iter().flat_map(|choice| alternatives(schema, choice)).collect()
+}
+
+/// The words that `node` lists.
+pub(crate) fn words(node: &Value) -> Vec<&Value> {
+    let several = node["enum"].as_array().into_iter().flatten();
+    node.get("const").into_iter().chain(several).collect()
+}
+
+pub(crate) fn says_later(node: &Value) -> bool {
     node["description"].as_str().is_some_and(|text| text.starts_with(LATER))
 }
 
-fn object<'s>(node: &'s Value, key: &str) -> Vec<(&'s str, &'s Value)> {
+pub(crate) fn object<'s>(node: &'s Value, key: &str) -> Vec<(&'s str, &'s Value)> {
     let entries = node[key].as_object().into_iter().flatten();
     entries.map(|(key, value)| (key.as_str(), value)).collect()
 }

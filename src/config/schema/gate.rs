@@ -11,7 +11,8 @@ use super::scalars::{ChannelName, Duration, GraceSeverity, Or, Path, RuleName};
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct Gate {
-    /// The severities of findings that block. None: no finding ever does.
+    /// The severities of findings that block. `UNKNOWN` is one of its own. None: no finding ever
+    /// blocks.
     #[schemars(example = json!(["CRITICAL"]), extend("default" = ["HIGH", "CRITICAL"]))]
     fail_on: Option<Vec<Or<Severity>>>,
     /// Whether findings without a fix never block.
@@ -56,15 +57,10 @@ pub(super) struct Gate {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "UPPERCASE")]
 enum Severity {
-    /// Nobody has judged it.
     Unknown,
-    /// Low.
     Low,
-    /// Medium.
     Medium,
-    /// High.
     High,
-    /// Critical.
     Critical,
 }
 

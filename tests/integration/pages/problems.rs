@@ -1,0 +1,88 @@
+//! `docs/problems.md`: every kind of problem, with a sample.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use camino::Utf8Path;
+use goldsmith::diagnostics::{PAGE, Problems, Style, explained_at, render};
+use goldsmith::{config, inputs};
+
+use super::{compare, generated};
+use crate::configs::{read, samples, too_large};
+
+#[test]
+fn problems_are_explained() {
+    let mut shown = BTreeMap::new();
+    for sample in [samples("invalid"), samples("valid")].concat() {
+        match read(&sample) {
+            Err(problems) => collect(problems, &mut shown),
+            Ok(checked) => {
+                let mut problems = checked.warnings;
+                checked.later.everywhere.into_iter().for_each(|refusal| problems.push(refusal));
+                collect(problems, &mut shown);
+            }
+        }
+    }
+    collect(too_large(), &mut shown);
+    collect(of_files(), &mut shown);
+
+    let mut page = generated(
+        "`src/config/ids.rs`, `src/inputs/checks.rs` and the samples in `tests/configs/`",
+    );
+    page.push_str("# Problems\n\nWhat `goldsmith lint` tells of, and `plan` and `run` before they do anything. Each with a sample.\n");
+    let mut kinds = [config::PROBLEMS, inputs::PROBLEMS].concat();
+    kinds.sort_by_key(|kind| kind.id);
+    for kind in kinds {
+        let (id, meaning) = (kind.id, kind.meaning);
+        let sample = shown.get(id).unwrap_or_else(|| panic!("`{id}` has no sample"));
+        assert!(meaning.ends_with('.') && !sample.contains("```"), "{id}");
+        assert_eq!(explained_at(id), format!("{PAGE}#{id}"));
+        write!(page, "\n## {id}\n\n{meaning}\n\n```text\n{sample}\n```\n").unwrap();
+    }
+    compare(PAGE, &page);
+}
+
+/// Keeps the shortest sample of each kind.
+fn collect(problems: Problems, shown: &mut BTreeMap<&'static str, String>) {
+    let problems = problems.shown_from("/repo".into());
+    for one in problems.diagnostics() {
+        let text = render(std::slice::from_ref(one), problems.sources(), Style::Plain);
+        // Without the line that counts.
+        let (text, _) = text.rsplit_once("\n\n").unwrap();
+        let size = |text: &str| (text.lines().count(), text.len());
+        let better = shown.get(one.id).is_none_or(|there| size(text) < size(there));
+        if better {
+            shown.insert(one.id, text.to_owned());
+        }
+    }
+}
+
+/// Every kind of problem that files can have.
+fn of_files() -> Problems {
+    const IMAGES: &str = "\
+version: 1
+registry: ./registry
+defaults:
+  stores: [{ dir: { url: ./store } }]
+images:
+  debian-12:
+    template: empty
+    workdir: notes.txt
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
+  debian-13:
+    template: packer/debain
+    var_files: [folder.pkrvars.hcl]
+    os: { family: debian, release: \"13\" }
+    source: cloud-image
+";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(folder.path()).unwrap();
+    fs_err::create_dir(folder.join("empty")).unwrap();
+    fs_err::create_dir(folder.join("folder.pkrvars.hcl")).unwrap();
+    fs_err::write(folder.join("notes.txt"), "").unwrap();
+    let checked = config::read(&folder.join("images.yml"), IMAGES.as_bytes()).unwrap();
+    let mut problems = checked.warnings;
+    inputs::check(folder, checked.catalog.images.values(), &checked.places, &mut problems);
+    problems.shown_from(folder)
+}
