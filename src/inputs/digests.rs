@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ignore::WalkBuilder;
 
+use super::references::{References, Surroundings, references};
+use super::walk::walk;
 use super::{DefinitionError, FileDigests};
 use crate::model::{Catalog, Digest, Image};
 
@@ -24,6 +25,20 @@ pub struct Digests {
     trees: HashMap<Utf8PathBuf, Arc<Tree>>,
     fingerprints: HashMap<Utf8PathBuf, String>,
     definitions: HashMap<Named, Arc<Files>>,
+    references: HashMap<Refers, Arc<References>>,
+    catalog: Utf8PathBuf,
+}
+
+/// What decides which files a template refers to.
+#[derive(PartialEq, Eq, Hash)]
+struct Refers {
+    template: Utf8PathBuf,
+    workdir: Utf8PathBuf,
+    var_files: Vec<Utf8PathBuf>,
+    created: Option<Utf8PathBuf>,
+    /// The variables of the image, with their values where the template needs them for that.
+    vars: Vec<(String, Option<String>)>,
+    env: Vec<String>,
 }
 
 /// A template as it lies on the disk.
@@ -43,6 +58,8 @@ struct Named {
     var_files: Vec<Utf8PathBuf>,
     /// What `prepare` creates among the files of the template.
     created: Option<Utf8PathBuf>,
+    /// What the template refers to.
+    further: Vec<Utf8PathBuf>,
 }
 
 /// The files that define an image.
@@ -64,6 +81,8 @@ impl Digests {
             trees: HashMap::new(),
             fingerprints: HashMap::new(),
             definitions: HashMap::new(),
+            references: HashMap::new(),
+            catalog: catalog.path.clone(),
         }
     }
 
@@ -81,6 +100,7 @@ impl Digests {
             script: prepare_script(image),
             var_files: image.var_files.clone(),
             created: created.filter(|created| tree.has(created)).cloned(),
+            further: self.references(image)?.files.clone(),
         };
         if let Some(files) = self.definitions.get(&named) {
             return Ok(files.clone());
@@ -92,7 +112,7 @@ impl Digests {
             .filter(|file| created.is_none_or(|created| !file.starts_with(created)));
         let script = named.script.as_ref().filter(|script| script.is_file());
         let mut files = BTreeMap::new();
-        for file in of_template.chain(script).chain(&named.var_files) {
+        for file in of_template.chain(script).chain(&named.var_files).chain(&named.further) {
             files.insert(relative(file, &tree.root), self.fingerprint(file)?);
         }
         let parts = file_parts(files).into_iter();
@@ -102,12 +122,48 @@ impl Digests {
         Ok(files)
     }
 
+    /// What the template of `image` refers to, and what of that cannot be followed.
+    pub fn references(&mut self, image: &Image) -> Result<Arc<References>, DefinitionError> {
+        // Images of one matrix differ in the values of their variables, which mostly name no files.
+        let general = self.references_with(image, false)?;
+        if general.untracked.is_empty() { Ok(general) } else { self.references_with(image, true) }
+    }
+
+    fn references_with(
+        &mut self,
+        image: &Image,
+        values: bool,
+    ) -> Result<Arc<References>, DefinitionError> {
+        let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
+        let vars = image.vars.iter();
+        let key = Refers {
+            template: image.template.clone(),
+            workdir: image.workdir.clone(),
+            var_files: image.var_files.clone(),
+            created: created.clone(),
+            vars: vars
+                .map(|(name, text)| (name.clone(), values.then(|| text.to_string())))
+                .collect(),
+            env: image.env.clone(),
+        };
+        if let Some(known) = self.references.get(&key) {
+            return Ok(known.clone());
+        }
+        let tree = self.tree(&image.template)?;
+        let links = tree.files.iter().filter(|path| path.is_symlink()).cloned().collect();
+        let others = self.no_part.iter().cloned().chain(created.map(Into::into)).collect();
+        let surroundings = Surroundings { catalog: &self.catalog, links, others };
+        let found = Arc::new(references(image, values, surroundings)?);
+        self.references.insert(key, found.clone());
+        Ok(found)
+    }
+
     fn tree(&mut self, template: &Utf8Path) -> Result<Arc<Tree>, DefinitionError> {
         if let Some(tree) = self.trees.get(template) {
             return Ok(tree.clone());
         }
         let tree = if template.is_dir() {
-            let mut files = walk(template, self.no_part.clone())?;
+            let mut files = files_of(template, self.no_part.clone())?;
             files.sort();
             Tree { root: template.to_owned(), files }
         } else {
@@ -154,34 +210,17 @@ pub fn further_files(image: &Image) -> Vec<Utf8PathBuf> {
 }
 
 /// The files and links of a template's folder.
-fn walk(
+fn files_of(
     template: &Utf8Path,
     no_part: Arc<HashSet<PathBuf>>,
 ) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
-    // What git would ignore is decided up to the root of the repository and no further, wherever it
-    // is checked out; without one, by the template's own folder.
-    let in_repository =
-        template.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok());
-    let walk = WalkBuilder::new(template)
-        .hidden(false)
-        .ignore(false)
-        .git_global(false)
-        .git_exclude(false)
-        .require_git(in_repository)
-        .parents(in_repository)
-        .follow_links(false)
-        .filter_entry(move |entry| entry.file_name() != ".git" && !no_part.contains(entry.path()))
-        .build();
     let mut files = Vec::new();
-    for entry in walk {
-        let entry = entry?;
+    for entry in walk(template, no_part, |_| true) {
+        let (path, kind) = entry?;
         // Folders count by their files; pipes, sockets and devices are no content, as for git.
-        if !entry.file_type().is_some_and(|kind| kind.is_file() || kind.is_symlink()) {
-            continue;
+        if kind.is_file() || kind.is_symlink() {
+            files.push(path);
         }
-        let path = Utf8PathBuf::try_from(entry.into_path())
-            .map_err(|error| DefinitionError::NotUtf8(error.as_path().display().to_string()))?;
-        files.push(path);
     }
     Ok(files)
 }

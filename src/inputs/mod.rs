@@ -6,6 +6,9 @@ mod definition;
 mod digests;
 mod file_digests;
 mod git;
+mod references;
+mod source_tree;
+mod walk;
 
 pub use changes::{ChangesError, changed_since};
 pub use checks::{PROBLEMS, check};
@@ -13,3 +16,5 @@ pub use definition::{DefinitionError, definition};
 pub use digests::{Digests, further_files};
 pub use file_digests::FileDigests;
 pub use git::{Git, GitError, Repository};
+pub use references::{References, UntrackedFile};
+pub use source_tree::FileSystem;

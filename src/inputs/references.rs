@@ -1,0 +1,453 @@
+//! The files that define an image beside its template: what the template refers to, wherever in the
+//! repository it lies.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use globset::GlobMatcher;
+use indexmap::IndexMap;
+
+use super::DefinitionError;
+use super::source_tree::FileSystem;
+use super::walk::walk;
+use crate::diagnostics::Span;
+use crate::model::Image;
+use crate::template::{self, Pattern, Request, Target, Template};
+
+/// More files than this are no definition: somebody refers to a folder with everything in it.
+const MAX_FILES: usize = 20_000;
+
+/// Links to links to links: after so many rounds they are left alone.
+const MAX_ROUNDS: usize = 8;
+
+/// Variables whose values only a run knows.
+const OF_RUN: [&str; 5] = [
+    "goldsmith_image",
+    "goldsmith_output_dir",
+    "goldsmith_scratch_name",
+    "goldsmith_version",
+    "goldsmith_vmid",
+];
+
+/// What a template refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct References {
+    /// Files, absolute, each once and in order. What git would ignore is not among them, and neither
+    /// is what lies outside of the repository.
+    pub files: Vec<Utf8PathBuf>,
+    /// What may be used and cannot be told: a change to it goes unnoticed.
+    pub untracked: Vec<UntrackedFile>,
+    /// What is named and does not exist, absolute: perhaps a step makes it.
+    pub missing: Vec<Utf8PathBuf>,
+    /// What is named and git would ignore, absolute.
+    pub ignored: Vec<Utf8PathBuf>,
+}
+
+/// Something that names files, and is not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UntrackedFile {
+    /// The file in which it stands, absolute.
+    pub path: Utf8PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub text: String,
+    /// Why it is not followed: a clause for people.
+    pub why: String,
+}
+
+impl UntrackedFile {
+    /// A file as a whole.
+    fn whole(path: &Utf8Path) -> Self {
+        Self { path: path.to_owned(), line: 1, text: String::new(), why: String::new() }
+    }
+
+    fn because(self, why: impl Into<String>) -> Self {
+        Self { why: why.into(), ..self }
+    }
+}
+
+/// What the files of an image are looked for with.
+pub(super) struct Surroundings<'a> {
+    /// Where `images.yml` lies.
+    pub(super) catalog: &'a Utf8Path,
+    /// Links in the folder of the template.
+    pub(super) links: Vec<Utf8PathBuf>,
+    /// What lies about and is no part: what goldsmith writes, and what `prepare` creates.
+    pub(super) others: HashSet<PathBuf>,
+}
+
+/// Finds the files that define `image` beside the files of its template: those that it refers to,
+/// the files with variables, and what links in the template's folder lead to. With `values`, the
+/// image's variables have their values; without, nobody knows them.
+///
+/// Reads the template and walks the folders that it names: run it where blocking is allowed.
+pub(super) fn references(
+    image: &Image,
+    values: bool,
+    surroundings: Surroundings<'_>,
+) -> Result<References, DefinitionError> {
+    let template = read(image, values);
+    let root = root(&template.folder, surroundings.catalog);
+    let real_root = root.canonicalize_utf8()?;
+    let mut search = Search {
+        root,
+        real_root,
+        others: surroundings.others,
+        found: References::default(),
+        files: BTreeSet::new(),
+    };
+    search.untracked_of(&template);
+    let mut wanted = Wanted::default();
+    for reference in &template.references {
+        let named = |template: &Template| place(template, reference.span);
+        match &reference.target {
+            Target::Path(path) => search.want(path, None, &mut wanted, || named(&template)),
+            Target::Pattern(pattern) => {
+                search.want(&pattern.folder, Some(pattern), &mut wanted, || named(&template));
+            }
+        }
+    }
+    for path in image.var_files.iter().chain(&surroundings.links) {
+        search.want(path, None, &mut wanted, || UntrackedFile::whole(path));
+    }
+    search.collect(wanted)?;
+    Ok(search.finish())
+}
+
+/// The template of `image`, with what is known of its variables before a run.
+fn read(image: &Image, values: bool) -> Template {
+    let mut vars: IndexMap<String, Option<String>> =
+        OF_RUN.iter().map(|name| ((*name).to_owned(), None)).collect();
+    let of_environment = image.env.iter().filter_map(|name| name.strip_prefix("PKR_VAR_"));
+    vars.extend(of_environment.map(|name| (name.to_owned(), None)));
+    for (name, text) in &image.vars {
+        let known = values && text.placeholders().next().is_none();
+        vars.insert(name.clone(), known.then(|| text.to_string()));
+    }
+    let request = Request {
+        template: &image.template,
+        workdir: &image.workdir,
+        var_files: &image.var_files,
+        vars: &vars,
+    };
+    template::read(&FileSystem, &request)
+}
+
+/// Where everything that counts lies: the repository; without one, the folder of `images.yml`.
+fn root(template: &Utf8Path, catalog: &Utf8Path) -> Utf8PathBuf {
+    let mut ancestors = template.ancestors();
+    let repository = ancestors.find(|folder| folder.join(".git").symlink_metadata().is_ok());
+    let beside = catalog.parent().filter(|folder| template.starts_with(folder));
+    repository.or(beside).unwrap_or(template).to_owned()
+}
+
+fn place(template: &Template, span: Span) -> UntrackedFile {
+    let file = template.problems.sources().get(span.source);
+    UntrackedFile {
+        path: file.map(|file| file.path.clone()).unwrap_or_default(),
+        line: file.map_or(1, |file| file.position(span.start).line),
+        text: file
+            .and_then(|file| file.text.get(span.start..span.end))
+            .unwrap_or_default()
+            .to_owned(),
+        why: String::new(),
+    }
+}
+
+/// What is looked for, as seen from the root of the search: files and folders, and patterns of files
+/// in folders.
+#[derive(Default)]
+struct Wanted {
+    paths: BTreeSet<Utf8PathBuf>,
+    patterns: Vec<(Utf8PathBuf, GlobMatcher)>,
+    /// The folders of the patterns.
+    folders: BTreeSet<Utf8PathBuf>,
+}
+
+impl Wanted {
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.patterns.is_empty()
+    }
+
+    /// Whether `path` leads to something wanted, or lies in it.
+    fn concerns(&self, path: &Utf8Path) -> bool {
+        [&self.paths, &self.folders].iter().any(|wanted| {
+            wanted.range(path.to_owned()..).next().is_some_and(|next| next.starts_with(path))
+                || path.ancestors().any(|ancestor| wanted.contains(ancestor))
+        })
+    }
+
+    /// Whether the file `path` is wanted.
+    fn has(&self, path: &Utf8Path) -> bool {
+        path.ancestors().any(|ancestor| self.paths.contains(ancestor))
+            || self.patterns.iter().any(|(folder, matcher)| {
+                path.strip_prefix(folder).is_ok_and(|name| matcher.is_match(name))
+            })
+    }
+}
+
+struct Search {
+    /// Where everything that counts lies, as the catalog spells it.
+    root: Utf8PathBuf,
+    /// The same without links.
+    real_root: Utf8PathBuf,
+    /// What lies there and is no part.
+    others: HashSet<PathBuf>,
+    found: References,
+    /// As seen from the root.
+    files: BTreeSet<Utf8PathBuf>,
+}
+
+impl Search {
+    /// Takes over what the template itself could not tell.
+    fn untracked_of(&mut self, template: &Template) {
+        for file in template.files.iter().filter(|file| file.body.is_none()) {
+            let whole = UntrackedFile::whole(&file.path);
+            self.found.untracked.push(whole.because("the file cannot be read"));
+        }
+        for path in &template.not_read {
+            let whole = UntrackedFile::whole(path);
+            self.found.untracked.push(whole.because("goldsmith does not look into JSON"));
+        }
+        for untracked in &template.untracked {
+            let place = place(template, untracked.span);
+            self.found.untracked.push(place.because(&untracked.why));
+        }
+    }
+
+    fn is_no_part(&self, path: &Utf8Path) -> bool {
+        path.ancestors().any(|ancestor| self.others.contains(ancestor.as_std_path()))
+    }
+
+    /// Looks for `path`, or for what matches in it. `named` is where it is named.
+    fn want(
+        &mut self,
+        path: &Utf8Path,
+        pattern: Option<&Pattern>,
+        wanted: &mut Wanted,
+        named: impl FnOnce() -> UntrackedFile,
+    ) {
+        if self.is_no_part(path) {
+            return;
+        }
+        let Ok(real) = path.canonicalize_utf8() else {
+            // A pattern may match nothing.
+            if pattern.is_none() {
+                self.found.missing.push(path.to_owned());
+            }
+            return;
+        };
+        let Ok(seen) = real.strip_prefix(&self.real_root).map(Utf8Path::to_owned) else {
+            self.found.untracked.push(named().because("it lies outside of the repository"));
+            return;
+        };
+        if self.is_no_part(&self.root.join(&seen)) {
+            return;
+        }
+        match pattern.map(Pattern::matcher) {
+            None => {
+                wanted.paths.insert(seen);
+            }
+            Some(Some(matcher)) => {
+                wanted.folders.insert(seen.clone());
+                wanted.patterns.push((seen, matcher));
+            }
+            Some(None) => {}
+        }
+    }
+
+    /// Walks to everything that is wanted, and then to what links in there lead to.
+    fn collect(&mut self, mut wanted: Wanted) -> Result<(), DefinitionError> {
+        for _ in 0..MAX_ROUNDS {
+            if wanted.is_empty() {
+                break;
+            }
+            wanted = self.round(wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Walks once. Returns what links that were found lead to.
+    fn round(&mut self, wanted: Wanted) -> Result<Wanted, DefinitionError> {
+        let mut visited: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+        let mut next = Wanted::default();
+        let wanted = Arc::new(wanted);
+        let concerns = {
+            let (wanted, real_root) = (wanted.clone(), self.real_root.clone());
+            move |path: &Utf8Path| path.strip_prefix(&real_root).is_ok_and(|it| wanted.concerns(it))
+        };
+        let others = self.others.iter().map(|other| match other.strip_prefix(&self.root) {
+            Ok(seen) => self.real_root.as_std_path().join(seen),
+            Err(_) => other.clone(),
+        });
+        for entry in walk(&self.real_root, Arc::new(others.collect()), concerns) {
+            let (path, kind) = entry?;
+            let seen = path.strip_prefix(&self.real_root).unwrap_or(&path).to_owned();
+            visited.insert(seen.clone());
+            let content = kind.is_file() || kind.is_symlink();
+            if !content || !wanted.has(&seen) || !self.files.insert(seen) {
+                continue;
+            }
+            if kind.is_symlink() {
+                let spelled = self.root.join(path.strip_prefix(&self.real_root).unwrap_or(&path));
+                self.want(&path, None, &mut next, || UntrackedFile::whole(&spelled));
+            }
+            if self.files.len() > MAX_FILES {
+                let why = format!("the template refers to more than {MAX_FILES} files");
+                self.found.untracked.push(UntrackedFile::whole(&self.root).because(why));
+                return Ok(Wanted::default());
+            }
+        }
+        let ignored = wanted.paths.iter().filter(|path| !visited.contains(*path));
+        self.found.ignored.extend(ignored.map(|path| self.root.join(path)));
+        Ok(next)
+    }
+
+    fn finish(mut self) -> References {
+        self.found.files = self.files.iter().map(|seen| self.root.join(seen)).collect();
+        self.found.missing.sort();
+        self.found.missing.dedup();
+        self.found.ignored.sort();
+        self.found.ignored.dedup();
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::model::samples::image;
+    use crate::model::{Address, Catalog, Prepare, StoreAddress};
+
+    fn find(image: &Image, catalog: &Catalog) -> References {
+        let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
+        let others = catalog.own_paths().into_iter().chain([catalog.path.clone()]).chain(created);
+        let others: HashSet<PathBuf> = others.map(Into::into).collect();
+        let all = walk(&image.template, Arc::new(others.clone()), |_| true).map(Result::unwrap);
+        let links = all.filter(|(_, kind)| kind.is_symlink()).map(|(path, _)| path).collect();
+        let surroundings = Surroundings { catalog: &catalog.path, links, others };
+        references(image, true, surroundings).unwrap()
+    }
+
+    const TEMPLATE: &str = r#"
+        variable "goldsmith_version" { default = "0" }
+        variable "script" {}
+        locals {
+          known = try(file("${path.root}/base/kernel"), "")
+        }
+        source "qemu" "debian" {
+          http_directory = "../../shared/http"
+          cd_files       = ["../../seed/*.yml", "made/disk.img"]
+          http_content   = { for name in fileset(path.root, "../../tpl/*") : name => file(name) }
+        }
+        build {
+          sources = ["qemu.debian"]
+          provisioner "shell" {
+            scripts = [var.script, "../../no/such.sh", "/etc/hostname", "${var.goldsmith_version}.sh"]
+          }
+        }
+    "#;
+
+    /// A repository with shared files, and the image that uses them.
+    fn repository() -> (tempfile::TempDir, Image, Catalog) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap().to_owned();
+        let write = |name: &str, text: &str| {
+            let path = root.join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        fs_err::create_dir(root.join(".git")).unwrap();
+        write(".gitignore", "*.log\nbase/\n");
+        write("packer/debian/debian.pkr.hcl", TEMPLATE);
+        write("packer/debian/base/kernel", "made by prepare");
+        write("packer/debian/made/disk.img", "what prepare creates");
+        write("site.pkrvars.hcl", "script = \"../../bin/setup.sh\"\n");
+        write("bin/setup.sh", "#!/bin/sh");
+        write("bin/other.sh", "#!/bin/sh");
+        write("shared/http/preseed.cfg", "");
+        write("shared/http/deep/late.sh", "");
+        write("shared/http/install.log", "");
+        write("keys/admin.pub", "");
+        write("seed/user.yml", "");
+        write("seed/user.txt", "");
+        write("tpl/a", "");
+        write("common/versions.pkr.hcl", "");
+        write("outside.txt", "");
+        symlink("../../keys", root.join("shared/http/keys")).unwrap();
+        symlink("../../common/versions.pkr.hcl", root.join("packer/debian/versions.pkr.hcl"))
+            .unwrap();
+        let mut image = image("debian-12");
+        image.template = root.join("packer/debian");
+        image.workdir = root.join("packer/debian");
+        image.var_files = vec![root.join("site.pkrvars.hcl")];
+        image.stores = vec![StoreAddress::Directory(root.join("store"))];
+        image.prepare = Some(Prepare {
+            run: "./prepare.sh".into(),
+            creates: Some(root.join("packer/debian/made/disk.img")),
+        });
+        let catalog = Catalog {
+            path: root.join("images.yml"),
+            registry: Some(Address::Directory(root.join("registry"))),
+            images: [(image.name.clone(), image.clone())].into(),
+            retry_limit: 3,
+        };
+        (folder, image, catalog)
+    }
+
+    #[test]
+    fn what_a_template_refers_to_is_found_and_what_is_no_part_is_left_out() {
+        let (_folder, image, catalog) = repository();
+        let root = catalog.path.parent().unwrap();
+        let found = find(&image, &catalog);
+        let shown = |paths: &[Utf8PathBuf]| {
+            let paths = paths.iter().map(|path| path.strip_prefix(root).unwrap().to_string());
+            paths.collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(shown(&found.files), @"
+        bin/setup.sh
+        common/versions.pkr.hcl
+        keys/admin.pub
+        seed/user.yml
+        shared/http/deep/late.sh
+        shared/http/keys
+        shared/http/preseed.cfg
+        site.pkrvars.hcl
+        tpl/a
+        ");
+        insta::assert_snapshot!(shown(&found.missing), @"no/such.sh");
+        insta::assert_snapshot!(shown(&found.ignored), @"packer/debian/base/kernel");
+        let untracked = found.untracked.iter().map(|it| {
+            let path = it.path.strip_prefix(root).unwrap();
+            format!("{path}:{}: {}: {}", it.line, it.text, it.why)
+        });
+        insta::assert_snapshot!(untracked.collect::<Vec<_>>().join("\n"), @r#"
+        packer/debian/debian.pkr.hcl:15: "${var.goldsmith_version}.sh": `var.goldsmith_version` gets its value only in a run
+        packer/debian/debian.pkr.hcl:15: "/etc/hostname": it lies outside of the repository
+        "#);
+    }
+
+    #[test]
+    fn a_checkout_behind_a_link_has_the_same_files() {
+        let (folder, mut image, mut catalog) = repository();
+        let root = catalog.path.parent().unwrap().to_owned();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let link = Utf8Path::from_path(elsewhere.path()).unwrap().join("checkout");
+        symlink(folder.path(), &link).unwrap();
+        let direct = find(&image, &catalog);
+        let moved = |path: &Utf8Path| link.join(path.strip_prefix(&root).unwrap());
+        image.template = moved(&image.template);
+        image.workdir = moved(&image.workdir);
+        image.var_files = image.var_files.iter().map(|path| moved(path)).collect();
+        image.prepare.as_mut().unwrap().creates = Some(link.join("packer/debian/made/disk.img"));
+        catalog.path = moved(&catalog.path);
+        let through = find(&image, &catalog);
+        let expected: Vec<_> = direct.files.iter().map(|path| moved(path)).collect();
+        assert_eq!(through.files, expected);
+    }
+}
