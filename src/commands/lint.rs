@@ -25,5 +25,5 @@ pub(super) fn run(session: &Session) -> Result<Problems, Failure> {
 
 /// Every kind of problem that can be found.
 pub(super) fn kinds() -> Vec<Kind> {
-    [config::PROBLEMS, inputs::PROBLEMS].concat()
+    [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS].concat()
 }

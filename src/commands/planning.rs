@@ -1,5 +1,6 @@
 //! From `images.yml` to a plan: what `plan` shows and `run` carries out.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -183,7 +184,7 @@ fn check_files<'a>(
         return Ok(());
     }
     let problems = session.show(problems.in_order());
-    Err(config::failure(&problems))
+    if problems.has_errors() { Err(config::failure(&problems)) } else { Ok(()) }
 }
 
 /// The parents of `image`, and what the channels that it follows name now. It follows the one that
@@ -245,7 +246,16 @@ async fn changed(
 ) -> Result<BTreeMap<ImageName, Change>, Failure> {
     let before = |text: &[u8]| config::read(&catalog.path, text).ok().map(|read| read.catalog);
     let git = session.git();
-    let changed = inputs::changed_since(&git, reference, catalog, inputs::further_files, before);
+    let files = FileDigests::new(Clock::system(), session.cancellation.clone());
+    let digests = RefCell::new(Digests::new(catalog, files));
+    let further = |image: &Image| {
+        let mut further = inputs::further_files(image);
+        // What cannot be read is told when the definition is.
+        let references = digests.borrow_mut().references(image);
+        further.extend(references.iter().flat_map(|references| references.files.clone()));
+        further
+    };
+    let changed = inputs::changed_since(&git, reference, catalog, further, before);
     let changed = changed.await.map_err(|error| {
         Failure::caused_by(error.class(FailureClass::Usage), &error)
             .hint("name a branch or commit that is there, such as `origin/main`; a checkout for CI needs its history (`fetch-depth: 0`)")

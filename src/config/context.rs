@@ -2,8 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::suggest::suggest;
-use crate::diagnostics::{Diagnostic, Problems};
+use crate::diagnostics::{Diagnostic, Problems, closest};
 
 /// Where paths start, and where problems go.
 pub(super) struct Context {
@@ -36,7 +35,7 @@ impl Context {
         if self.problems.is_full() {
             return None;
         }
-        suggest(text, words)
+        closest(text, words)
     }
 
     /// Adds a problem.

@@ -41,7 +41,6 @@ mod prepare;
 mod schema;
 mod size;
 mod substitute;
-mod suggest;
 mod timeout;
 mod unavailable;
 mod vars;

@@ -17,6 +17,7 @@ mod quote;
 mod samples;
 mod sarif;
 mod source;
+mod suggest;
 mod text;
 
 pub use annotations::annotations;
@@ -28,4 +29,5 @@ pub use problems::Problems;
 pub use quote::quoted;
 pub use sarif::sarif;
 pub use source::{Position, SourceFile, SourceId, Sources, Span};
+pub use suggest::closest;
 pub use text::{Style, render};

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::template_checks::{self, Reading};
 use crate::diagnostics::{Diagnostic, Kind, Places, Problems, quoted};
 use crate::model::Image;
+use crate::template::Template;
 
 /// All kinds of problems that the files of an image can have.
 pub const PROBLEMS: &[Kind] = &[
@@ -54,6 +56,7 @@ struct Seen {
     folder: Utf8PathBuf,
     paths: HashMap<Utf8PathBuf, Found>,
     templates: HashMap<Utf8PathBuf, bool>,
+    readings: HashMap<Reading, Template>,
 }
 
 impl Seen {
@@ -127,6 +130,11 @@ impl Seen {
                     problems.push(problem.at(places.of(&key), "expected a `.pkrvars.hcl` file"));
                 }
             }
+        }
+        if problems.is_empty() {
+            let template =
+                self.readings.entry(Reading::of(image)).or_insert_with_key(Reading::read);
+            problems.extend(template_checks::problems(image, template, places));
         }
         problems
     }

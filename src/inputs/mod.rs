@@ -8,6 +8,7 @@ mod file_digests;
 mod git;
 mod references;
 mod source_tree;
+mod template_checks;
 mod walk;
 
 pub use changes::{ChangesError, changed_since};
@@ -18,3 +19,4 @@ pub use file_digests::FileDigests;
 pub use git::{Git, GitError, Repository};
 pub use references::{References, UntrackedFile};
 pub use source_tree::FileSystem;
+pub use template_checks::PROBLEMS as TEMPLATE_PROBLEMS;

@@ -1,13 +1,10 @@
-//! Did you mean.
+//! Did you mean: slips of the finger.
 
 /// A text longer than this is no slip of the finger.
 const MAX_LENGTH: usize = 64;
 
 /// The one of `candidates` that `text` was probably meant to be.
-pub(super) fn suggest<'c>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub fn closest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if text.len() > MAX_LENGTH {
         return None;
     }
@@ -32,7 +29,7 @@ mod tests {
     #[test]
     fn slips_are_recognised_and_other_words_are_not() {
         let keys = ["template", "timeout", "workdir", "fail_on", "arch", "env"];
-        let meant = |text| suggest(text, keys);
+        let meant = |text| closest(text, keys);
         assert_eq!(meant("tempalte"), Some("template"));
         assert_eq!(meant("fail-on"), Some("fail_on"));
         assert_eq!(meant("Timeout"), Some("timeout"));

@@ -1,0 +1,163 @@
+//! What `images.yml` says of a template, held against the template itself.
+
+use camino::Utf8PathBuf;
+use indexmap::IndexMap;
+
+use super::source_tree::FileSystem;
+use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
+use crate::model::Image;
+use crate::template::{self, Request, Template};
+
+/// How many problems of a template are told.
+const TOLD: usize = 5;
+
+/// All kinds of problems that an image can have with its template.
+pub const PROBLEMS: &[Kind] = &[
+    Kind {
+        id: "bad-template",
+        meaning: "The template of an image has errors. They are only a warning here, since Packer has the last word; a build will most likely fail over them.",
+    },
+    Kind {
+        id: "several-builds",
+        meaning: "The template has several builds, and the image does not say which of them it is. `build` names one, as Packer's `-only` does.",
+    },
+    Kind {
+        id: "undeclared-variable",
+        meaning: "An image sets a variable that its template does not declare. Packer would refuse to build.",
+    },
+    Kind {
+        id: "unknown-build",
+        meaning: "The template has no build of the name that the image gives.",
+    },
+    Kind {
+        id: "unset-variable",
+        meaning: "The template declares a variable without a default, and nobody sets it: not `vars`, not a file with variables, not the environment. Packer would refuse to build.",
+    },
+];
+
+/// What decides how a template reads, but for the values of variables.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct Reading {
+    template: Utf8PathBuf,
+    workdir: Utf8PathBuf,
+    var_files: Vec<Utf8PathBuf>,
+}
+
+impl Reading {
+    pub(super) fn of(image: &Image) -> Self {
+        Self {
+            template: image.template.clone(),
+            workdir: image.workdir.clone(),
+            var_files: image.var_files.clone(),
+        }
+    }
+
+    /// Reads the template.
+    pub(super) fn read(&self) -> Template {
+        let request = Request {
+            template: &self.template,
+            workdir: &self.workdir,
+            var_files: &self.var_files,
+            vars: &IndexMap::new(),
+        };
+        template::read(&FileSystem, &request)
+    }
+}
+
+/// The problems of `image` with its `template`.
+pub(super) fn problems(image: &Image, template: &Template, places: &Places) -> Vec<Diagnostic> {
+    if template.problems.has_errors() {
+        return vec![broken(template, places)];
+    }
+    if !template.not_read.is_empty() {
+        // Packer reads JSON too, so what is missing here may be there.
+        return Vec::new();
+    }
+    let mut problems = Vec::new();
+    problems.extend(build(image, template, places));
+    problems.extend(undeclared(image, template, places));
+    problems.extend(unset(image, template, places));
+    problems
+}
+
+fn broken(template: &Template, places: &Places) -> Diagnostic {
+    let message = "the template has errors".to_owned();
+    let problem = Diagnostic::warning("bad-template", message).at(places.of("template"), "");
+    let found = template.problems.diagnostics().iter().take(TOLD);
+    found.fold(problem, |problem, found| {
+        let place = found.place().and_then(|span| {
+            let file = template.problems.sources().get(span.source)?;
+            let position = file.position(span.start);
+            let name = file.path.strip_prefix(&template.folder).unwrap_or(&file.path);
+            Some(format!("{name}:{}:{}: ", position.line, position.column))
+        });
+        problem.help(format!("{}{}", place.unwrap_or_default(), found.message))
+    })
+}
+
+fn build(image: &Image, template: &Template, places: &Places) -> Option<Diagnostic> {
+    let names: Vec<&str> = template.builds.iter().map(|build| build.name.as_str()).collect();
+    let listed = || format!("the template has: `{}`", names.join("`, `"));
+    if names.is_empty() || !template.open_builds.is_empty() {
+        return None;
+    }
+    let Some(wanted) = &image.build else {
+        let message = "the template has several builds".to_owned();
+        let problem = Diagnostic::error("several-builds", message)
+            .at(places.of("template"), "which of them is the image?")
+            .help("say so with `build`")
+            .help(listed());
+        return (names.len() > 1).then_some(problem);
+    };
+    if names.contains(&wanted.as_str()) {
+        return None;
+    }
+    let message = format!("`build`: the template has no build {}", quoted(wanted));
+    let label = closest(wanted, names.iter().copied())
+        .map_or_else(String::new, |meant| format!("did you mean `{meant}`?"));
+    let problem = Diagnostic::error("unknown-build", message);
+    Some(problem.at(places.of("build"), label).help(listed()))
+}
+
+fn undeclared<'a>(
+    image: &'a Image,
+    template: &'a Template,
+    places: &'a Places,
+) -> impl Iterator<Item = Diagnostic> + 'a {
+    let declared = |name: &str| template.variables.iter().any(|variable| variable.name == name);
+    image.vars.keys().filter(move |name| !declared(name)).map(|name| {
+        let message = format!("`vars`: the template declares no variable {}", quoted(name));
+        let known = template.variables.iter().map(|variable| variable.name.as_str());
+        let label = closest(name, known).map_or_else(
+            || "nobody reads this".to_owned(),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        let place = places.of(&format!("vars.{name}"));
+        Diagnostic::error("undeclared-variable", message).at(place, label)
+    })
+}
+
+fn unset(image: &Image, template: &Template, places: &Places) -> Option<Diagnostic> {
+    let by_environment =
+        |name: &str| image.env.iter().any(|env| env.strip_prefix("PKR_VAR_") == Some(name));
+    let missing: Vec<String> = template
+        .variables
+        .iter()
+        .filter(|variable| !variable.has_default && variable.set_by.is_none())
+        .filter(|variable| !variable.name.starts_with("goldsmith_"))
+        .filter(|variable| !image.vars.contains_key(&variable.name))
+        // What carries a secret is passed by name, which is not there yet.
+        .filter(|variable| !by_environment(&variable.name) && !variable.sensitive)
+        .map(|variable| quoted(&variable.name))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let message = format!("nobody sets the template's {}", missing.join(", "));
+    let problem = Diagnostic::error("unset-variable", message);
+    Some(
+        problem
+            .at(places.of("vars"), "the template has no default for it")
+            .help("set it under `vars`, in a file of `var_files`, or give it a default"),
+    )
+}
