@@ -13,6 +13,10 @@ use super::node::Value;
 use crate::diagnostics::{Diagnostic, Span, quoted};
 use crate::model::{ChannelName, Image, ImageName, Parent};
 
+/// Circles that are told, and images of one that are named: a hostile file could have any number.
+const MAX_CIRCLES: usize = 100;
+const MAX_NAMED: usize = 10;
+
 const EXAMPLE: &str = "[{ image: debian-12 }]";
 
 /// Reads `parents`, each with its place. A name alone stands for the image in the channel that it
@@ -71,7 +75,11 @@ pub(super) fn check(
         }
     }
     for circle in circles(images) {
-        let names: Vec<&str> = circle.iter().map(|name| name.as_str()).collect();
+        let mut names: Vec<&str> = circle.iter().map(|name| name.as_str()).collect();
+        if names.len() > MAX_NAMED {
+            names.truncate(MAX_NAMED);
+            names.push("…");
+        }
         let message = match names.as_slice() {
             [one] => format!("{} is its own parent", quoted(one)),
             names => {
@@ -99,7 +107,7 @@ pub(super) fn check(
     }
 }
 
-/// The circles that there are, each once, beginning with the image that comes first in the file.
+/// The circles that there are, up to [`MAX_CIRCLES`], each once, beginning with the image that comes first in the file.
 fn circles(images: &IndexMap<ImageName, Image>) -> Vec<Vec<&ImageName>> {
     /// How far an image is looked at.
     #[derive(Clone, Copy, PartialEq)]
@@ -133,6 +141,7 @@ fn circles(images: &IndexMap<ImageName, Image>) -> Vec<Vec<&ImageName>> {
                     seen[parent] = Seen::OnTheWay;
                     way.push((parent, 0));
                 }
+                Seen::OnTheWay if circles.len() == MAX_CIRCLES => {}
                 Seen::OnTheWay => {
                     let from = way.iter().position(|(image, _)| *image == parent).unwrap_or(0);
                     let mut circle: Vec<usize> =
@@ -147,4 +156,24 @@ fn circles(images: &IndexMap<ImageName, Image>) -> Vec<Vec<&ImageName>> {
     }
     let name = |index: usize| images.get_index(index).map(|(name, _)| name);
     circles.into_iter().map(|circle| circle.into_iter().filter_map(name).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    #[test]
+    fn circles_without_number_are_told_in_a_few_words() {
+        let mut text = "version: 1\nregistry: ./r\nimages:\n".to_owned();
+        for image in 0..200 {
+            let parents = if image == 0 { String::new() } else { "a0, ".to_owned() };
+            let parents = format!("[{parents}a{}]", (image + 1) % 200);
+            let os = r#"{ family: debian, release: "12" }"#;
+            writeln!(text, "  a{image}: {{ template: t, os: {os}, source: image, parents: {parents}, stores: [{{ dir: {{ url: ./s }} }}] }}").unwrap();
+        }
+        let problems = crate::config::read("/repo/images.yml".into(), text.as_bytes()).unwrap_err();
+        let problems = problems.diagnostics();
+        assert!(problems.len() > 10 && problems.len() <= 100);
+        assert!(problems.iter().all(|one| one.message.len() < 200 && one.labels.len() <= 20));
+    }
 }

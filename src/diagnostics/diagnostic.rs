@@ -2,6 +2,9 @@
 
 use super::Span;
 
+/// Places that a problem keeps: nobody looks at more, and a hostile file could have thousands.
+const MAX_LABELS: usize = 20;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Level {
@@ -61,10 +64,12 @@ impl Diagnostic {
         self
     }
 
-    /// Points at a place that explains the problem.
+    /// Points at a place that explains the problem; not at more of them than people look at.
     #[must_use]
     pub fn context(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into(), primary: false });
+        if self.labels.len() < MAX_LABELS {
+            self.labels.push(Label { span, text: text.into(), primary: false });
+        }
         self
     }
 
