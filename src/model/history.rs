@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BlockingFinding, ChannelName, Decision, DefinitionParts, Digest, Entry, LogEntry, ParentRecord,
-    RejectedRecord, Version, VersionRecord,
+    RejectedRecord, VerifiedRecord, Version, VersionRecord,
 };
 
 /// The format of a [`History`] that is kept. To be raised with every change of what is in one, or of
@@ -57,7 +57,7 @@ pub struct Satisfied {
     /// What that consisted of; empty if nobody wrote it down.
     #[serde(default, skip_serializing_if = "DefinitionParts::is_empty")]
     pub definition_parts: DefinitionParts,
-    /// The versions of its parents that the version was built from, as far as they are known.
+    /// The versions of its parents that the build was made from, as far as they are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<ParentRecord>,
     /// When the build started.
@@ -125,12 +125,11 @@ impl History {
                         history.satisfied = Some(Satisfied::by(record));
                     }
                 }
-                Entry::Verified { version, definition, started_at } => {
+                Entry::Verified(record) => {
                     history.rejected = None;
-                    history.ended(entry.seq, *definition);
-                    if let Some(record) = records.get(version) {
-                        history.satisfied =
-                            Some(Satisfied::again(record, *definition, *started_at));
+                    history.ended(entry.seq, record.definition);
+                    if let Some(known) = records.get(&record.version) {
+                        history.satisfied = Some(Satisfied::again(known, record));
                     }
                 }
                 Entry::Rejected(record) => {
@@ -212,14 +211,17 @@ impl Satisfied {
         }
     }
 
-    /// By a later build that equals `record`.
-    fn again(record: &VersionRecord, definition: Digest, started_at: Timestamp) -> Self {
-        let known = Self { started_at, ..Self::by(record) };
-        if definition == record.definition {
-            known
-        } else {
-            Self { definition, definition_parts: DefinitionParts::new(), ..known }
+    /// By a later build that equals `known`.
+    fn again(known: &VersionRecord, record: &VerifiedRecord) -> Self {
+        let mut again = Self { started_at: record.started_at, ..Self::by(known) };
+        if record.definition != known.definition {
+            again.definition = record.definition;
+            again.definition_parts = DefinitionParts::new();
         }
+        if !record.parents.is_empty() {
+            again.parents.clone_from(&record.parents);
+        }
+        again
     }
 }
 

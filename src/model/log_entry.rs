@@ -47,14 +47,7 @@ pub enum Entry {
     /// A version was published: the commit point.
     Published(Box<VersionRecord>),
     /// A build turned out to equal the newest version: its slot is satisfied.
-    Verified {
-        /// The version that it equals.
-        version: Version,
-        /// Definition that was built.
-        definition: Digest,
-        /// When the build started.
-        started_at: Timestamp,
-    },
+    Verified(Box<VerifiedRecord>),
     /// A build did not pass the gate.
     Rejected(Box<RejectedRecord>),
     /// A build came to no end: there is no artifact to judge.
@@ -133,6 +126,20 @@ pub struct VersionRecord {
     pub report: Digest,
     /// The gate's decision.
     pub verdict: Decision,
+}
+
+/// What is remembered of a build that equals a published version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedRecord {
+    /// The version that it equals.
+    pub version: Version,
+    /// Definition that was built.
+    pub definition: Digest,
+    /// The versions of its parents that it was built from: others than the version's, maybe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentRecord>,
+    /// When the build started; decides which slot it satisfies.
+    pub started_at: Timestamp,
 }
 
 /// The state of the repository that an image was built from.

@@ -46,7 +46,7 @@ pub use findings::{Finding, Scan, Status};
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
 pub use log_entry::{
     ArtifactRecord, BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord,
-    RejectedRecord, SCHEMA, VersionRecord,
+    RejectedRecord, SCHEMA, VerifiedRecord, VersionRecord,
 };
 pub use names::{ChannelName, ImageName, InvalidName, RunId};
 pub use os::{Os, OsIdentity};

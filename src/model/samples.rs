@@ -12,8 +12,8 @@ use super::{
     Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, Digest, Entry, EolRule,
     Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image, Inventory, LogEntry,
     MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Rebuild, RejectedRecord, SCHEMA, Scan,
-    Severity, Source, Status, StoreAddress, Timeouts, Tool, Version, VersionBase, VersionRecord,
-    VersionScheme,
+    Severity, Source, Status, StoreAddress, Timeouts, Tool, VerifiedRecord, Version, VersionBase,
+    VersionRecord, VersionScheme,
 };
 
 /// A monthly Debian 12 image.
@@ -171,10 +171,20 @@ impl Past {
     }
 
     /// A build that equals the newest version.
-    pub(crate) fn verified(&mut self, at: Timestamp, definition: &Definition) -> &mut Self {
+    pub(crate) fn verified(
+        &mut self,
+        at: Timestamp,
+        definition: &Definition,
+        parents: &[ParentRecord],
+    ) -> &mut Self {
         self.reserve(at);
-        let (version, definition) = (self.newest(), definition.digest);
-        self.push(at, Entry::Verified { version, definition, started_at: at })
+        let record = VerifiedRecord {
+            version: self.newest(),
+            definition: definition.digest,
+            parents: parents.to_vec(),
+            started_at: at,
+        };
+        self.push(at, Entry::Verified(Box::new(record)))
     }
 
     /// A build that does not pass, judged by the default policy and by advisories of that moment.

@@ -143,7 +143,7 @@ fn what_time_and_definition_demand() {
     }
     world.images[0].1 = define("b");
     told.push(world.says("2026-11-23T10:00:00Z"));
-    world.past("debian-12").verified(at("2026-11-24T10:00:00Z"), &define("b"));
+    world.past("debian-12").verified(at("2026-11-24T10:00:00Z"), &define("b"), &[]);
     told.push(world.says("2026-11-24T10:00:00Z"));
     insta::assert_snapshot!(told.join("\n"), @"
     0 debian-12 1.0.20261123 {reason:never-built}

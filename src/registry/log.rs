@@ -14,7 +14,7 @@ pub(super) fn taken(log: &[LogEntry]) -> Vec<Version> {
         Entry::Published(record) => Some(record.version),
         Entry::Rejected(record) => Some(record.version),
         Entry::Failed(record) => Some(record.version),
-        Entry::Verified { .. }
+        Entry::Verified(_)
         | Entry::Moved { .. }
         | Entry::Revoked { .. }
         | Entry::Rescanned { .. }

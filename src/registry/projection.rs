@@ -78,7 +78,7 @@ impl Projection {
             Entry::Published(record) => Some(Self::Version(image, record.version)),
             Entry::Moved { channel, .. } => Some(Self::Channel(image, channel.clone())),
             Entry::Reserved { .. }
-            | Entry::Verified { .. }
+            | Entry::Verified(_)
             | Entry::Rejected(_)
             | Entry::Failed(_)
             | Entry::Revoked { .. }

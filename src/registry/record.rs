@@ -1,9 +1,8 @@
 //! Recording how a build ended.
 
-use jiff::Timestamp;
-
 use crate::model::{
-    Digest, Entry, FailedRecord, ImageName, LogEntry, RejectedRecord, Version, VersionRecord,
+    Entry, FailedRecord, ImageName, LogEntry, RejectedRecord, VerifiedRecord, Version,
+    VersionRecord,
 };
 
 use super::projection::{Projection, refresh};
@@ -34,17 +33,16 @@ pub async fn published(
     Ok(seq)
 }
 
-/// Records that a build equals the published `version`, and so satisfies its slot. Returns the
-/// entry's number.
+/// Records that a build equals a published version, and so satisfies its slot. Returns the entry's
+/// number.
 pub async fn verified(
     registry: &dyn Registry,
     author: &Author,
     image: &ImageName,
-    version: Version,
-    definition: Digest,
-    started_at: Timestamp,
+    record: VerifiedRecord,
 ) -> Result<u64, RegistryError> {
-    let fresh = Entry::Verified { version, definition, started_at };
+    let version = record.version;
+    let fresh = Entry::Verified(Box::new(record));
     let done = transact(registry, author, image, |log| {
         if log::published(log, version).is_none() {
             return Err(RegistryError::NotPublished { image: image.clone(), version });

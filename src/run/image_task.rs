@@ -206,7 +206,7 @@ impl<'a> ImageTask<'a> {
             return Ok(ImageOutcome::Passed);
         }
         if let Some(equal) = self.equal_version(&examined).await? {
-            return publish::verify(self, progress, equal).await;
+            return publish::verify(self, progress, equal, &examined.build).await;
         }
         publish::publish(self, progress, examined).await
     }

@@ -7,8 +7,9 @@ use super::image_task::{Examined, ImageTask};
 use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use crate::model::{
-    ArtifactRecord, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Publication,
-    RejectedRecord, Stage, StageOutcome, Stored, Version, VersionRecord,
+    ArtifactRecord, BuildRecord, Document, Failure, FailureClass, ImageOutcome, NoteLevel,
+    Publication, RejectedRecord, Stage, StageOutcome, Stored, VerifiedRecord, Version,
+    VersionRecord,
 };
 use crate::publish::{self as stores, StoreError};
 use crate::registry::{self, Entered, RegistryError};
@@ -48,19 +49,19 @@ pub(super) async fn verify(
     task: &ImageTask<'_>,
     progress: &mut Progress,
     version: Version,
+    build: &BuildRecord,
 ) -> Result<ImageOutcome, Stopped> {
     let pipeline = task.run.pipeline;
+    let record = VerifiedRecord {
+        version,
+        definition: build.definition,
+        parents: build.parents.clone(),
+        started_at: build.started_at,
+    };
     let work = async {
-        registry::verified(
-            pipeline.registry,
-            &pipeline.author,
-            &task.image.name,
-            version,
-            task.planned.definition.digest,
-            task.started_at,
-        )
-        .await
-        .map_err(|error| error.failure())
+        registry::verified(pipeline.registry, &pipeline.author, &task.image.name, record)
+            .await
+            .map_err(|error| error.failure())
     };
     progress
         .stage(Stage::Record, None, work, |_| {

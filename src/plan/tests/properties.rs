@@ -91,7 +91,7 @@ fn world(sketches: &[Sketch]) -> World {
                 Happening::Published => past.published(then, &definition, &[]),
                 Happening::Rejected => past.rejected(then, &definition, &[], Decision::Blocked),
                 Happening::Failed => past.failed(then, &definition, &[]),
-                Happening::Verified if published => past.verified(then, &definition),
+                Happening::Verified if published => past.verified(then, &definition, &[]),
                 Happening::Revoked if published => past.revoked(then),
                 Happening::Rescanned(count) if published => {
                     past.rescanned(then, &["CVE-1", "CVE-2", "CVE-3"][..*count])
@@ -113,21 +113,21 @@ fn upon(world: &World, name: &ImageName) -> Vec<ParentRecord> {
     world.parents(world.image(name), &histories).into_iter().filter_map(record).collect()
 }
 
-/// Lets everything that is planned succeed.
-fn succeed(world: &mut World, plan: &Plan) {
+/// Lets everything that is planned succeed; where that can be, without anything new coming of it.
+fn succeed(world: &mut World, plan: &Plan, fresh: bool) {
     for planned in &plan.build {
         let parents = upon(world, &planned.image);
         let past = world.past(planned.image.as_str());
-        match planned.why {
-            Due::CanBeRegated { version, .. } => {
-                let attempt = past.history().rejected.unwrap();
-                let started_at = attempt.started_at;
-                let record = version_record(version, started_at, &planned.definition, &parents);
-                past.enter(plan.at, record);
-            }
-            _ => {
-                past.published(plan.at, &planned.definition, &parents);
-            }
+        let history = past.history();
+        let satisfied = history.satisfied.as_ref().map(|satisfied| satisfied.version);
+        let newest = history.newest().filter(|newest| !history.revoked.contains_key(newest));
+        if let Due::CanBeRegated { version, .. } = planned.why {
+            let started_at = history.rejected.unwrap().started_at;
+            past.enter(plan.at, version_record(version, started_at, &planned.definition, &parents));
+        } else if fresh && newest.is_some() && newest == satisfied {
+            past.verified(plan.at, &planned.definition, &parents);
+        } else {
+            past.published(plan.at, &planned.definition, &parents);
         }
     }
 }
@@ -215,13 +215,15 @@ proptest! {
     /// A run that succeeds leaves nothing to do, but for what is built upon an artifact that was
     /// judged again: whether that passes is known only afterwards.
     #[test]
-    fn what_succeeds_is_not_due_again(sketches in family_of(), now in moment(), newer: bool) {
+    fn what_succeeds_is_not_due_again(
+        sketches in family_of(), now in moment(), newer: bool, fresh: bool,
+    ) {
         let mut world = world(&sketches);
         world.advisories_at = newer.then_some(now);
         let mut plan = world.plan_at(now);
         for _ in 0..=world.images.len() {
             let regated = plan.build.iter().any(|p| matches!(p.why, Due::CanBeRegated { .. }));
-            succeed(&mut world, &plan);
+            succeed(&mut world, &plan, fresh);
             plan = world.plan_at(now);
             prop_assert!(regated || plan.build.is_empty(), "{}", says(&plan));
         }

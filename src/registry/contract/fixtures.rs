@@ -162,9 +162,10 @@ pub(crate) fn assert_legal(log: &[LogEntry]) {
                 assert!(reserved.contains(&record.version));
                 assert!(!published.contains(&record.version));
             }
-            Entry::Verified { version, .. }
-            | Entry::Revoked { version, .. }
-            | Entry::Rescanned { version, .. } => assert!(published.contains(version)),
+            Entry::Verified(record) => assert!(published.contains(&record.version)),
+            Entry::Revoked { version, .. } | Entry::Rescanned { version, .. } => {
+                assert!(published.contains(version));
+            }
             Entry::Moved { channel, from, to } => {
                 assert_eq!(channels.insert(channel, *to), *from);
                 let place = |version| published.iter().position(|known| *known == version);

@@ -8,7 +8,7 @@ use super::fixtures::{
     record, rejection, take, version,
 };
 use super::meddled::{Call, Meddled, Meddler};
-use crate::model::{Decision, Digest, Entry, VersionBase};
+use crate::model::{Decision, Digest, Entry, ParentRecord, VerifiedRecord, VersionBase};
 use crate::registry::{
     Registry, RegistryError, advance, failed, published, rejected, reserve, verified,
 };
@@ -131,10 +131,13 @@ pub(crate) async fn only_published_versions_are_verified(subject: &impl Subject)
     let verify = |run, version| {
         let registry = &*registry;
         async move {
-            let (author, image) = (author(run), image());
-            let definition = Digest::of(b"new definition");
-            let started = "2026-12-01T09:00:00Z".parse().unwrap();
-            verified(registry, &author, &image, version, definition, started).await
+            let record = VerifiedRecord {
+                version,
+                definition: Digest::of(b"new definition"),
+                parents: vec![ParentRecord { image: image(), version }],
+                started_at: "2026-12-01T09:00:00Z".parse().unwrap(),
+            };
+            verified(registry, &author(run), &image(), record).await
         }
     };
     let refused = verify("r1", version("1.0.20261123")).await;
@@ -145,4 +148,5 @@ pub(crate) async fn only_published_versions_are_verified(subject: &impl Subject)
     let satisfied = registry.history(&image()).await.unwrap().satisfied.unwrap();
     assert_eq!(satisfied.version, known);
     assert_eq!(satisfied.definition, Digest::of(b"new definition"));
+    assert_eq!(satisfied.parents, [ParentRecord { image: image(), version: known }]);
 }
