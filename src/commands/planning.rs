@@ -274,7 +274,7 @@ fn selected(
             images.iter().cloned().chain(given.iter().map(ToString::to_string)).collect()
         }
     };
-    let mut selected = matrix::select(&patterns, catalog.images.keys()).map_err(|error| {
+    let unselected = |error: SelectionError| {
         let failure = Failure::caused_by(FailureClass::Usage, &error);
         match error {
             SelectionError::NoMatch { similar: Some(name), .. } => {
@@ -289,19 +289,12 @@ fn selected(
             }
             SelectionError::NoLabel { similar: None, .. } | SelectionError::Glob(_) => failure,
         }
-    })?;
+    };
+    let mut selected = matrix::select(&patterns, catalog.images.keys()).map_err(unselected)?;
     if !arguments.labels.is_empty() {
-        let has = |name: &ImageName| {
-            let labels = &catalog.images[name].labels;
-            arguments.labels.iter().any(|label| labels.contains(label))
-        };
-        for label in &arguments.labels {
-            if !catalog.images.values().any(|image| image.labels.contains(label)) {
-                let reason = format!("no image has the label `{label}`");
-                return Err(Failure::new(FailureClass::Usage, reason));
-            }
-        }
-        selected.retain(has);
+        let labelled = matrix::with_labels(&arguments.labels, catalog.images.values());
+        let labelled = labelled.map_err(unselected)?;
+        selected.retain(|name| labelled.contains(name));
     }
     Ok(selected)
 }

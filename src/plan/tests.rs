@@ -358,6 +358,9 @@ fn what_is_selected_is_all_that_is_built() {
     world.selection = Selection { changed: Some(changed.into()), ..Selection::default() };
     told.extend(["what a change touches".into(), world.says("2026-11-02T10:00:00Z")]);
 
+    world.selection = Selection { by_name: true, ..Selection::default() };
+    told.extend(["one by one".into(), world.says("2026-11-02T10:00:00Z")]);
+
     world.selection = Selection { given: [name("top")].into(), ..Selection::default() };
     told.extend(["what was handed in".into(), world.says("2026-11-02T10:00:00Z")]);
     insta::assert_snapshot!(told.join("\n"), @"
@@ -377,6 +380,10 @@ fn what_is_selected_is_all_that_is_built() {
     0 base 1.0.20261102.2 {reason:changed-paths,paths:[packer/debian.pkr.hcl]}
     1 middle 1.0.20261102.2 {reason:parent-changed,parent:base}
     - top {reason:not-selected}
+    one by one
+    0 base 1.0.20261102.2 {reason:asked-for}
+    1 middle 1.0.20261102.2 {reason:retry,attempt:2,of:3,last:script failed,why:{reason:never-built}}
+    - top {reason:parent-missing,parent:middle,channel:stable}
     what was handed in
     0 middle 1.0.20261102.2 {reason:retry,attempt:2,of:3,last:script failed,why:{reason:never-built}}
     1 top 1.0.20261102 {reason:artifact-given}

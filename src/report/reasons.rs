@@ -55,6 +55,7 @@ pub(super) fn due() -> Vec<Due> {
             last: "provisioner `shell` failed: script exited with status 100".to_owned(),
             why: Box::new(Due::NeverBuilt),
         },
+        Due::AskedFor,
         Due::Forced,
         Due::ArtifactGiven,
     ]

@@ -176,7 +176,7 @@ pub fn not_due(why: &NotDue) -> String {
             )
         }
         NotDue::GaveUp { attempts, last, next, .. } => format!(
-            "given up after {}, of which the last failed: {last}; repair it, or use `--force`{}",
+            "given up after {}, of which the last failed: {last}; repair it, or ask for it by name{}",
             count(*attempts as usize, "attempt"),
             next_slot(*next)
         ),
@@ -244,6 +244,7 @@ mod tests {
         1.0.20261101 did not pass, and is judged again without a build: the policy has changed
         1.0.20261101 did not pass, and is judged again without a build: there are newer advisories
         never built; this is attempt 2 of 3, the one before failed: provisioner `shell` failed: script exited with status 100
+        asked for by name
         asked for with `--force`
         an artifact was handed in
         ");
@@ -253,7 +254,7 @@ mod tests {
         built as 1.0.20261101 and its definition is unchanged; time alone never makes it due
         1.0.20261101, built on 1 November 2026, 02:00 UTC, is blocked, and nothing has changed that could change that; next slot 1 December 2026, 02:00 UTC
         1.0.20261101, built on 1 November 2026, 02:00 UTC, is untrusted, and nothing has changed that could change that
-        given up after 3 attempts, of which the last failed: provisioner `shell` failed: script exited with status 100; repair it, or use `--force`; next slot 1 December 2026, 02:00 UTC
+        given up after 3 attempts, of which the last failed: provisioner `shell` failed: script exited with status 100; repair it, or ask for it by name; next slot 1 December 2026, 02:00 UTC
         disabled in images.yml
         the channel stable of its parent debian-12 names no version yet
         its parent debian-12 did not come to a version in this run

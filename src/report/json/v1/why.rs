@@ -280,6 +280,7 @@ mod tests {
         {"newest":"1.0.20261101","reason":"can-be-regated","regate":"policy"}
         {"newest":"1.0.20261101","reason":"can-be-regated","regate":"advisories"}
         {"attempt":2,"attempt_limit":3,"last_failure":"provisioner `shell` failed: script exited with status 100","reason":"never-built"}
+        {"reason":"asked-for"}
         {"reason":"forced"}
         {"reason":"artifact-given"}
         "#);
