@@ -5,12 +5,16 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints its figures")]
 
-use std::process::{Child, Command, Stdio};
+mod measure;
+
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use goldsmith_testkit::advisory_db::{Advisories, Stamp};
 use serde_json::Value;
+
+use measure::watch_memory;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo");
 
@@ -64,28 +68,11 @@ fn through_goldsmith(root: &Utf8Path) -> (Duration, f64, Value) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let peak = watch_memory(&child);
+    let peak = watch_memory(&child, Duration::from_millis(20));
     let output = child.wait_with_output().unwrap();
     let wall = begun.elapsed();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     (wall, peak.join().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
-}
-
-/// Reads the kernel's high-water mark of a process until it is gone.
-fn watch_memory(child: &Child) -> std::thread::JoinHandle<f64> {
-    let status = format!("/proc/{}/status", child.id());
-    std::thread::spawn(move || {
-        let mut peak = 0.0;
-        while let Ok(text) = fs_err::read_to_string(&status) {
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let Some(kilobytes) = line.and_then(|line| line.split_whitespace().next()) else {
-                break;
-            };
-            peak = kilobytes.parse::<f64>().unwrap() / 1000.0;
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        peak
-    })
 }
 
 /// The same work by hand, on the base image that the run before has prepared.
