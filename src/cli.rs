@@ -47,6 +47,20 @@ pub struct Global {
     pub now: Option<Timestamp>,
 }
 
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: JSON, version 1.
+    Json,
+    /// For `strategy.matrix` of a workflow: waves of jobs as JSON in one line.
+    GithubMatrix,
+    /// The graph of the images, for whatever shows Mermaid.
+    Mermaid,
+}
+
 /// The form of a command's result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -126,7 +140,7 @@ pub struct Plan {
     pub selection: Selection,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: PlanFormat,
 }
 
 /// `goldsmith run`.

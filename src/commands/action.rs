@@ -91,6 +91,9 @@ struct Published<'a> {
     version: Version,
 }
 
+/// The `matrix` output where no plan was made.
+const NO_WAVES: &str = r#"{"waves":[]}"#;
+
 fn outputs(done: &Done) -> Vec<(&'static str, String)> {
     let images = done.report.iter().flat_map(|report| &report.images);
     let published: Vec<Published<'_>> = images
@@ -108,6 +111,7 @@ fn outputs(done: &Done) -> Vec<(&'static str, String)> {
         ("result", result.to_owned()),
         ("failure_reason", done.failure_reason.to_owned()),
         ("changed", (!published.is_empty()).to_string()),
+        ("matrix", done.matrix.clone().unwrap_or_else(|| NO_WAVES.to_owned())),
         ("published", json_value(&published).unwrap_or_else(|_| "[]".to_owned())),
         (
             "report_path",

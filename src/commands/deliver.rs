@@ -5,10 +5,10 @@ use std::io;
 
 use super::session::Session;
 use super::{Answer, Done, lint};
-use crate::cli::{Format, LintFormat};
+use crate::cli::{Format, LintFormat, PlanFormat};
 use crate::config;
 use crate::diagnostics::{self, PAGE, Problems, Style};
-use crate::model::{ExitCode, Failure, FailureClass, Plan};
+use crate::model::{Catalog, ExitCode, Failure, FailureClass, Plan};
 use crate::report::standing::failure_of;
 use crate::report::{self, ImageReport, Report, json, markdown};
 use crate::runner::{Context, MAX_SUMMARY, Runner, annotations, write_summary};
@@ -17,9 +17,15 @@ use crate::terminal::Terminal;
 /// Delivers the answer of a command, and says how the process ends.
 pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Result<Done, Failure> {
     Ok(match answer {
-        Answer::Plan(found) => {
-            asked_for(plan(session, format, &found))?;
-            Done { code: ExitCode::Done, failure_reason: "none", report: None }
+        Answer::Plan { plan: found, catalog, format } => {
+            asked_for(plan(session, format, &found, &catalog))?;
+            let summary = session.context.summary_file.as_deref();
+            if summary.is_some() {
+                let text = markdown::plan(&found, &catalog, MAX_SUMMARY);
+                check(session, "write the job summary", write_summary(summary, &text).map(|_| ()));
+            }
+            let matrix = Some(report::plan_matrix::github_matrix(&found, &catalog));
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, matrix }
         }
         Answer::Scan(found) => {
             asked_for(image(session, format, &found))?;
@@ -27,7 +33,7 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 .map_or((ExitCode::Done, "none"), |failure| {
                     (failure.class.exit_code(), failure.class.failure_reason())
                 });
-            Done { code, failure_reason, report: None }
+            Done { code, failure_reason, report: None, matrix: None }
         }
         Answer::Lint(problems, format) => {
             asked_for(found(session, format, &problems))?;
@@ -36,16 +42,16 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             } else {
                 (ExitCode::Done, "none")
             };
-            Done { code, failure_reason, report: None }
+            Done { code, failure_reason, report: None, matrix: None }
         }
         Answer::Schema => {
             asked_for(session.terminal.data(config::SCHEMA))?;
-            Done { code: ExitCode::Done, failure_reason: "none", report: None }
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, matrix: None }
         }
         Answer::Run(done) => {
             report(session, format, &done);
             let failure_reason = failure_reason(&done);
-            Done { code: done.exit_code, failure_reason, report: Some(done) }
+            Done { code: done.exit_code, failure_reason, report: Some(done), matrix: None }
         }
     })
 }
@@ -77,11 +83,15 @@ fn image(session: &Session, format: Format, image: &ImageReport) -> io::Result<(
     }
 }
 
-fn plan(session: &Session, format: Format, plan: &Plan) -> io::Result<()> {
+fn plan(session: &Session, format: PlanFormat, plan: &Plan, catalog: &Catalog) -> io::Result<()> {
     let terminal = &session.terminal;
     match format {
-        Format::Text => terminal.text(&report::plan::text(plan, terminal.width())),
-        Format::Json => terminal.data(&json::v1::plan(plan)),
+        PlanFormat::Text => terminal.text(&report::plan::text(plan, terminal.width())),
+        PlanFormat::Json => terminal.data(&json::v1::plan(plan)),
+        PlanFormat::GithubMatrix => {
+            terminal.data(&format!("{}\n", report::plan_matrix::github_matrix(plan, catalog)))
+        }
+        PlanFormat::Mermaid => terminal.data(&report::mermaid::mermaid(plan, catalog)),
     }
 }
 

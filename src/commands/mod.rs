@@ -17,12 +17,12 @@ use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, oneshot};
 
 use self::session::Session;
-use crate::cli::{Cli, Command, Format, LintFormat};
+use crate::cli::{Cli, Command, Format, LintFormat, PlanFormat};
 use crate::clock::Clock;
 use crate::config;
 use crate::diagnostics::Problems;
 use crate::environment::Environment;
-use crate::model::{Event, ExitCode, Failure, FailureClass, Plan};
+use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, Plan};
 use crate::process::{Cancellation, Launcher};
 use crate::report::{ImageReport, Report};
 use crate::run::{Events, listen};
@@ -42,7 +42,7 @@ pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
 
 /// What a command found out or did.
 enum Answer {
-    Plan(Plan),
+    Plan { plan: Plan, catalog: Box<Catalog>, format: PlanFormat },
     Scan(Box<ImageReport>),
     Run(Report),
     Lint(Problems, LintFormat),
@@ -56,6 +56,8 @@ struct Done {
     failure_reason: &'static str,
     /// What a run did, if there was one.
     report: Option<Report>,
+    /// The plan as waves of jobs, if one was made: the `matrix` output of the action.
+    matrix: Option<String>,
 }
 
 impl Done {
@@ -64,6 +66,7 @@ impl Done {
             code: failure.class.exit_code(),
             failure_reason: failure.class.failure_reason(),
             report: None,
+            matrix: None,
         }
     }
 }
@@ -131,7 +134,15 @@ async fn dispatch(
         terminal,
     };
     let (answer, format) = match &cli.command {
-        Command::Plan(asked) => (plan::run(&session, asked).await.map(Answer::Plan), asked.format),
+        Command::Plan(asked) => {
+            let found = plan::run(&session, asked).await;
+            let answer = found.map(|(plan, catalog)| Answer::Plan {
+                plan,
+                catalog: Box::new(catalog),
+                format: asked.format,
+            });
+            (answer, Format::default())
+        }
         Command::Scan(asked) => {
             (scan::run(&session, asked).await.map(Box::new).map(Answer::Scan), asked.format)
         }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::planning::{self, Wanted};
+use super::planning::{self, Planning, Wanted};
 use super::session::Session;
 use crate::cli;
-use crate::model::{Failure, Plan};
+use crate::model::{Catalog, Failure, Plan};
 use crate::run::state_folder;
 use crate::trivy::{ADVISORIES, Database};
 
 /// Makes the plan.
-pub(super) async fn run(session: &Session, arguments: &cli::Plan) -> Result<Plan, Failure> {
+pub(super) async fn run(
+    session: &Session,
+    arguments: &cli::Plan,
+) -> Result<(Plan, Catalog), Failure> {
     let wanted = Wanted {
         selection: &arguments.selection,
         given: BTreeSet::new(),
@@ -22,5 +25,6 @@ pub(super) async fn run(session: &Session, arguments: &cli::Plan) -> Result<Plan
             .and_then(|state| Database::open(&state.join(ADVISORIES)).ok())
             .map(|database| database.updated_at),
     };
-    Ok(planning::plan(session, wanted).await?.plan)
+    let Planning { plan, catalog, .. } = planning::plan(session, wanted).await?;
+    Ok((plan, catalog))
 }

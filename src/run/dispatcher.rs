@@ -109,7 +109,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
     let mut skipped = pipeline.plan.skip.clone();
     for planned in &pipeline.plan.build {
         let image = &pipeline.catalog.images[&planned.image];
-        if let Some(why) = obstacle(image, planned, &images, &skipped) {
+        if let Some(why) = obstacle(image, planned, pipeline.plan, &images, &skipped) {
             let text = format!("not built: {}", sentence::not_due(&why));
             events.note(Some(&image.name), NoteLevel::Warning, text);
             skipped.push(Skipped { image: image.name.clone(), why });
@@ -158,12 +158,19 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
 fn obstacle(
     image: &Image,
     planned: &Planned,
+    plan: &Plan,
     done: &[ImageReport],
     skipped: &[Skipped],
 ) -> Option<NotDue> {
+    // A parent that is only judged again changes nothing for its children if it still does not pass:
+    // its channel names what it named.
+    let only_judged = |parent: &ImageName| {
+        let planned = plan.build.iter().find(|planned| planned.image == *parent);
+        planned.is_some_and(|planned| matches!(planned.why.cause(), Due::CanBeRegated { .. }))
+    };
     for parent in image.parents.iter().map(|parent| &parent.image) {
-        let failed =
-            done.iter().any(|report| report.image == *parent && !report.standing().is_good());
+        let failed = !only_judged(parent)
+            && done.iter().any(|report| report.image == *parent && !report.standing().is_good());
         let not_built = skipped.iter().any(|skipped| {
             skipped.image == *parent && matches!(skipped.why, NotDue::ParentFailed { .. })
         });
@@ -175,8 +182,9 @@ fn obstacle(
         return None;
     };
     let report = done.iter().find(|report| report.image == *parent);
-    let unchanged =
-        report.is_none_or(|report| matches!(report.outcome, ImageOutcome::VerifiedFresh { .. }));
+    let unchanged = report.is_none_or(|report| {
+        matches!(report.outcome, ImageOutcome::VerifiedFresh { .. }) || !report.standing().is_good()
+    });
     unchanged.then(|| NotDue::ParentUnchanged { parent: parent.clone() })
 }
 

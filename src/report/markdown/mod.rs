@@ -3,7 +3,9 @@
 mod document;
 mod escape;
 mod fit;
+mod plan;
 #[cfg(test)]
 mod tests;
 
 pub use document::{failure, report};
+pub use plan::plan;

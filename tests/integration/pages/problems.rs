@@ -30,7 +30,7 @@ fn problems_are_explained() {
         "`src/config/ids.rs`, `src/inputs/checks.rs` and the samples in `tests/configs/`",
     );
     page.push_str("# Problems\n\nWhat `goldsmith lint` tells of, and `plan` and `run` before they do anything. Each with a sample.\n");
-    let mut kinds = [config::PROBLEMS, inputs::PROBLEMS].concat();
+    let mut kinds = [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS].concat();
     kinds.sort_by_key(|kind| kind.id);
     for kind in kinds {
         let (id, meaning) = (kind.id, kind.meaning);
@@ -75,12 +75,36 @@ images:
     var_files: [folder.pkrvars.hcl]
     os: { family: debian, release: \"13\" }
     source: cloud-image
+  typing-mistakes:
+    template: packer/two.pkr.hcl
+    build: file.debain
+    vars: { sise: 8G }
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
+  which-one:
+    template: packer/two.pkr.hcl
+    vars: { size: 8G }
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
+  broken:
+    template: packer/broken.pkr.hcl
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
+";
+    const TWO: &str = "\
+variable \"size\" {}
+source \"file\" \"debian\" {}
+source \"file\" \"ubuntu\" {}
+build { sources = [\"file.debian\", \"file.ubuntu\"] }
 ";
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
     fs_err::create_dir(folder.join("empty")).unwrap();
     fs_err::create_dir(folder.join("folder.pkrvars.hcl")).unwrap();
     fs_err::write(folder.join("notes.txt"), "").unwrap();
+    fs_err::create_dir(folder.join("packer")).unwrap();
+    fs_err::write(folder.join("packer/two.pkr.hcl"), TWO).unwrap();
+    fs_err::write(folder.join("packer/broken.pkr.hcl"), "source \"file\" {\n").unwrap();
     let checked = config::read(&folder.join("images.yml"), IMAGES.as_bytes()).unwrap();
     let mut problems = checked.warnings;
     inputs::check(folder, checked.catalog.images.values(), &checked.places, &mut problems);

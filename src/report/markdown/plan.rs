@@ -1,0 +1,44 @@
+//! A plan for the job summary of a pull request or a planning job.
+
+use std::fmt::Write as _;
+
+use crate::model::{Catalog, NotDue, Plan};
+
+use super::super::quantity::count;
+use super::super::{mermaid, sentence};
+use super::escape::prose;
+use super::fit::{Document, Weight};
+
+/// The plan in at most `limit` bytes: what would be built and why, what not, and how the images hang
+/// together.
+pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
+    let mut document = Document::default();
+    let all = count(plan.build.len() + plan.skip.len(), "image");
+    let headline = match plan.build.len() {
+        0 => "nothing is due".to_owned(),
+        due => format!("{due} of {all} would be built"),
+    };
+    document.push(Weight::Headline, format!("## goldsmith: {headline}\n\n"));
+    if !plan.build.is_empty() {
+        document.push(Weight::Attention, "| Image | Version | Wave | Why |\n|:--|:--|--:|:--|\n");
+    }
+    for planned in &plan.build {
+        let why = prose(&sentence::due(&planned.why));
+        let row =
+            format!("| **{}** | {} | {} | {why} |\n", planned.image, planned.version, planned.wave);
+        document.push(Weight::Attention, row);
+    }
+    document.push(Weight::Attention, "\n");
+    let mut others = String::new();
+    for skipped in plan.skip.iter().filter(|skipped| skipped.why != NotDue::NotSelected) {
+        let why = prose(&sentence::not_due(&skipped.why));
+        let _ = writeln!(others, "- **{}** is not due: {why}", skipped.image);
+    }
+    document.push(Weight::Detail, format!("{others}\n"));
+    if catalog.images.values().any(|image| !image.parents.is_empty()) {
+        let graph = mermaid::mermaid(plan, catalog);
+        let graph = format!("```mermaid\n{}\n```\n", graph.trim_end());
+        document.push(Weight::Background, graph);
+    }
+    document.fit(limit)
+}
