@@ -17,6 +17,7 @@ pub mod environment;
 pub mod evidence;
 pub mod findings;
 pub mod gate;
+pub mod init;
 pub mod inputs;
 pub mod matrix;
 pub mod model;

@@ -79,6 +79,11 @@ pub(super) fn name(entry: Field<'_>, context: &mut Context) -> Option<String> {
     None
 }
 
+/// Whether `env` of an image may list the variable.
+pub fn may_pass(name: &str) -> bool {
+    objection(name).is_none() && is_name(name)
+}
+
 /// Why a variable is never passed through.
 fn objection(name: &str) -> Option<&'static str> {
     let refuses = |pattern: &str| match pattern.strip_suffix('*') {

@@ -50,6 +50,7 @@ mod yaml;
 
 pub use address::folder_address;
 pub use document::{Checked, Later, LaterKey, failure, read};
+pub use env::may_pass;
 pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;
 pub use ids::PROBLEMS;

@@ -18,5 +18,5 @@ pub use digests::{Digests, further_files};
 pub use file_digests::FileDigests;
 pub use git::{Git, GitError, Repository};
 pub use references::{References, UntrackedFile};
-pub use source_tree::FileSystem;
+pub use source_tree::{Checkout, FileSystem};
 pub use template_checks::PROBLEMS as TEMPLATE_PROBLEMS;

@@ -60,8 +60,7 @@ pub(super) fn folder<'p>(tree: &dyn SourceTree, path: &'p Utf8Path) -> &'p Utf8P
 /// Reads the template at `path`. A file stands for itself alone; a folder for its `.pkr.hcl` files
 /// and for the `.auto.pkrvars` files beside them, none of them in folders below.
 pub(super) fn load(tree: &dyn SourceTree, path: &Utf8Path, var_files: &[Utf8PathBuf]) -> Loaded {
-    let mut loader =
-        Loader { tree, sources: Sources::default(), problems: Vec::new(), left: Left::new() };
+    let mut loader = Loader::new(tree);
     let mut chosen = Chosen::default();
     match tree.kind(path) {
         Some(Kind::Folder) => match tree.list(path) {
@@ -91,6 +90,11 @@ pub(super) fn load(tree: &dyn SourceTree, path: &Utf8Path, var_files: &[Utf8Path
     let var_files = vars.into_iter().filter_map(|path| loader.var_file(path)).collect();
     let Loader { sources, problems, .. } = loader;
     Loaded { sources, problems, files, var_files, not_read: chosen.json }
+}
+
+/// Reads a file with variables that stands alone; none if it cannot be read.
+pub(super) fn var_file(tree: &dyn SourceTree, path: &Utf8Path) -> Option<VarFile> {
+    Loader::new(tree).var_file(path.to_owned())
 }
 
 #[derive(Default)]
@@ -138,7 +142,11 @@ struct Loader<'t> {
     left: Left,
 }
 
-impl Loader<'_> {
+impl<'t> Loader<'t> {
+    fn new(tree: &'t dyn SourceTree) -> Self {
+        Self { tree, sources: Sources::default(), problems: Vec::new(), left: Left::new() }
+    }
+
     fn problem(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }

@@ -28,4 +28,4 @@ pub use read::{Request, RequiredPlugin, Template, read};
 pub use references::{Reference, Target, Untracked};
 pub use syntax::{Attribute, Block, Body, Expr, ExprKind, For, Item, Piece, Step, Word};
 pub use tree::{Kind, MemoryTree, SourceTree};
-pub use variables::{Local, Variable};
+pub use variables::{Local, Variable, set_in};

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use super::evaluate::Evaluator;
 use super::hcl;
-use super::load::{TemplateFile, VarFile, VarValues};
+use super::load::{self, TemplateFile, VarFile, VarValues};
 use super::syntax::{Attribute, Block, Body, Expr, Word};
+use super::tree::SourceTree;
 use super::value::{Unknown, Value};
 use crate::diagnostics::{SourceFile, SourceId, Sources, Span};
 
@@ -30,6 +31,8 @@ pub struct Variable {
     /// The file that sets it, the last one if there are several: one that Packer reads by itself,
     /// or one that it is told to read.
     pub set_by: Option<Utf8PathBuf>,
+    /// What it is, given all of that, if it is one value and can be told.
+    pub value: Option<String>,
 }
 
 /// A local value.
@@ -46,6 +49,17 @@ pub(super) struct Declared<'t> {
     pub(super) variable: Variable,
     default: Option<&'t Expr>,
     source: SourceId,
+}
+
+/// The names of the variables that the file at `path` sets; none if it cannot be read.
+pub fn set_in(tree: &dyn SourceTree, path: &Utf8Path) -> Vec<String> {
+    match load::var_file(tree, path).map(|file| file.values) {
+        Some(VarValues::Hcl(Some(body))) => {
+            body.attributes().map(|attribute| attribute.name.text.clone()).collect()
+        }
+        Some(VarValues::Json(values)) => values.keys().cloned().collect(),
+        Some(VarValues::Hcl(None)) | None => Vec::new(),
+    }
 }
 
 /// The variables that `files` declare.
@@ -90,6 +104,7 @@ fn variable<'t>(
         sensitive,
         type_text,
         set_by: None,
+        value: None,
     };
     Some(Declared { variable, default, source })
 }
@@ -103,6 +118,7 @@ fn short(attribute: &Attribute, source: SourceId) -> Declared<'_> {
         sensitive: false,
         type_text: None,
         set_by: None,
+        value: None,
     };
     Declared { variable, default: Some(&attribute.value), source }
 }
@@ -142,6 +158,8 @@ pub(super) fn settle(
             }
             None => {}
         }
+        let one = value.as_ref().ok().and_then(|value| value.in_text().ok());
+        variable.value = one.map(|value| value.to_string());
         evaluator.variable(&variable.name, value);
         variables.push(variable);
     }
