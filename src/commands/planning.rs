@@ -81,7 +81,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
         let _ = registry::remember(&*registry, &histories).await;
     }
     let chosen_names = chosen().map(|image| image.name.clone()).collect();
-    let definitions = definitions(session, catalog.clone(), chosen_names).await?;
+    let (definitions, untracked) = definitions(session, catalog.clone(), chosen_names).await?;
     let candidates = chosen().map(|image| Candidate {
         image,
         definition: &definitions[&image.name],
@@ -101,8 +101,9 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
         retry_limit: catalog.retry_limit,
         advisories_at,
     };
-    let plan = plan::plan(&inputs, session.clock.now())
+    let mut plan = plan::plan(&inputs, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
+    plan.untracked = untracked;
     let catalog = Arc::unwrap_or_clone(catalog);
     Ok(Planning { catalog, later, registry, histories, plan })
 }
@@ -207,12 +208,12 @@ fn circular(errors: &[GraphError]) -> Failure {
     Failure::new(FailureClass::Config, reasons.join("; "))
 }
 
-/// The definitions of the images with `names`.
+/// The definitions of the images with `names`, and what of them nobody can follow.
 async fn definitions(
     session: &Session,
     catalog: Arc<Catalog>,
     names: Vec<ImageName>,
-) -> Result<BTreeMap<ImageName, Definition>, Failure> {
+) -> Result<(BTreeMap<ImageName, Definition>, Vec<String>), Failure> {
     let wish = session.cancellation.clone();
     let cache = session.environment.cache_folder();
     let look = move || {
@@ -223,13 +224,17 @@ async fn definitions(
             None => FileDigests::new(clock, wish),
         };
         let mut digests = Digests::new(&catalog, files);
-        let mut definitions = BTreeMap::new();
+        let (mut definitions, mut untracked) = (BTreeMap::new(), BTreeSet::new());
+        let folder = catalog.path.parent().unwrap_or(Utf8Path::new("/"));
         for name in names {
-            let definition = inputs::definition(&catalog.images[&name], &mut digests)?;
-            definitions.insert(name, definition);
+            let image = &catalog.images[&name];
+            for found in &digests.references(image)?.untracked {
+                untracked.insert(found.told(folder));
+            }
+            definitions.insert(name, inputs::definition(image, &mut digests)?);
         }
         digests.keep();
-        Ok(definitions)
+        Ok((definitions, untracked.into_iter().collect()))
     };
     tokio::task::spawn_blocking(look)
         .await

@@ -64,6 +64,15 @@ impl UntrackedFile {
         Self { path: path.to_owned(), line: 1, text: String::new(), why: String::new() }
     }
 
+    /// In one sentence, with the path as seen from `folder`.
+    pub fn told(&self, folder: &Utf8Path) -> String {
+        let path = self.path.strip_prefix(folder).unwrap_or(&self.path);
+        match self.text.as_str() {
+            "" => format!("{path}: {}", self.why),
+            text => format!("{path}:{}: `{text}`: {}", self.line, self.why),
+        }
+    }
+
     fn because(self, why: impl Into<String>) -> Self {
         Self { why: why.into(), ..self }
     }

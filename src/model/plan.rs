@@ -16,6 +16,8 @@ pub struct Plan {
     pub build: Vec<Planned>,
     /// Images not to build.
     pub skip: Vec<Skipped>,
+    /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
+    pub untracked: Vec<String>,
 }
 
 /// An image to build.

@@ -46,6 +46,12 @@ pub fn text(plan: &Plan, width: usize) -> String {
         let said = format!("not due: {}", sentence::not_due(&skipped.why));
         item(&mut text, &label, name + 4, &said, width);
     }
+    if !plan.untracked.is_empty() {
+        let _ = writeln!(text, "\nNot tracked: a change of what these name goes unnoticed");
+    }
+    for untracked in &plan.untracked {
+        item(&mut text, "- ", 2, &one_line(untracked), width);
+    }
     if !others.is_empty() {
         let said = format!("\n- {} not selected", count(others.len(), "other image"));
         let _ = writeln!(text, "{}", paint(style::QUIET, &said));
@@ -108,6 +114,9 @@ mod tests {
         - talos-1.11          not due: built as 1.0.20260814 and its definition is unchanged; time alone
                               never makes it due
 
+        Not tracked: a change of what these name goes unnoticed
+        - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
+
         - 1 other image not selected
         ");
     }
@@ -122,6 +131,9 @@ mod tests {
                         is unchanged; next slot 1 December 2026, 02:00 UTC
         - talos-1.11    not due: built as 1.0.20260814 and its definition is unchanged;
                         time alone never makes it due
+
+        Not tracked: a change of what these name goes unnoticed
+        - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
 
         - 1 other image not selected
         ");

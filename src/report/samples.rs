@@ -510,6 +510,9 @@ pub(super) fn plan() -> Plan {
         version: version.parse().unwrap(),
     };
     Plan {
+        untracked: vec![
+            "packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value".to_owned(),
+        ],
         at: timestamp("2026-11-23T10:26:46Z"),
         build: vec![
             planned("debian-12", 0, Due::NeverBuilt, "1.0.20261123"),

@@ -15,6 +15,8 @@ use super::progress::{Progress, Stopped};
 use super::regate::kept_aside;
 use super::substitution::variables;
 use super::workdir::Workdir;
+use crate::clock::Clock;
+use crate::inputs::{self, Digests, FileDigests};
 use crate::model::{
     Artifact, BuildRecord, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome,
     Version,
@@ -49,12 +51,15 @@ pub(super) async fn artifact(
         let (image, workdir) = (task.image, &task.image.workdir);
         let work = async {
             let held = Workdir::take(state, workdir, &image.name, events, cancellation).await?;
+            still_defined(task).await?;
             let relay = events.relay(&image.name, Stage::Prepare);
             prepare(image, step, environment, launcher, cancellation, &task.log, relay).await?;
             Ok(held)
         };
         let done = |_: &Workdir| (StageOutcome::Done, None);
         _held = progress.stage(Stage::Prepare, Some(step.run.clone()), work, done).await?;
+    } else {
+        still_defined(task).await.map_err(stopped)?;
     }
     // Hashing the base image takes a while, and Packer only reads it.
     let work = async {
@@ -62,6 +67,26 @@ pub(super) async fn artifact(
         Ok(BuildRecord { materials: materials?, ..task.record(artifact?) })
     };
     progress.stage(Stage::Build, None, work, describe).await
+}
+
+/// An error if the files that define the image are not what they were when the plan was made: the
+/// record would name a definition that nobody has built. A run can wait a long time for its turn.
+async fn still_defined(task: &ImageTask<'_>) -> Result<(), Failure> {
+    let (image, catalog) = (task.image.clone(), task.run.pipeline.catalog.clone());
+    let wish = task.run.pipeline.cancellation.clone();
+    let look = move || {
+        let files = FileDigests::new(Clock::system(), wish);
+        inputs::definition(&image, &mut Digests::new(&catalog, files))
+    };
+    let now = tokio::task::spawn_blocking(look)
+        .await
+        .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?
+        .map_err(|error| process::failure(&error, FailureClass::Config))?;
+    if now.digest == task.planned.definition.digest {
+        return Ok(());
+    }
+    let reason = "what defines the image has changed since the plan was made";
+    Err(Failure::new(FailureClass::Config, reason).hint("run it again, and leave its files alone"))
 }
 
 /// What was handed in: an artifact that an earlier run kept, or one of which nothing is known.

@@ -16,6 +16,8 @@ pub struct Plan<'a> {
     pub build: Vec<Planned<'a>>,
     /// Images not to build.
     pub skip: Vec<Skipped<'a>>,
+    /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
+    pub untracked: &'a [String],
 }
 
 /// An image to build.
@@ -46,6 +48,7 @@ impl<'a> Plan<'a> {
             at: plan.at,
             build: plan.build.iter().map(planned).collect(),
             skip: plan.skip.iter().map(Skipped::of).collect(),
+            untracked: &plan.untracked,
         }
     }
 }
@@ -161,6 +164,9 @@ mod tests {
                 "next_slot": null
               }
             }
+          ],
+          "untracked": [
+            "packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value"
           ]
         }
         "#);
