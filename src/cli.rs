@@ -88,6 +88,8 @@ pub enum LintFormat {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write an image matrix and a workflow for the Packer templates that are here
+    Init(Init),
     /// Show what would be built, and why
     Plan(Plan),
     /// Build what is due: plan, build, look inside, judge, publish, record, report
@@ -130,6 +132,14 @@ pub struct Selection {
     /// Where versions and channels are recorded, instead of what images.yml says
     #[arg(long, value_name = "URL")]
     pub registry: Option<String>,
+}
+
+/// `goldsmith init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Write over files that exist
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `goldsmith plan`.

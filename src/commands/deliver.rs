@@ -44,6 +44,10 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             };
             Done { code, failure_reason, report: None, matrix: None }
         }
+        Answer::Text(text) => {
+            asked_for(session.terminal.text(&text))?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, matrix: None }
+        }
         Answer::Schema => {
             asked_for(session.terminal.data(config::SCHEMA))?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, matrix: None }

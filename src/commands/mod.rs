@@ -3,6 +3,7 @@
 mod action;
 pub mod child;
 mod deliver;
+mod init;
 mod lint;
 mod plan;
 mod planning;
@@ -47,6 +48,7 @@ enum Answer {
     Run(Report),
     Lint(Problems, LintFormat),
     Schema,
+    Text(String),
 }
 
 /// How a command ended.
@@ -151,6 +153,7 @@ async fn dispatch(
             let found = lint::run(&session);
             (found.map(|problems| Answer::Lint(problems, asked.format)), Format::Text)
         }
+        Command::Init(asked) => (init::run(&session, asked).map(Answer::Text), Format::Text),
         Command::Schema => (Ok(Answer::Schema), Format::Json),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),
     };

@@ -40,6 +40,11 @@ impl Session {
         self.directory.join(path)
     }
 
+    /// A path as people here would name it.
+    pub(super) fn shown(&self, path: &Utf8Path) -> String {
+        path.strip_prefix(&self.directory).unwrap_or(path).to_string()
+    }
+
     /// The absolute path of a file that the command line names.
     pub(super) fn existing_file(&self, path: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
         let path = self.path(path);

@@ -93,17 +93,19 @@ pub(super) fn is_fragment(template: &Template) -> bool {
 
 /// The first error of a template, in one line.
 pub(super) fn error(template: &Template, root: &Utf8Path) -> Option<String> {
-    let errors = template.problems.diagnostics().iter();
-    let error = errors.filter(|problem| problem.level == Level::Error).next()?;
+    let mut problems = template.problems.diagnostics().iter();
+    let error = problems.find(|problem| problem.level == Level::Error)?;
     let Some(span) = error.place() else {
         return Some(error.message.clone());
     };
     let file = template.problems.sources().get(span.source)?;
     let path = file.path.strip_prefix(root).unwrap_or(&file.path);
     let line = file.position(span.start).line;
-    let labels = error.labels.iter().filter(|label| !label.text.is_empty());
-    let detail: String = labels.take(1).map(|label| format!(": {}", label.text)).collect();
-    Some(format!("{path}:{line}: {}{detail}", error.message))
+    let message = format!("{path}:{line}: {}", error.message);
+    Some(match error.labels.iter().find(|label| !label.text.is_empty()) {
+        Some(label) => format!("{message}: {}", label.text),
+        None => message,
+    })
 }
 
 /// Why the image of a build that wants this cannot be used.

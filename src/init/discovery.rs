@@ -79,7 +79,7 @@ impl LeftOut {
     }
 }
 
-/// Finds the images of the repository at `root`, which is absolute. Bounded in time and memory.
+/// Finds the images of the repository at `root`, which is absolute. How much is looked at is bounded.
 pub fn discover(tree: &dyn SourceTree, root: &Utf8Path) -> Discovery {
     let survey = survey(tree, root);
     let mut left_out = Vec::new();

@@ -49,6 +49,12 @@ pub fn images_yml(discovery: &Discovery) -> String {
     text
 }
 
+/// The images that were found, each with the reason why it is written as a comment, if it is.
+pub fn objections(discovery: &Discovery) -> Vec<(&Found, Option<String>)> {
+    let (_, objections) = sort_out(&discovery.images);
+    discovery.images.iter().zip(objections).collect()
+}
+
 /// Which images can be used, and why the others cannot, in the order of `images`.
 pub(super) fn sort_out(images: &[Found]) -> (BTreeSet<&ImageName>, Vec<Option<String>>) {
     let alone = |found: &Found| {
@@ -98,7 +104,7 @@ fn refusal(text: &str) -> Option<String> {
 fn entry(found: &Found) -> String {
     let mut text = String::new();
     for note in &found.notes {
-        writeln!(text, "  # {}", comment(note)).expect("text can be written");
+        writeln!(text, "  # {}", in_one_line(note)).expect("text can be written");
     }
     for line in lines(found) {
         writeln!(text, "  {line}").expect("text can be written");
@@ -107,9 +113,9 @@ fn entry(found: &Found) -> String {
 }
 
 fn commented_out(found: &Found, why: &str) -> String {
-    let mut text = format!("  # Not complete: {}\n", comment(why));
+    let mut text = format!("  # Not complete: {}\n", in_one_line(why));
     for note in &found.notes {
-        writeln!(text, "  # {}", comment(note)).expect("text can be written");
+        writeln!(text, "  # {}", in_one_line(note)).expect("text can be written");
     }
     for line in lines(found) {
         writeln!(text, "  #   {line}").expect("text can be written");
@@ -188,7 +194,7 @@ fn left_out(left_out: &[LeftOut]) -> String {
         text.push_str("# Left out:\n");
     }
     for left in left_out {
-        let line = comment(&format!("{}: {}", left.path, left.why));
+        let line = in_one_line(&format!("{}: {}", left.path, left.why));
         writeln!(text, "# - {line}").expect("text can be written");
     }
     text
@@ -224,14 +230,14 @@ pub(super) fn quoted(value: &str) -> String {
     text
 }
 
-/// `text` as it can stand in a comment: a file's name must not end the line.
-pub(super) fn comment(text: &str) -> String {
+/// `text` as it can stand in a comment or a message: a file's name must not end the line.
+pub fn in_one_line(text: &str) -> String {
     let shown =
         text.chars().map(|character| if is_hidden(character) { '\u{fffd}' } else { character });
     shown.take(MAX_COMMENT).collect()
 }
 
-/// Longest comment, in characters.
+/// Longest such line, in characters.
 const MAX_COMMENT: usize = 400;
 
 /// Whether a character ends lines, acts on terminals or is not to be seen.

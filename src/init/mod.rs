@@ -19,5 +19,5 @@ mod var_sets;
 mod workflow;
 
 pub use discovery::{Discovery, Found, LeftOut, discover};
-pub use images_yml::images_yml;
+pub use images_yml::{images_yml, in_one_line, objections};
 pub use workflow::{workflow, workflow_path};

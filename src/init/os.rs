@@ -118,8 +118,8 @@ pub(super) fn guess(hints: &[String], names: usize) -> Result<Os, String> {
         return Err("no name in it tells the operating system".to_owned());
     };
     let family = first.family;
-    let of_family = guesses.iter().filter(|guess| guess.family == family);
-    match of_family.filter_map(|guess| guess.release.clone()).next() {
+    let mut of_family = guesses.iter().filter(|guess| guess.family == family);
+    match of_family.find_map(|guess| guess.release.clone()) {
         Some(release) => Ok(Os { family: family.to_owned(), release }),
         None => Err(format!("no name in it tells the release of {family}")),
     }
@@ -201,10 +201,9 @@ fn release(form: Form, tokens: &[String]) -> Option<String> {
     let first = number(0)?;
     match form {
         Form::Major => match first.len() {
-            1 => Some(first.to_owned()),
             // `rocky94` is 9.4, and `rocky10` is 10.
             2 if first.starts_with(['7', '8', '9']) => Some(first[..1].to_owned()),
-            2 => Some(first.to_owned()),
+            1 | 2 => Some(first.to_owned()),
             _ => None,
         },
         Form::Ubuntu => match (first.len(), number(1)) {
@@ -250,7 +249,7 @@ fn release(form: Form, tokens: &[String]) -> Option<String> {
 pub(super) fn is_arm(text: &str) -> bool {
     tokens(text)
         .windows(2)
-        .any(|pair| matches!((pair[0].as_str(), pair[1].as_str()), ("arm", "64") | ("aarch", "64")))
+        .any(|pair| matches!((pair[0].as_str(), pair[1].as_str()), ("arm" | "aarch", "64")))
 }
 
 /// Whether a text speaks of a ready-made cloud image.

@@ -421,6 +421,7 @@ fn the_help_names_every_command_and_option() {
     Usage: goldsmith [OPTIONS] <COMMAND>
 
     Commands:
+      init    Write an image matrix and a workflow for the Packer templates that are here
       plan    Show what would be built, and why
       run     Build what is due: plan, build, look inside, judge, publish, record, report
       scan    Look inside an existing artifact and judge it

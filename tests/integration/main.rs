@@ -5,6 +5,7 @@
 
 mod command_line;
 mod configs;
+mod init;
 mod pages;
 mod process;
 mod schema;
