@@ -21,10 +21,10 @@ images:
     rebuild: { every: quarterly }
 ";
 
-struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(images: &str) -> Self {
+    pub(crate) fn new(images: &str) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         fs_err::create_dir(folder.path().join("packer")).unwrap();
         fs_err::write(folder.path().join("packer/debian.pkr.hcl"), "").unwrap();
@@ -32,7 +32,7 @@ impl Folder {
         folder
     }
 
-    fn path(&self) -> Utf8PathBuf {
+    pub(crate) fn path(&self) -> Utf8PathBuf {
         Utf8Path::from_path(self.0.path()).unwrap().to_owned()
     }
 
@@ -46,7 +46,7 @@ impl Folder {
 
     /// Runs goldsmith on 23 November 2026: exit code, stdout, stderr, with the folder's name out of
     /// the way.
-    fn goldsmith(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    pub(crate) fn goldsmith(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
         let output = self
             .command(arguments)
             .args(["--now", "2026-11-23T10:00:00Z"])
@@ -315,7 +315,7 @@ fn a_result_that_cannot_be_printed_is_a_failure() {
 }
 
 /// Makes a repository of `folder`, with everything in it committed.
-fn commit(folder: &Utf8Path) {
+pub(crate) fn commit(folder: &Utf8Path) {
     for arguments in [
         &["init", "--quiet"][..],
         &["add", "."],

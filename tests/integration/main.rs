@@ -7,5 +7,6 @@ mod command_line;
 mod configs;
 mod init;
 mod pages;
+mod planning;
 mod process;
 mod schema;

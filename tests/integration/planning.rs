@@ -1,0 +1,173 @@
+//! What is selected, and the forms of a plan.
+
+use crate::command_line::{Folder, commit};
+
+const IMAGES: &str = "\
+version: 1
+registry: ./registry
+defaults:
+  stores: [{ dir: { url: ./store } }]
+images:
+  \"app-${matrix.flavour}\":
+    matrix: { flavour: [small, large] }
+    template: app
+    os: { family: debian, release: \"12\" }
+    source: image
+    parents: [base]
+    labels: [team=web]
+    runs_on: [self-hosted, kvm]
+  base:
+    template: packer
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
+  lonely:
+    template: lonely.pkr.hcl
+    os: { family: debian, release: \"12\" }
+    source: iso
+";
+
+const APP: &str = "\
+source \"null\" \"n\" {}
+variable \"which\" { default = env(\"WHICH\") }
+build {
+  sources = [\"null.n\"]
+  provisioner \"shell\" { script = var.which }
+}
+";
+
+const LONELY: &str = "\
+source \"null\" \"n\" {}
+build {
+  sources = [\"null.n\"]
+  provisioner \"shell\" { scripts = [\"scripts/setup.sh\"] }
+}
+";
+
+fn folder() -> Folder {
+    let folder = Folder::new(IMAGES);
+    let files =
+        [("app/app.pkr.hcl", APP), ("scripts/setup.sh", "true"), ("lonely.pkr.hcl", LONELY)];
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn parents_come_in_earlier_waves_and_what_cannot_be_followed_is_named() {
+    insta::assert_snapshot!(folder().goldsmith(&["plan"], &[]), @"
+    exit code 0
+    --- stdout
+    4 of 4 images are due
+
+    wave 1
+    + base       1.0.20261123  due: never built
+    + lonely     1.0.20261123  due: never built
+
+    wave 2
+    + app-small  1.0.20261123  due: never built
+    + app-large  1.0.20261123  due: never built
+
+    Not tracked: a change of what these name goes unnoticed
+    - app/app.pkr.hcl:5: `var.which`: `env()` is left to Packer
+    --- stderr
+    ");
+    insta::assert_snapshot!(folder().goldsmith(&["plan", "--format=github-matrix"], &[]), @r#"
+    exit code 0
+    --- stdout
+    {"waves":[{"include":[{"image":"base","version":"1.0.20261123","runs_on":[],"why":"never built"},{"image":"lonely","version":"1.0.20261123","runs_on":[],"why":"never built"}]},{"include":[{"image":"app-small","version":"1.0.20261123","runs_on":["self-hosted","kvm"],"why":"never built"},{"image":"app-large","version":"1.0.20261123","runs_on":["self-hosted","kvm"],"why":"never built"}]}]}
+    --- stderr
+    "#);
+    insta::assert_snapshot!(folder().goldsmith(&["plan", "--format=mermaid"], &[]), @r#"
+    exit code 0
+    --- stdout
+    flowchart LR
+      n0["app-small<br>1.0.20261123"]:::due
+      n1["app-large<br>1.0.20261123"]:::due
+      n2["base<br>1.0.20261123"]:::due
+      n3["lonely<br>1.0.20261123"]:::due
+      n2 --> n0
+      n2 --> n1
+      classDef due stroke-width:4px
+      classDef disabled stroke-dasharray:4
+    --- stderr
+    "#);
+}
+
+#[test]
+fn images_are_selected_by_label() {
+    insta::assert_snapshot!(folder().goldsmith(&["plan", "--label=team=web"], &[]), @"
+    exit code 0
+    --- stdout
+    Nothing is due
+
+    - app-small  not due: the channel candidate of its parent base names no version yet
+    - app-large  not due: the channel candidate of its parent base names no version yet
+
+    Not tracked: a change of what these name goes unnoticed
+    - app/app.pkr.hcl:5: `var.which`: `env()` is left to Packer
+    --- stderr
+    ");
+    insta::assert_snapshot!(folder().goldsmith(&["plan", "--label=team=wbe"], &[]), @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: no image has the label `team=wbe`
+      hint: did you mean `team=web`?
+    ");
+    insta::assert_snapshot!(folder().goldsmith(&["plan", "--only-failed"], &[]), @"
+    exit code 0
+    --- stdout
+    Nothing is due
+
+    Not tracked: a change of what these name goes unnoticed
+    - app/app.pkr.hcl:5: `var.which`: `env()` is left to Packer
+
+    - 4 other images not selected
+    --- stderr
+    ");
+}
+
+#[test]
+fn a_branch_selects_what_it_changes_and_what_is_built_upon_that() {
+    let folder = folder();
+    commit(&folder.path());
+    let path = std::env::var_os("PATH").unwrap().into_string().unwrap();
+    let changed = |folder: &Folder| {
+        let told = folder.goldsmith(&["plan", "--changed-since=HEAD"], &[("PATH", &path)]);
+        let lines = told.lines().filter(|line| line.starts_with("+ ") || line.contains("error"));
+        lines.map(str::trim).collect::<Vec<_>>().join("\n")
+    };
+    let write = |name: &str, text: &str| fs_err::write(folder.path().join(name), text).unwrap();
+    assert_eq!(changed(&folder), "");
+    write("packer/new.sh", "true");
+    insta::assert_snapshot!(changed(&folder), @"
+    + base       1.0.20261123  due: touched by this change: packer/new.sh
+    + app-small  1.0.20261123  due: its parent base is touched by this change
+    + app-large  1.0.20261123  due: its parent base is touched by this change
+    ");
+    fs_err::remove_file(folder.path().join("packer/new.sh")).unwrap();
+    // A script that lies elsewhere and is used by the template.
+    write("scripts/setup.sh", "false");
+    insta::assert_snapshot!(changed(&folder), @"+ lonely     1.0.20261123  due: touched by this change: scripts/setup.sh");
+    write("scripts/setup.sh", "true");
+    // Another release of one image; how another one is judged is no change.
+    let images = IMAGES.replace("source: iso\n", "source: iso\n    vars: { a: b }\n");
+    write("lonely.pkr.hcl", &format!("{LONELY}variable \"a\" {{}}\n"));
+    write(
+        "images.yml",
+        &images
+            .replace("    source: cloud-image\n", "    source: cloud-image\n    channel: stable\n"),
+    );
+    insta::assert_snapshot!(changed(&folder), @"+ lonely     1.0.20261123  due: touched by this change: lonely.pkr.hcl, images.yml");
+    let told = folder.goldsmith(&["plan", "--changed-since=nowhere"], &[("PATH", &path)]);
+    insta::assert_snapshot!(told, @"
+    exit code 2
+    --- stdout
+    --- stderr
+    error: cannot tell what has changed since `nowhere`: Not a valid object name nowhere
+      hint: name a branch or commit that is there, such as `origin/main`; a checkout for CI needs its history (`fetch-depth: 0`)
+    ");
+}
