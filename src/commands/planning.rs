@@ -50,7 +50,7 @@ pub(super) struct Planning {
 pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planning, Failure> {
     let (catalog, later, places) = catalog(session, &wanted)?;
     let catalog = Arc::new(catalog);
-    refuse_folders_that_a_checkout_wipes(session, &catalog)?;
+    refuse_folders_that_a_checkout_wipes(session, &catalog, wanted.records)?;
     let Wanted { selection: arguments, given, records, advisories_at, .. } = wanted;
     let graph = Graph::new(catalog.images.values()).map_err(|errors| circular(&errors))?;
     let names = selected(arguments, &given, &catalog)?;
@@ -136,11 +136,12 @@ fn catalog(
 fn refuse_folders_that_a_checkout_wipes(
     session: &Session,
     catalog: &Catalog,
+    stores_too: bool,
 ) -> Result<(), Failure> {
     if !session.on_runner() {
         return Ok(());
     }
-    for (what, folder) in folders(catalog) {
+    for (what, folder) in folders(catalog).filter(|(what, _)| *what == "registry" || stores_too) {
         let real = real_path(folder);
         if real.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok()) {
             let reason = format!(

@@ -16,7 +16,7 @@ const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo");
 /// A copy of the demo: what it makes stays out of the repository.
 fn demo() -> Project {
     let project = Project::new("");
-    for file in ["images.yml", "debian-12.pkr.hcl", "prepare.sh"] {
+    for file in [".gitignore", "images.yml", "debian-12.pkr.hcl", "prepare.sh"] {
         fs_err::copy(format!("{DEMO}/{file}"), project.path(file)).unwrap();
     }
     project
