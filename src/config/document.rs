@@ -329,10 +329,11 @@ fn expand(
     let matrix = match &entry.value.node.value {
         Value::Mapping(keys) => keys
             .iter()
-            .find(|key| matches!(&key.key.value, Value::Scalar(name) if name.text == "matrix")),
+            .position(|key| matches!(&key.key.value, Value::Scalar(name) if name.text == "matrix"))
+            .map(|place| (place, &keys[place].value)),
         _ => None,
     };
-    let Some(found) = matrix else {
+    let Some((place, found)) = matrix else {
         let image = image::Entry {
             position,
             key: entry.key,
@@ -342,14 +343,14 @@ fn expand(
         };
         return read(&image, context);
     };
-    let Some(combinations) = matrix::read(Field { key: "matrix", node: &found.value }, context)
-    else {
+    let Some(combinations) = matrix::read(Field { key: "matrix", node: found }, context) else {
         return;
     };
+    let one = without_value(entry.value.node, place);
     for combination in combinations {
         context.matrix.clear();
         context.matrix.extend(combination.keys().cloned());
-        let node = substitute(entry.value.node, &combination);
+        let node = substitute(&one, &combination);
         let image = image::Entry {
             position,
             key: entry.key,
@@ -359,6 +360,15 @@ fn expand(
         };
         read(&image, context);
     }
+}
+
+/// The mapping `node` with nothing at `place`: there stands the matrix, which is long, and read.
+fn without_value(node: &Node, place: usize) -> Node {
+    let mut node = node.clone();
+    if let Value::Mapping(entries) = &mut node.value {
+        entries[place].value.value = Value::Null;
+    }
+    node
 }
 
 /// Adds an image, unless there is one of its name.
