@@ -239,7 +239,7 @@ fn record(
         version,
         commit: None,
         definition: definition.digest,
-        definition_parts: definition.parts.clone(),
+        definition_parts: definition.parts(),
         materials: vec![Material {
             name: "packer/base/debian-12.qcow2".to_owned(),
             digest: digest("base"),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::digests::{Digests, relative};
-use crate::model::{Definition, Digest, Image};
+use crate::model::{Definition, Image};
 
 /// Why a definition cannot be digested. The user's or the machine's fault.
 #[derive(Debug, Error)]
@@ -33,10 +33,7 @@ pub enum DefinitionError {
 /// the registry, stores. Blocks. Fails as soon as somebody wishes to stop.
 pub fn definition(image: &Image, digests: &mut Digests) -> Result<Definition, DefinitionError> {
     let files = digests.files(image)?;
-    let keys = keys(image, &files.root).into_iter();
-    let keys = keys.map(|(name, value)| (name, Digest::of(value.as_bytes())));
-    let files = files.parts.iter().map(|(name, digest)| (name.clone(), *digest));
-    Ok(Definition::of(keys.chain(files)))
+    Ok(Definition::of(keys(image, &files.root), files.files.clone()))
 }
 
 /// The keys of an image that say what it is, not how it is judged or where it goes, with their
@@ -216,7 +213,7 @@ mod tests {
             let before = define(&image);
             change(&mut image);
             let after = define(&image);
-            assert_eq!(after.changed_since(&before.parts), changed, "{what}");
+            assert_eq!(after.changed_since(&before.parts()), changed, "{what}");
             assert_eq!(before.digest != after.digest, !changed.is_empty(), "{what}");
         }
     }

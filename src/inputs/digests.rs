@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::references::{References, Surroundings, references};
 use super::walk::walk;
 use super::{DefinitionError, FileDigests};
-use crate::model::{Catalog, Digest, Image};
+use crate::model::{Catalog, DefinitionFiles, Image};
 
 /// With more files than this, folders stand for them in the parts of a definition, which are kept
 /// with every version.
@@ -66,8 +66,8 @@ struct Named {
 pub(super) struct Files {
     /// The folder that names are relative to.
     pub(super) root: Utf8PathBuf,
-    /// The parts of the definition that they are.
-    pub(super) parts: BTreeMap<String, Digest>,
+    /// What they are.
+    pub(super) files: Arc<DefinitionFiles>,
 }
 
 impl Digests {
@@ -116,8 +116,9 @@ impl Digests {
             files.insert(relative(file, &tree.root), self.fingerprint(file)?);
         }
         let parts = file_parts(files).into_iter();
-        let parts = parts.map(|(name, what)| (format!("file:{name}"), Digest::of(what.as_bytes())));
-        let files = Arc::new(Files { root: tree.root.clone(), parts: parts.collect() });
+        let parts = parts.map(|(name, what)| (format!("file:{name}"), what));
+        let files = Arc::new(DefinitionFiles::of(parts));
+        let files = Arc::new(Files { root: tree.root.clone(), files });
         self.definitions.insert(named, files.clone());
         Ok(files)
     }
@@ -305,7 +306,13 @@ mod tests {
         let mut digests = Digests::new(&catalog, files);
         let mut names = |image| {
             let files = digests.files(image).unwrap();
-            files.parts.keys().map(|name| &name["file:".len()..]).collect::<Vec<_>>().join(" ")
+            files
+                .files
+                .parts()
+                .keys()
+                .map(|name| &name["file:".len()..])
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         let [first, second, elsewhere, later] = &images;
         assert_eq!(names(first), "a.pkr.hcl a.sh second");

@@ -1,6 +1,6 @@
 //! SHA-256 digests.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
 
@@ -39,25 +39,26 @@ impl Digest {
         }
     }
 
-    /// The first byte, which spreads things evenly over 256 places.
-    pub fn first(&self) -> u8 {
-        self.0[0]
+    /// The digest as it is computed.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The 64 hexadecimal digits alone, as `sha256sum` prints them.
     pub fn hex(&self) -> String {
-        let mut hex = String::with_capacity(64);
-        for byte in self.0 {
-            // Writing to a String does not fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+        hex(&self.0)
     }
 
     /// The first twelve digits: enough for people to tell digests apart.
     pub fn short(&self) -> String {
-        self.hex()[..12].to_owned()
+        hex(&self.0[..6])
     }
+}
+
+/// Two digits for each byte. There are thousands of digests in a plan.
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
 /// Takes the digest of content that comes piece by piece.
@@ -81,14 +82,18 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, ParseDigestError> {
         let parse = || {
-            let hex = text.strip_prefix("sha256:")?;
-            let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-            if hex.len() != 64 || !hex.bytes().all(lower) {
+            let digits = text.strip_prefix("sha256:")?.as_bytes();
+            let value = |digit: u8| match digit {
+                b'0'..=b'9' => Some(digit - b'0'),
+                b'a'..=b'f' => Some(digit - b'a' + 10),
+                _ => None,
+            };
+            let mut bytes = [0; 32];
+            if digits.len() != 2 * bytes.len() {
                 return None;
             }
-            let mut bytes = [0; 32];
-            for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-                *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+            for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+                *byte = value(pair[0])? << 4 | value(pair[1])?;
             }
             Some(Self(bytes))
         };

@@ -37,7 +37,7 @@ pub use catalog::{
     Timeouts, VersionScheme,
 };
 pub use change::Change;
-pub use definition::{Definition, DefinitionParts};
+pub use definition::{Definition, DefinitionFiles, DefinitionParts};
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
 pub use evidence::{Evidence, Inventory, Obstacle, Package};

@@ -1,6 +1,7 @@
 //! Values for unit tests: everything in order, for a test to spoil one thing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -9,11 +10,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{
-    Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, Digest, Entry, EolRule,
-    Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image, Inventory, LogEntry,
-    MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Rebuild, RejectedRecord, SCHEMA, Scan,
-    Severity, Source, Status, StoreAddress, Timeouts, Tool, VerifiedRecord, Version, VersionBase,
-    VersionRecord, VersionScheme,
+    Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles, Digest,
+    Entry, EolRule, Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image,
+    Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Rebuild,
+    RejectedRecord, SCHEMA, Scan, Severity, Source, Status, StoreAddress, Timeouts, Tool,
+    VerifiedRecord, Version, VersionBase, VersionRecord, VersionScheme,
 };
 
 /// A monthly Debian 12 image.
@@ -44,6 +45,12 @@ pub(crate) fn image(name: &str) -> Image {
         stores: vec![StoreAddress::Directory("/srv/images".into())],
         channel: "candidate".parse().unwrap(),
     }
+}
+
+/// A definition of one part.
+pub(crate) fn definition(part: &str, content: &str) -> Definition {
+    let files = Arc::new(DefinitionFiles::of([(part.to_owned(), content.to_owned())]));
+    Definition::of(Vec::new(), files)
 }
 
 /// The default policy.
@@ -199,7 +206,7 @@ impl Past {
             version: self.reserve(at),
             commit: None,
             definition: definition.digest,
-            definition_parts: definition.parts.clone(),
+            definition_parts: definition.parts(),
             materials: Vec::new(),
             parents: parents.to_vec(),
             started_at: at,
@@ -263,7 +270,7 @@ pub(crate) fn version_record(
         version,
         commit: None,
         definition: definition.digest,
-        definition_parts: definition.parts.clone(),
+        definition_parts: definition.parts(),
         materials: Vec::new(),
         parents: parents.to_vec(),
         started_at,

@@ -6,17 +6,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Candidate, ParentNow, PlanInputs, Selection, plan};
-use crate::model::samples::{Past, image};
+use crate::model::samples::{Past, definition, image};
 use crate::model::{
-    Cadence, Change, Decision, Definition, Digest, History, Image, ImageName, MaxAge, Parent,
-    ParentRecord, Plan,
+    Cadence, Change, Decision, Definition, History, Image, ImageName, MaxAge, Parent, ParentRecord,
+    Plan,
 };
 
 mod properties;
 
 /// Definition `text`: one part.
 fn define(text: &str) -> Definition {
-    Definition::of([("file:debian.pkr.hcl".to_owned(), Digest::of(text.as_bytes()))])
+    definition("file:debian.pkr.hcl", text)
 }
 
 fn at(text: &str) -> Timestamp {

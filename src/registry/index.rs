@@ -31,7 +31,7 @@ pub struct Shard(u8);
 impl Shard {
     /// The shard that `image` is in: the first byte of the SHA-256 of its name.
     pub fn of(image: &ImageName) -> Self {
-        Self(Digest::of(image.as_str().as_bytes()).first())
+        Self(Digest::of(image.as_str().as_bytes()).bytes()[0])
     }
 }
 

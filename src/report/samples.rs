@@ -6,10 +6,9 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    Advisories, Bucket, Catalog, Decision, Definition, Digest, Due, ExitCode, Failure,
-    FailureClass, Finding, Image, ImageName, ImageOutcome, Judged, NotDue, OsIdentity, Parent,
-    Plan, Planned, Probe, Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored,
-    Tool, Verdict,
+    Advisories, Bucket, Catalog, Decision, Digest, Due, ExitCode, Failure, FailureClass, Finding,
+    Image, ImageName, ImageOutcome, Judged, NotDue, OsIdentity, Parent, Plan, Planned, Probe,
+    Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, Tool, Verdict,
 };
 
 use super::{ChannelMove, ImageReport, Report, StageReport};
@@ -506,7 +505,7 @@ pub(super) fn plan() -> Plan {
         image: image.parse().unwrap(),
         why,
         wave,
-        definition: Definition::of([("os".to_owned(), Digest::of(image.as_bytes()))]),
+        definition: crate::model::samples::definition("os", image),
         version: version.parse().unwrap(),
     };
     Plan {

@@ -176,7 +176,7 @@ impl<'a> ImageTask<'a> {
             image: self.image.name.clone(),
             handed_in: false,
             definition: self.planned.definition.digest,
-            definition_parts: self.planned.definition.parts.clone(),
+            definition_parts: self.planned.definition.parts(),
             commit: self.run.pipeline.commit.clone(),
             started_at: self.started_at,
             materials: Vec::new(),

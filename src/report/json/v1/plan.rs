@@ -69,7 +69,7 @@ mod tests {
               "image": "debian-12",
               "version": "1.0.20261123",
               "wave": 0,
-              "definition": "sha256:f7691f35da772c628f29736dee628da7b4d07c42eafbfbfb14061e01ff5ce01b",
+              "definition": "sha256:15f670f8036621edf3ffcad4b3502b807086e504e8223571e130c09be564bd8d",
               "why": {
                 "reason": "never-built",
                 "text": "never built",
@@ -83,7 +83,7 @@ mod tests {
               "image": "ubuntu-2404",
               "version": "1.0.20261123",
               "wave": 0,
-              "definition": "sha256:fc91189de9af48aabb5060ce7d14ba232fdc569987375f3f0f4711d538c1d9a7",
+              "definition": "sha256:b3f642a5a5c619831f9040e658a6dcb237d349a743697dcdbe8c40dae55ad0f1",
               "why": {
                 "reason": "slot-began",
                 "text": "the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20260801; overdue: 2 slots were missed: 1 October 2026, 1 September 2026",
@@ -101,7 +101,7 @@ mod tests {
               "image": "rocky-9",
               "version": "2.1.20261123",
               "wave": 0,
-              "definition": "sha256:7bda56ce1a1010de56f11562e12fa8d5fb3d999032eb47908f806aa2186d094b",
+              "definition": "sha256:f96abe719133ded7463fdfa34ad3e549f9d3d90bdd60e349a8cca87a63c5b4c7",
               "why": {
                 "reason": "forced",
                 "text": "asked for with `--force`",
@@ -115,7 +115,7 @@ mod tests {
               "image": "k8s-1.35-debian-12",
               "version": "1.0.20261123.2",
               "wave": 1,
-              "definition": "sha256:9b873e045eb230d7434790ee4bdc8954161f0714b4db66bf830e496ed4a8bcf4",
+              "definition": "sha256:eaa53bab9e18e9f5c66e80b8806af3da984b38476968b6790cded5c4770a34a0",
               "why": {
                 "reason": "definition-changed",
                 "text": "its definition has changed since 1.0.20261123: k8s.pkr.hcl, vars.kubernetes",
