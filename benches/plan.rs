@@ -69,12 +69,13 @@ impl Desk {
     fn furnish(&self, images: usize) -> usize {
         let template = self.root.join("packer");
         fs_err::create_dir_all(template.join("scripts")).unwrap();
-        let text = "# What a template says.\n".repeat(100);
-        for file in ["debian.pkr.hcl", "variables.pkr.hcl", "user-data", "prepare.sh"] {
+        fs_err::write(template.join("debian.pkr.hcl"), TEMPLATE).unwrap();
+        let text = "# What a script does.\n".repeat(100);
+        for file in ["user-data", "prepare.sh"] {
             fs_err::write(template.join(file), &text).unwrap();
         }
         for number in 0..8 {
-            fs_err::write(template.join(format!("scripts/{number:02}.sh")), &text).unwrap();
+            fs_err::write(template.join(format!("scripts/{number}.sh")), &text).unwrap();
         }
         let matrix = self.root.join("matrix.yml");
         fs_err::write(&matrix, of_one_matrix(images)).unwrap();
@@ -150,11 +151,44 @@ impl Desk {
             .env("XDG_CACHE_HOME", self.root.join("cache"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap()
     }
 }
+
+const TEMPLATE: &str = r#"
+packer {
+  required_plugins {
+    qemu = { version = "~> 1.0.9", source = "github.com/hashicorp/qemu" }
+  }
+}
+
+variable "goldsmith_output_dir" { default = "output" }
+variable "goldsmith_scratch_name" { default = "debian-12" }
+variable "disk_size" { type = string }
+variable "app" { type = string }
+variable "site" { type = string }
+
+source "qemu" "debian" {
+  iso_url          = "base/debian-12.qcow2"
+  iso_checksum     = "none"
+  disk_image       = true
+  disk_size        = var.disk_size
+  output_directory = var.goldsmith_output_dir
+  vm_name          = "${var.goldsmith_scratch_name}.qcow2"
+  ssh_username     = "debian"
+  cd_files         = ["./user-data"]
+}
+
+build {
+  sources = ["source.qemu.debian"]
+
+  provisioner "shell" {
+    environment_vars = ["APP=${var.app}", "SITE=${var.site}"]
+    scripts          = ["scripts/0.sh", "scripts/1.sh", "scripts/2.sh", "scripts/3.sh"]
+  }
+}
+"#;
 
 const HEAD: &str = "\
 version: 1
