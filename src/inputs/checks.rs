@@ -54,14 +54,15 @@ enum Found {
 #[derive(Default)]
 struct Seen {
     folder: Utf8PathBuf,
-    paths: HashMap<Utf8PathBuf, Found>,
-    templates: HashMap<Utf8PathBuf, bool>,
+    /// By their texts, which are compared more quickly than paths.
+    paths: HashMap<String, Found>,
+    templates: HashMap<String, bool>,
     readings: HashMap<Reading, Template>,
 }
 
 impl Seen {
     fn at(&mut self, path: &Utf8Path) -> Found {
-        if let Some(found) = self.paths.get(path) {
+        if let Some(found) = self.paths.get(path.as_str()) {
             return *found;
         }
         let found = match fs_err::metadata(path) {
@@ -69,20 +70,20 @@ impl Seen {
             Ok(found) if found.is_dir() => Found::Folder,
             Ok(_) => Found::File,
         };
-        self.paths.insert(path.to_owned(), found);
+        self.paths.insert(path.to_string(), found);
         found
     }
 
     /// Whether a folder has anything that Packer reads.
     fn has_template(&mut self, folder: &Utf8Path) -> bool {
-        if let Some(has) = self.templates.get(folder) {
+        if let Some(has) = self.templates.get(folder.as_str()) {
             return *has;
         }
         let has = folder.read_dir_utf8().is_ok_and(|entries| {
             let ends = [".pkr.hcl", ".pkr.json"];
             entries.flatten().any(|entry| ends.iter().any(|end| entry.file_name().ends_with(end)))
         });
-        self.templates.insert(folder.to_owned(), has);
+        self.templates.insert(folder.to_string(), has);
         has
     }
 

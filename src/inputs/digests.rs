@@ -25,20 +25,11 @@ pub struct Digests {
     trees: HashMap<Utf8PathBuf, Arc<Tree>>,
     fingerprints: HashMap<Utf8PathBuf, String>,
     definitions: HashMap<Named, Arc<Files>>,
-    references: HashMap<Refers, Arc<References>>,
+    /// By what they depend on: [`key`].
+    references: HashMap<Vec<u8>, Arc<References>>,
+    /// Files of images that differ in nothing but the values of variables, by what they depend on.
+    shared: HashMap<Vec<u8>, Arc<Files>>,
     catalog: Utf8PathBuf,
-}
-
-/// What decides which files a template refers to.
-#[derive(PartialEq, Eq, Hash)]
-struct Refers {
-    template: Utf8PathBuf,
-    workdir: Utf8PathBuf,
-    var_files: Vec<Utf8PathBuf>,
-    created: Option<Utf8PathBuf>,
-    /// The variables of the image, with their values where the template needs them for that.
-    vars: Vec<(String, Option<String>)>,
-    env: Vec<String>,
 }
 
 /// A template as it lies on the disk.
@@ -82,6 +73,7 @@ impl Digests {
             fingerprints: HashMap::new(),
             definitions: HashMap::new(),
             references: HashMap::new(),
+            shared: HashMap::new(),
             catalog: catalog.path.clone(),
         }
     }
@@ -93,6 +85,18 @@ impl Digests {
 
     /// The files that define `image`.
     pub(super) fn files(&mut self, image: &Image) -> Result<Arc<Files>, DefinitionError> {
+        let key = key(image, false);
+        if let Some(files) = self.shared.get(&key) {
+            return Ok(files.clone());
+        }
+        let files = self.files_of_one(image)?;
+        if self.references_with(image, false)?.untracked.is_empty() {
+            self.shared.insert(key, files.clone());
+        }
+        Ok(files)
+    }
+
+    fn files_of_one(&mut self, image: &Image) -> Result<Arc<Files>, DefinitionError> {
         let tree = self.tree(&image.template)?;
         let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.as_ref());
         let named = Named {
@@ -135,23 +139,13 @@ impl Digests {
         image: &Image,
         values: bool,
     ) -> Result<Arc<References>, DefinitionError> {
-        let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
-        let vars = image.vars.iter();
-        let key = Refers {
-            template: image.template.clone(),
-            workdir: image.workdir.clone(),
-            var_files: image.var_files.clone(),
-            created: created.clone(),
-            vars: vars
-                .map(|(name, text)| (name.clone(), values.then(|| text.to_string())))
-                .collect(),
-            env: image.env.clone(),
-        };
+        let key = key(image, values);
         if let Some(known) = self.references.get(&key) {
             return Ok(known.clone());
         }
         let tree = self.tree(&image.template)?;
         let links = tree.files.iter().filter(|path| path.is_symlink()).cloned().collect();
+        let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
         let others = self.no_part.iter().cloned().chain(created.map(Into::into)).collect();
         let surroundings = Surroundings { catalog: &self.catalog, links, others };
         let found = Arc::new(references(image, values, surroundings)?);
@@ -202,6 +196,36 @@ impl Tree {
         let place = self.files.partition_point(|file| file.as_path() < path);
         self.files.get(place).is_some_and(|file| file.starts_with(path))
     }
+}
+
+/// Everything about `image` that decides which files define it: with the values of its variables,
+/// or, where the template does not need them for that, without.
+///
+/// A text, since thousands of these are compared with each other.
+fn key(image: &Image, values: bool) -> Vec<u8> {
+    let mut key = Vec::new();
+    let mut add = |text: &str| {
+        // With their lengths, texts cannot run into each other.
+        key.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        key.extend_from_slice(text.as_bytes());
+    };
+    add(image.template.as_str());
+    add(image.workdir.as_str());
+    let prepare = image.prepare.as_ref();
+    add(prepare.and_then(|prepare| prepare.run.split_whitespace().next()).unwrap_or_default());
+    let creates = prepare.and_then(|prepare| prepare.creates.as_ref());
+    add(creates.map_or("", |path| path.as_str()));
+    add(&image.var_files.len().to_string());
+    image.var_files.iter().for_each(|file| add(file.as_str()));
+    add(&image.env.len().to_string());
+    image.env.iter().for_each(|name| add(name));
+    for (name, text) in &image.vars {
+        add(name);
+        if values {
+            add(&text.to_string());
+        }
+    }
+    key
 }
 
 /// The files of an image's definition that need not lie in its template's folder.
@@ -309,8 +333,8 @@ mod tests {
             files
                 .files
                 .parts()
-                .keys()
-                .map(|name| &name["file:".len()..])
+                .iter()
+                .map(|(name, _)| &name["file:".len()..])
                 .collect::<Vec<_>>()
                 .join(" ")
         };

@@ -1,6 +1,6 @@
 //! The catalog: every image of `images.yml` with its defaults applied and its paths resolved.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,22 +29,28 @@ impl Catalog {
         let registry = self.registry.iter().flat_map(|Address::Directory(folder)| {
             ["blobs", "images", "index", "runs", "schema.json"].map(|name| folder.join(name))
         });
-        let stores = self.images.values().flat_map(|image| {
-            let stores = image.stores.iter();
-            stores.flat_map(|StoreAddress::Directory(folder)| {
-                [folder.join(image.name.as_str()), folder.join("rejected")]
-            })
-        });
-        let own: BTreeSet<Utf8PathBuf> = registry.chain(stores).collect();
-        let peoples: BTreeSet<&Utf8Path> = self
+        // Thousands of images share a few folders. As texts, these are told apart at once.
+        let stores: HashSet<&str> = self
             .images
             .values()
-            .flat_map(|image| [image.template.as_path(), image.workdir.as_path()])
-            .chain([self.path.as_path()])
+            .flat_map(|image| &image.stores)
+            .map(|StoreAddress::Directory(folder)| folder.as_str())
+            .collect();
+        let rejected = stores.iter().map(|folder| Utf8Path::new(folder).join("rejected"));
+        let published = self.images.values().flat_map(|image| {
+            let stores = image.stores.iter();
+            stores.map(|StoreAddress::Directory(folder)| folder.join(image.name.as_str()))
+        });
+        let own = registry.chain(rejected).chain(published);
+        let peoples: HashSet<&str> = self
+            .images
+            .values()
+            .flat_map(|image| [image.template.as_str(), image.workdir.as_str()])
+            .chain([self.path.as_str()])
             .collect();
         let shared: HashSet<&Utf8Path> =
-            peoples.into_iter().flat_map(Utf8Path::ancestors).collect();
-        own.into_iter().filter(|path| !shared.contains(path.as_path())).collect()
+            peoples.into_iter().flat_map(|path| Utf8Path::new(path).ancestors()).collect();
+        own.filter(|path| !shared.contains(path.as_path())).collect()
     }
 }
 

@@ -1,11 +1,11 @@
 //! What defines an image, piece by piece, so that people can be told what has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Hasher};
+use super::{DefinitionParts, Digest, Hasher};
 
 /// The definition of an image as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +23,6 @@ pub struct DefinitionFiles {
     digest: Digest,
     parts: DefinitionParts,
 }
-
-/// The parts of a definition, each with the beginning of its digest: keys of the image in
-/// `images.yml` (`vars.disk_size`) and files (`file:debian.pkr.hcl`, relative to the template's
-/// folder). Where there are very many files, a folder stands for all of its own (`file:ansible/`).
-pub type DefinitionParts = BTreeMap<String, String>;
 
 impl DefinitionFiles {
     /// The files with these names of parts, each with what it is.
@@ -66,7 +61,9 @@ impl Definition {
     /// What it consists of: tells what has changed.
     pub fn parts(&self) -> DefinitionParts {
         let keys = self.keys.iter().map(|(name, value)| (name, value));
-        parts(keys).chain(self.files.parts.clone()).collect()
+        let files = self.files.parts.iter();
+        let files = files.map(|(name, digest)| (name.to_owned(), digest.to_owned()));
+        parts(keys).chain(files).collect()
     }
 
     /// The names of the parts that are new, gone or different since `before`, sorted. Empty if
@@ -76,11 +73,11 @@ impl Definition {
             return Vec::new();
         }
         let parts = self.parts();
-        let gone = before.keys().filter(|name| !parts.contains_key(*name));
-        let new = parts.iter().filter(|(name, digest)| before.get(*name) != Some(digest));
-        let mut changed: Vec<String> = new.map(|(name, _)| name).chain(gone).cloned().collect();
-        changed.sort();
-        changed
+        let (before, now): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            (before.iter().collect(), parts.iter().collect());
+        let names: BTreeSet<&str> = before.keys().chain(now.keys()).copied().collect();
+        let changed = names.into_iter().filter(|name| before.get(name) != now.get(name));
+        changed.map(str::to_owned).collect()
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod advisories;
 mod artifact;
+mod as_text;
 mod build_record;
 mod catalog;
 mod change;
 mod definition;
+mod definition_parts;
 mod digest;
 mod event;
 mod evidence;
@@ -37,7 +39,8 @@ pub use catalog::{
     Timeouts, VersionScheme,
 };
 pub use change::Change;
-pub use definition::{Definition, DefinitionFiles, DefinitionParts};
+pub use definition::{Definition, DefinitionFiles};
+pub use definition_parts::DefinitionParts;
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
 pub use evidence::{Evidence, Inventory, Obstacle, Package};

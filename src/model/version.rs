@@ -7,6 +7,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::as_text::serde_as_text;
+
 /// Why a text is not a version or a version base. The user's fault, or a damaged registry's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ParseVersionError {
@@ -38,6 +40,21 @@ impl Default for VersionBase {
 fn number(text: &str) -> Option<u32> {
     let canonical = text == "0" || (!text.starts_with('0') && !text.starts_with('+'));
     canonical.then(|| text.parse().ok()).flatten()
+}
+
+/// A day of eight digits.
+fn day(text: &str) -> Option<Date> {
+    let digits = text.bytes().map(|digit| digit.is_ascii_digit().then_some(i16::from(digit & 0xf)));
+    let mut value = [0; 8];
+    if text.len() != value.len() {
+        return None;
+    }
+    for (place, digit) in value.iter_mut().zip(digits) {
+        *place = digit?;
+    }
+    let [y1, y2, y3, y4, m1, m2, d1, d2] = value;
+    let (month, day) = (i8::try_from(m1 * 10 + m2).ok()?, i8::try_from(d1 * 10 + d2).ok()?);
+    Date::new(y1 * 1000 + y2 * 100 + y3 * 10 + y4, month, day).ok()
 }
 
 impl FromStr for VersionBase {
@@ -75,8 +92,7 @@ impl fmt::Display for VersionBase {
 /// An immutable, published build of an image.
 ///
 /// The order is base, then day, then the count within the day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     base: VersionBase,
     day: Date,
@@ -117,8 +133,7 @@ impl FromStr for Version {
             let mut parts = text.split('.');
             let major = number(parts.next()?)?;
             let minor = number(parts.next()?)?;
-            let day = parts.next().filter(|day| day.len() == 8)?;
-            let day = Date::strptime("%Y%m%d", day).ok()?;
+            let day = day(parts.next()?)?;
             let count = match parts.next() {
                 None => 1,
                 Some(count) => number(count).filter(|count| *count >= 2)?,
@@ -133,23 +148,12 @@ impl FromStr for Version {
     }
 }
 
-impl TryFrom<String> for Version {
-    type Error = ParseVersionError;
-
-    fn try_from(text: String) -> Result<Self, ParseVersionError> {
-        text.parse()
-    }
-}
-
-impl From<Version> for String {
-    fn from(version: Version) -> Self {
-        version.to_string()
-    }
-}
+serde_as_text!(Version);
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.base, self.day.strftime("%Y%m%d"))?;
+        let (year, month, day) = (self.day.year(), self.day.month(), self.day.day());
+        write!(f, "{}.{year:04}{month:02}{day:02}", self.base)?;
         if self.count > 1 {
             write!(f, ".{}", self.count)?;
         }
@@ -189,6 +193,8 @@ mod tests {
             "01.0.20251118",
             "1.0.20251118.2.3",
             "1.0.20251118.",
+            "1.0.+2025111",
+            "1.0.2025 118",
             "v1.0.20251118",
             "",
         ] {

@@ -7,15 +7,15 @@
 //! overwritten by somebody who had read an older one, and nobody is told anything wrong. For the same
 //! reason nothing here waits for the disk, and that a shard cannot be written fails nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::num::NonZero;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, HISTORY_FORMAT, History, ImageName};
 
+use super::side_by_side::side_by_side;
 use super::{Registry, RegistryError};
 
 /// How many logs are read at a time. Each is read by many hands already.
@@ -145,24 +145,12 @@ pub(super) async fn histories(
 }
 
 /// The records of all `shards` together.
-fn records(shards: &[Option<Vec<u8>>]) -> BTreeMap<ImageName, Record> {
-    let read = |shards: &[Option<Vec<u8>>]| {
+fn records(shards: &[Option<Vec<u8>>]) -> HashMap<ImageName, Record> {
+    let records = side_by_side(shards, SHARDS_A_THREAD, |shards| {
         let found = shards.iter().map(|content| Found::of(content.as_deref()).records());
-        found.flatten().collect::<Vec<_>>()
-    };
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = shards.len().div_ceil(cores).max(SHARDS_A_THREAD);
-    if shards.len() <= share {
-        return read(shards).into_iter().collect();
-    }
-    std::thread::scope(|scope| {
-        let shares: Vec<_> =
-            shards.chunks(share).map(|share| scope.spawn(move || read(share))).collect();
-        shares
-            .into_iter()
-            .flat_map(|thread| thread.join().expect("reading JSON does not panic"))
-            .collect()
-    })
+        found.flatten().collect()
+    });
+    records.into_iter().collect()
 }
 
 /// Brings the index up to date with `histories`, which were made from whole logs. Returns how many
