@@ -209,6 +209,8 @@ fn key(image: &Image, values: bool) -> Vec<u8> {
         key.extend_from_slice(&(text.len() as u64).to_le_bytes());
         key.extend_from_slice(text.as_bytes());
     };
+    // A name and its value are not two names.
+    add(if values { "values" } else { "names" });
     add(image.template.as_str());
     add(image.workdir.as_str());
     let prepare = image.prepare.as_ref();
