@@ -75,13 +75,17 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     let names: BTreeSet<ImageName> =
         chosen().flat_map(|image| [vec![image.name.clone()], parents_of(image)].concat()).collect();
     let names: Vec<ImageName> = names.into_iter().collect();
-    let histories = registry.histories(&names).await.map_err(|error| error.failure())?;
+    let chosen_names = chosen().map(|image| image.name.clone()).collect();
+    let (definitions, histories) = tokio::join!(
+        definitions(session, catalog.clone(), chosen_names),
+        registry.histories(&names)
+    );
+    let histories = histories.map_err(|error| error.failure())?;
     if records {
         // What had to be read from logs is at hand the next time. If not, it only takes longer.
         let _ = registry::remember(&*registry, &histories).await;
     }
-    let chosen_names = chosen().map(|image| image.name.clone()).collect();
-    let (definitions, untracked) = definitions(session, catalog.clone(), chosen_names).await?;
+    let (definitions, untracked) = definitions?;
     let candidates = chosen().map(|image| Candidate {
         image,
         definition: &definitions[&image.name],

@@ -38,8 +38,13 @@ impl Default for VersionBase {
 
 /// A number without sign or leading zero, so that every version has one spelling.
 fn number(text: &str) -> Option<u32> {
-    let canonical = text == "0" || (!text.starts_with('0') && !text.starts_with('+'));
-    canonical.then(|| text.parse().ok()).flatten()
+    let canonical = text == "0" || !text.starts_with('0');
+    let mut digits = text.bytes().peekable();
+    digits.peek().filter(|_| canonical)?;
+    digits.try_fold(0_u32, |value, digit| {
+        let digit = digit.is_ascii_digit().then_some(digit & 0xf)?;
+        value.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 /// A day of eight digits.
@@ -196,6 +201,9 @@ mod tests {
             "1.0.+2025111",
             "1.0.2025 118",
             "v1.0.20251118",
+            "1..20251118",
+            "+1.0.20251118",
+            "4294967296.0.20251118",
             "",
         ] {
             assert!(text.parse::<Version>().is_err(), "{text:?}");

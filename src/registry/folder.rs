@@ -2,6 +2,7 @@
 //! way: one blocking call for all of them, where the object store would make a task of each.
 
 use std::io::{self, Read as _};
+use std::ops::RangeInclusive;
 
 use camino::Utf8Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
@@ -9,6 +10,7 @@ use rustix::io::Errno;
 
 use super::side_by_side::side_by_side;
 use super::{End, Shard, format, layout};
+use crate::model::ImageName;
 
 /// With fewer looks than this, a thread costs more than it saves.
 const ENDS_A_THREAD: usize = 500;
@@ -18,9 +20,33 @@ pub(super) fn shards(root: &Utf8Path, shards: &[Shard]) -> Vec<Option<Vec<u8>>> 
     shards.iter().map(|shard| read(&root.join(layout::shard(*shard))).ok()).collect()
 }
 
+/// The contents of the entries `seqs` of the log of `image`, as far as they are there. Blocks.
+///
+/// [`io::ErrorKind::FileTooLarge`] if one is larger than any entry.
+pub(super) fn entries(
+    root: &Utf8Path,
+    image: &ImageName,
+    seqs: RangeInclusive<u64>,
+) -> Vec<io::Result<Option<Vec<u8>>>> {
+    let read = |seq| match read(&root.join(layout::entry(image, seq))) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A folder is no entry, whatever its name is.
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
+        Err(error) => Err(error),
+    };
+    seqs.map(read).collect()
+}
+
 fn read(path: &Utf8Path) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    fs_err::File::open(path)?.take(format::MAX_FILE).read_to_end(&mut content)?;
+    let file = fs_err::File::open(path)?.into_file();
+    let size = file.metadata()?.len();
+    if size > format::MAX_FILE {
+        let why = format!("it has {size} bytes, at most {} are read", format::MAX_FILE);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    let mut content = Vec::with_capacity(size.try_into().unwrap_or_default());
+    file.take(format::MAX_FILE).read_to_end(&mut content)?;
     Ok(content)
 }
 

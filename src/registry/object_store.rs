@@ -2,6 +2,7 @@
 //! same name can reach. Needs create-if-absent and nothing more, since a local folder has no
 //! conditional update.
 
+use std::io;
 use std::sync::Arc;
 
 use ::object_store::local::LocalFileSystem;
@@ -184,15 +185,38 @@ impl Registry for ObjectStoreRegistry {
         if head < after {
             return Err(RegistryError::Gap { path: self.place(&layout::entry(image, head + 1)) });
         }
+        let entry = |seq, content: Option<Vec<u8>>| {
+            let path = self.place(&layout::entry(image, seq));
+            match content {
+                Some(content) => format::entry(&content, image, seq, &path),
+                None => Err(RegistryError::Gap { path }),
+            }
+        };
+        let (wanted, seqs) = (image.clone(), after + 1..=head);
+        let read = self.blocking(move |root| folder::entries(root, &wanted, seqs)).await;
+        if let Some(contents) = read {
+            let refused = |seq, error: io::Error| {
+                let path = self.place(&layout::entry(image, seq));
+                match error.kind() {
+                    io::ErrorKind::FileTooLarge => RegistryError::damaged(path, error),
+                    _ => RegistryError::access("read", path, error),
+                }
+            };
+            let contents = (after + 1..).zip(contents);
+            return contents
+                .map(|(seq, content)| {
+                    let content = content.map_err(|error| refused(seq, error))?;
+                    entry(seq, content)
+                })
+                .collect();
+        }
         stream::iter(after + 1..=head)
             .map(|seq| async move {
-                let path = layout::entry(image, seq);
-                match self.read(&path, format::MAX_FILE).await? {
-                    Some(bytes) => format::entry(&bytes, image, seq, &self.place(&path)),
-                    None => Err(RegistryError::Gap { path: self.place(&path) }),
-                }
+                let content = self.read(&layout::entry(image, seq), format::MAX_FILE).await;
+                Ok::<_, RegistryError>((seq, content?))
             })
             .buffered(FETCHES)
+            .map(|read| read.and_then(|(seq, content)| entry(seq, content)))
             .try_collect()
             .await
     }

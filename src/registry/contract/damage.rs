@@ -46,8 +46,14 @@ pub(crate) async fn a_missing_entry_is_damage(subject: &impl Subject) {
         registry.append(&reservation(seq, "r1")).await.unwrap();
     }
     subject.remove(&layout::entry(&image(), 2)).await;
-    let error = registry.log(&image(), 0).await.unwrap_err();
-    assert!(matches!(&error, RegistryError::Gap { path } if path.ends_with("00000002.json")));
+    let assert_missing = async || {
+        let error = registry.log(&image(), 0).await.unwrap_err();
+        assert!(matches!(&error, RegistryError::Gap { path } if path.ends_with("00000002.json")));
+    };
+    assert_missing().await;
+    let below = format!("{}/a-folder-is-no-entry", layout::entry(&image(), 2));
+    subject.plant(&below, b"{}").await;
+    assert_missing().await;
     let reserved = take(&*registry, "r2").await;
     assert!(reserved.is_err(), "nothing is written to such a log");
 }
