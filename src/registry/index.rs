@@ -21,6 +21,9 @@ use super::{Registry, RegistryError};
 /// How many logs are read at a time. Each is read by many hands already.
 const LOGS: usize = 4;
 
+/// How many shards are held at a time.
+const SHARDS: usize = 64;
+
 /// With fewer shards than this, a thread costs more than it saves.
 const SHARDS_A_THREAD: usize = 16;
 
@@ -107,29 +110,36 @@ pub(super) async fn histories(
     registry: &(impl Registry + ?Sized),
     images: &[ImageName],
 ) -> Result<BTreeMap<ImageName, History>, RegistryError> {
-    let mut shards: Vec<Shard> = images.iter().map(Shard::of).collect();
-    shards.sort_unstable();
-    shards.dedup();
-    let mut known = records(&registry.shards(&shards).await);
-    let ends: Vec<End> = images
-        .iter()
-        .map(|image| {
-            let seq = known.get(image).map_or(0, |record| record.history.head);
-            End { image: image.clone(), seq }
-        })
-        .collect();
-    let sizes = registry.sizes_of_last(&ends).await;
+    let mut by_shard = BTreeMap::<Shard, Vec<&ImageName>>::new();
+    for image in images {
+        by_shard.entry(Shard::of(image)).or_default().push(image);
+    }
+    let mut by_shard = by_shard.into_iter();
     let mut histories = BTreeMap::new();
     let mut others = Vec::new();
-    for (End { image, seq }, size) in ends.into_iter().zip(sizes) {
-        let history = match known.remove(&image) {
-            None if size.is_some() => Some(History::default()),
-            Some(record) if seq > 0 && size == Some(record.size) => Some(record.history),
-            _ => None,
-        };
-        match history {
-            Some(history) => drop(histories.insert(image, history)),
-            None => others.push(image),
+    loop {
+        let (shards, wanted): (Vec<Shard>, Vec<Vec<&ImageName>>) =
+            by_shard.by_ref().take(SHARDS).unzip();
+        if shards.is_empty() {
+            break;
+        }
+        let mut known = records(&registry.shards(&shards).await);
+        let ends = wanted.into_iter().flatten().map(|image| {
+            let seq = known.get(image).map_or(0, |record| record.history.head);
+            End { image: image.clone(), seq }
+        });
+        let ends: Vec<End> = ends.collect();
+        let sizes = registry.sizes_of_last(&ends).await;
+        for (End { image, seq }, size) in ends.into_iter().zip(sizes) {
+            let history = match known.remove(&image) {
+                None if size.is_some() => Some(History::default()),
+                Some(record) if seq > 0 && size == Some(record.size) => Some(record.history),
+                _ => None,
+            };
+            match history {
+                Some(history) => drop(histories.insert(image, history)),
+                None => others.push(image),
+            }
         }
     }
     let read = stream::iter(others)
@@ -167,10 +177,9 @@ pub async fn remember(
             by_shard.entry(Shard::of(image)).or_default().push((image, history));
         }
     }
-    let shards: Vec<Shard> = by_shard.keys().copied().collect();
-    let contents = registry.shards(&shards).await;
     let mut written = 0;
-    for ((shard, histories), content) in by_shard.into_iter().zip(contents) {
+    for (shard, histories) in by_shard {
+        let content = registry.shards(&[shard]).await.into_iter().next().flatten();
         let Found::Records(mut images) = Found::of(content.as_deref()) else { continue };
         let ends = histories
             .iter()
