@@ -1,13 +1,13 @@
 //! What planning finds out about files: each file and folder is looked at once, however many images
 //! share it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::no_part::NoPart;
 use super::references::{References, Surroundings, references};
 use super::walk::walk;
 use super::{DefinitionError, FileDigests};
@@ -20,8 +20,7 @@ pub(super) const FILES: usize = 256;
 /// What was found out so far. One for a whole plan; it does not notice what changes meanwhile.
 pub struct Digests {
     files: FileDigests,
-    /// What goldsmith itself writes, and the catalog: its keys count one by one.
-    no_part: Arc<HashSet<PathBuf>>,
+    no_part: NoPart,
     trees: HashMap<Utf8PathBuf, Arc<Tree>>,
     fingerprints: HashMap<Utf8PathBuf, String>,
     definitions: HashMap<Named, Arc<Files>>,
@@ -64,11 +63,9 @@ pub(super) struct Files {
 impl Digests {
     /// Nothing is known yet but the digests of `files`.
     pub fn new(catalog: &Catalog, files: FileDigests) -> Self {
-        let cache = files.folder().map(Utf8Path::to_owned);
-        let no_part = catalog.own_paths().into_iter().chain([catalog.path.clone()]).chain(cache);
         Self {
+            no_part: NoPart::of(catalog, files.folder()),
             files,
-            no_part: Arc::new(no_part.map(Into::into).collect()),
             trees: HashMap::new(),
             fingerprints: HashMap::new(),
             definitions: HashMap::new(),
@@ -145,9 +142,9 @@ impl Digests {
         }
         let tree = self.tree(&image.template)?;
         let links = tree.files.iter().filter(|path| path.is_symlink()).cloned().collect();
-        let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
-        let others = self.no_part.iter().cloned().chain(created.map(Into::into)).collect();
-        let surroundings = Surroundings { catalog: &self.catalog, links, others };
+        let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.as_deref());
+        let no_part = self.no_part.and(created);
+        let surroundings = Surroundings { catalog: &self.catalog, links, no_part };
         let found = Arc::new(references(image, values, surroundings)?);
         self.references.insert(key, found.clone());
         Ok(found)
@@ -237,12 +234,9 @@ pub fn further_files(image: &Image) -> Vec<Utf8PathBuf> {
 }
 
 /// The files and links of a template's folder.
-fn files_of(
-    template: &Utf8Path,
-    no_part: Arc<HashSet<PathBuf>>,
-) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
+fn files_of(template: &Utf8Path, no_part: NoPart) -> Result<Vec<Utf8PathBuf>, DefinitionError> {
     let mut files = Vec::new();
-    for entry in walk(template, no_part, |_| true) {
+    for entry in walk(template, move |path| !no_part.has(path)) {
         let (path, kind) = entry?;
         // Folders count by their files; pipes, sockets and devices are no content, as for git.
         if kind.is_file() || kind.is_symlink() {

@@ -6,6 +6,7 @@ mod definition;
 mod digests;
 mod file_digests;
 mod git;
+mod no_part;
 mod references;
 mod source_tree;
 mod template_checks;

@@ -1,8 +1,7 @@
 //! The files that define an image beside its template: what the template refers to, wherever in the
 //! repository it lies.
 
-use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,6 +9,7 @@ use globset::GlobMatcher;
 use indexmap::IndexMap;
 
 use super::DefinitionError;
+use super::no_part::NoPart;
 use super::source_tree::FileSystem;
 use super::walk::walk;
 use crate::diagnostics::Span;
@@ -85,7 +85,7 @@ pub(super) struct Surroundings<'a> {
     /// Links in the folder of the template.
     pub(super) links: Vec<Utf8PathBuf>,
     /// What lies about and is no part: what goldsmith writes, and what `prepare` creates.
-    pub(super) others: HashSet<PathBuf>,
+    pub(super) no_part: NoPart,
 }
 
 /// Finds the files that define `image` beside the files of its template: those that it refers to,
@@ -104,7 +104,7 @@ pub(super) fn references(
     let mut search = Search {
         root,
         real_root,
-        others: surroundings.others,
+        no_part: surroundings.no_part,
         found: References::default(),
         files: BTreeSet::new(),
     };
@@ -204,7 +204,7 @@ struct Search {
     /// The same without links.
     real_root: Utf8PathBuf,
     /// What lies there and is no part.
-    others: HashSet<PathBuf>,
+    no_part: NoPart,
     found: References,
     /// As seen from the root.
     files: BTreeSet<Utf8PathBuf>,
@@ -227,10 +227,6 @@ impl Search {
         }
     }
 
-    fn is_no_part(&self, path: &Utf8Path) -> bool {
-        path.ancestors().any(|ancestor| self.others.contains(ancestor.as_std_path()))
-    }
-
     /// Looks for `path`, or for what matches in it. `named` is where it is named.
     fn want(
         &mut self,
@@ -239,7 +235,7 @@ impl Search {
         wanted: &mut Wanted,
         named: impl FnOnce() -> UntrackedFile,
     ) {
-        if self.is_no_part(path) {
+        if self.no_part.covers(path) {
             return;
         }
         let Ok(real) = path.canonicalize_utf8() else {
@@ -253,7 +249,7 @@ impl Search {
             self.found.untracked.push(named().because("it lies outside of the repository"));
             return;
         };
-        if self.is_no_part(&self.root.join(&seen)) {
+        if self.no_part.covers(&self.root.join(&seen)) {
             return;
         }
         match pattern.map(Pattern::matcher) {
@@ -285,14 +281,16 @@ impl Search {
         let mut next = Wanted::default();
         let wanted = Arc::new(wanted);
         let concerns = {
-            let (wanted, real_root) = (wanted.clone(), self.real_root.clone());
-            move |path: &Utf8Path| path.strip_prefix(&real_root).is_ok_and(|it| wanted.concerns(it))
+            let (wanted, no_part) = (wanted.clone(), self.no_part.clone());
+            let (root, real_root) = (self.root.clone(), self.real_root.clone());
+            move |path: &Utf8Path| {
+                // Named as the catalog spells it, or as it is spelled without links.
+                let is_part = |seen| !no_part.has(&root.join(seen)) && !no_part.has(path);
+                let seen = path.strip_prefix(&real_root);
+                seen.is_ok_and(|seen| wanted.concerns(seen) && is_part(seen))
+            }
         };
-        let others = self.others.iter().map(|other| match other.strip_prefix(&self.root) {
-            Ok(seen) => self.real_root.as_std_path().join(seen),
-            Err(_) => other.clone(),
-        });
-        for entry in walk(&self.real_root, Arc::new(others.collect()), concerns) {
+        for entry in walk(&self.real_root, concerns) {
             let (path, kind) = entry?;
             let seen = path.strip_prefix(&self.real_root).unwrap_or(&path).to_owned();
             visited.insert(seen.clone());
@@ -335,11 +333,14 @@ mod tests {
 
     fn find(image: &Image, catalog: &Catalog) -> References {
         let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.clone());
-        let others = catalog.own_paths().into_iter().chain([catalog.path.clone()]).chain(created);
-        let others: HashSet<PathBuf> = others.map(Into::into).collect();
-        let all = walk(&image.template, Arc::new(others.clone()), |_| true).map(Result::unwrap);
+        let no_part = NoPart::of(catalog, None).and(created.as_deref());
+        let is_part = {
+            let no_part = no_part.clone();
+            move |path: &Utf8Path| !no_part.has(path)
+        };
+        let all = walk(&image.template, is_part).map(Result::unwrap);
         let links = all.filter(|(_, kind)| kind.is_symlink()).map(|(path, _)| path).collect();
-        let surroundings = Surroundings { catalog: &catalog.path, links, others };
+        let surroundings = Surroundings { catalog: &catalog.path, links, no_part };
         references(image, true, surroundings).unwrap()
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -64,7 +63,7 @@ pub struct Checkout {
 impl Checkout {
     /// Looks at all names in `root`, which is absolute. What cannot be looked at is left out.
     pub fn of(root: &Utf8Path) -> Self {
-        let entries = walk(root, Arc::default(), |_| true).take(MAX_NAMES);
+        let entries = walk(root, |_| true).take(MAX_NAMES);
         let names = entries.filter_map(|entry| Some(entry.ok()?.0)).collect();
         Self { root: root.to_owned(), names }
     }

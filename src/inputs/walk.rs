@@ -1,23 +1,19 @@
 //! Walks a folder as git would see it.
 
-use std::collections::HashSet;
 use std::fs::FileType;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ignore::WalkBuilder;
 
 use super::DefinitionError;
 
-/// Everything in `folder` that git would not ignore, except `others` and what `concerns` says no to,
-/// with what it is. Links are not followed.
+/// Everything in `folder` that git would not ignore, except what `concerns` says no to, with what it
+/// is. Links are not followed.
 ///
 /// What git would ignore is decided up to the root of the repository and no further, wherever it is
 /// checked out; without one, by the folder itself.
 pub(super) fn walk<C: Fn(&Utf8Path) -> bool + Send + Sync + 'static>(
     folder: &Utf8Path,
-    others: Arc<HashSet<PathBuf>>,
     concerns: C,
 ) -> impl Iterator<Item = Result<(Utf8PathBuf, FileType), DefinitionError>> + use<C> {
     let in_repository =
@@ -32,7 +28,6 @@ pub(super) fn walk<C: Fn(&Utf8Path) -> bool + Send + Sync + 'static>(
         .follow_links(false)
         .filter_entry(move |entry| {
             entry.file_name() != ".git"
-                && !others.contains(entry.path())
                 // What is not UTF-8 is told below, by name.
                 && Utf8Path::from_path(entry.path()).is_none_or(&concerns)
         })
