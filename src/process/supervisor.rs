@@ -16,6 +16,7 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, kill_process,
     kill_process_group, set_child_subreaper, setsid, wait, waitid,
 };
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use thiserror::Error;
 
 use super::control::{Order, Report};
@@ -59,6 +60,7 @@ pub fn supervise(assignment: &Assignment) -> Result<(), SupervisorError> {
     set_child_subreaper(Some(getpid()))
         .map_err(|error| SupervisorError::NoSubreaper(error.into()))?;
     let outputs = [1, 2].map(read_end);
+    let _ = hear_signals();
 
     let spawned = Command::new(&assignment.program)
         .args(&assignment.arguments)
@@ -89,6 +91,16 @@ pub fn supervise(assignment: &Assignment) -> Result<(), SupervisorError> {
     }
     if stuck > 0 {
         report(&mut control, Report::Stuck(stuck));
+    }
+    Ok(())
+}
+
+/// Takes back that these signals are ignored, which programs inherit: whoever starts goldsmith in the
+/// background of a script has a program that cannot be stopped in order. What is handled here is at
+/// its default in the program.
+fn hear_signals() -> io::Result<()> {
+    for signal in [SIGINT, SIGQUIT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::default())?;
     }
     Ok(())
 }

@@ -444,3 +444,15 @@ async fn a_signal_to_the_program_alone_is_its_own_affair() {
     assert_eq!(finished.outcome, Outcome::Exited(5));
     assert_eq!(finished.cancelled, None);
 }
+
+/// A script's `goldsmith run &` starts it with such signals ignored, and programs would inherit that.
+#[test]
+fn a_program_hears_signals_that_goldsmith_was_told_to_ignore() {
+    let output = std::process::Command::new("/bin/sh")
+        .args(["-c", r#"trap "" INT QUIT TERM; exec "$0" --exact "$1""#])
+        .arg(std::env::current_exe().unwrap())
+        .arg("process::a_signal_to_the_program_alone_is_its_own_affair")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
