@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::as_text::serde_as_text;
@@ -23,8 +22,7 @@ pub enum ParseVersionError {
 }
 
 /// The part of a version that people choose: `1.0`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionBase {
     major: u32,
     minor: u32,
@@ -38,28 +36,16 @@ impl Default for VersionBase {
 
 /// A number without sign or leading zero, so that every version has one spelling.
 fn number(text: &str) -> Option<u32> {
-    let canonical = text == "0" || !text.starts_with('0');
-    let mut digits = text.bytes().peekable();
-    digits.peek().filter(|_| canonical)?;
-    digits.try_fold(0_u32, |value, digit| {
-        let digit = digit.is_ascii_digit().then_some(digit & 0xf)?;
-        value.checked_mul(10)?.checked_add(digit.into())
-    })
+    let canonical = text == "0" || (!text.starts_with('0') && !text.starts_with('+'));
+    canonical.then(|| text.parse().ok()).flatten()
 }
 
-/// A day of eight digits.
+/// A day of eight digits, without a format to interpret: a plan reads a hundred thousand of them.
 fn day(text: &str) -> Option<Date> {
-    let digits = text.bytes().map(|digit| digit.is_ascii_digit().then_some(i16::from(digit & 0xf)));
-    let mut value = [0; 8];
-    if text.len() != value.len() {
-        return None;
-    }
-    for (place, digit) in value.iter_mut().zip(digits) {
-        *place = digit?;
-    }
-    let [y1, y2, y3, y4, m1, m2, d1, d2] = value;
-    let (month, day) = (i8::try_from(m1 * 10 + m2).ok()?, i8::try_from(d1 * 10 + d2).ok()?);
-    Date::new(y1 * 1000 + y2 * 100 + y3 * 10 + y4, month, day).ok()
+    let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number: i32 = digits.then(|| text.parse().ok()).flatten()?;
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?).ok()
 }
 
 impl FromStr for VersionBase {
@@ -74,19 +60,7 @@ impl FromStr for VersionBase {
     }
 }
 
-impl TryFrom<String> for VersionBase {
-    type Error = ParseVersionError;
-
-    fn try_from(text: String) -> Result<Self, ParseVersionError> {
-        text.parse()
-    }
-}
-
-impl From<VersionBase> for String {
-    fn from(base: VersionBase) -> Self {
-        base.to_string()
-    }
-}
+serde_as_text!(VersionBase);
 
 impl fmt::Display for VersionBase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
