@@ -53,13 +53,11 @@ pub fn sarif(problems: &Problems, kinds: &[Kind]) -> String {
 fn rule(id: &'static str, kinds: &[Kind]) -> Rule {
     let kind = kinds.iter().find(|kind| kind.id == id);
     let summary = kind.map_or(id, Kind::summary);
-    let docs = explained_at(id);
+    let meaning = kind.map_or(id, |kind| kind.meaning);
     Rule {
         id,
         short_description: Message::of(summary),
-        help: Message::of(kind.map_or(id, |kind| kind.meaning)),
-        // The format wants a URL, and not a path.
-        help_uri: Url::parse(&docs).is_ok().then_some(docs),
+        help: Message::of(&format!("{meaning} See goldsmith's {}.", explained_at(id))),
     }
 }
 
@@ -141,8 +139,6 @@ struct Rule {
     id: &'static str,
     short_description: Message,
     help: Message,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help_uri: Option<String>,
 }
 
 #[derive(Serialize)]

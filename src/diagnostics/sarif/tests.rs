@@ -28,7 +28,7 @@ fn code_scanning_reads_every_problem() {
                     "text": "far-apart"
                   },
                   "help": {
-                    "text": "far-apart"
+                    "text": "far-apart See goldsmith's docs/problems.md#far-apart."
                   }
                 },
                 {
@@ -37,7 +37,7 @@ fn code_scanning_reads_every_problem() {
                     "text": "Some characters hide"
                   },
                   "help": {
-                    "text": "Some characters hide. And do more."
+                    "text": "Some characters hide. And do more. See goldsmith's docs/problems.md#hidden."
                   }
                 },
                 {
@@ -46,7 +46,7 @@ fn code_scanning_reads_every_problem() {
                     "text": "long-line"
                   },
                   "help": {
-                    "text": "long-line"
+                    "text": "long-line See goldsmith's docs/problems.md#long-line."
                   }
                 },
                 {
@@ -55,7 +55,7 @@ fn code_scanning_reads_every_problem() {
                     "text": "no-place"
                   },
                   "help": {
-                    "text": "no-place"
+                    "text": "no-place See goldsmith's docs/problems.md#no-place."
                   }
                 }
               ]
