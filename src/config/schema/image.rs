@@ -41,7 +41,7 @@ pub(super) struct Image {
     /// A step that makes the template's inputs, afresh for every due build.
     #[schemars(example = json!({ "run": "./fetch.sh", "creates": "base/debian-12.qcow2" }))]
     prepare: Option<Prepare>,
-    /// Packer variables. The text is passed on as it stands.
+    /// Packer variables. The text is passed on as it stands, with its placeholders filled in.
     #[schemars(example = json!({ "disk_size": "8G" }))]
     vars: Option<BTreeMap<VariableName, Value>>,
     /// Files with Packer variables, in the order in which Packer reads them.

@@ -209,7 +209,7 @@ fn kinds(schema: &Value, key: &str, node: &Value) -> Vec<String> {
         return words.into_iter().map(|word| format!("`{}`", flow(word))).collect();
     }
     if let Some(items) = node.get("items") {
-        return vec![format!("list of {}", kind(schema, key, items))];
+        return vec![format!("list of {}", grouped(kind(schema, key, items)))];
     }
     if !object(node, "properties").is_empty() {
         let anchor = if key == "images" { "an-image" } else { key };
@@ -217,13 +217,18 @@ fn kinds(schema: &Value, key: &str, node: &Value) -> Vec<String> {
     }
     let values = object(node, "patternProperties").first().map(|(_, value)| *value);
     if let Some(value) = values.or(node.get("additionalProperties")) {
-        return vec![format!("names, each with {}", kind(schema, key, value))];
+        return vec![format!("names, each with {}", grouped(kind(schema, key, value)))];
     }
     match (node["type"].as_str(), node["minimum"].as_u64(), node["maximum"].as_u64()) {
         (Some("boolean"), ..) => vec!["`true`".to_owned(), "`false`".to_owned()],
         (_, Some(least), Some(most)) => vec![format!("whole number from {least} to {most}")],
         _ => Vec::new(),
     }
+}
+
+/// A choice in parentheses, where it is part of something.
+fn grouped(kind: String) -> String {
+    if kind.contains(" or ") { format!("({kind})") } else { kind }
 }
 
 /// Whether a definition is of a single value.
