@@ -1,17 +1,16 @@
 //! `goldsmith lint`: all problems of `images.yml` and of the files that it names.
 
 use super::session::Session;
-use crate::config::{self, Checked};
+use crate::config::{self, Found, Looked};
 use crate::diagnostics::{Diagnostic, Kind, Level, Problems};
 use crate::inputs;
 use crate::model::Failure;
 
 /// Finds the problems; shows their files by absolute paths.
 pub(super) fn run(session: &Session) -> Result<Problems, Failure> {
-    let Checked { catalog, warnings: mut problems, later, places } = match session.images_yml()? {
-        Ok(checked) => checked,
-        // Which files would be needed is not known.
-        Err(problems) => return Ok(problems),
+    let Looked { found, mut problems } = session.images_yml()?;
+    let Some(Found { catalog, later, places }) = found else {
+        return Ok(problems);
     };
     let of_images = later.images.into_iter().map(|later| later.refusal);
     for refusal in later.registry.into_iter().chain(later.everywhere).chain(of_images) {

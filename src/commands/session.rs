@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cli::Global;
 use crate::clock::Clock;
-use crate::config::{self, Checked};
+use crate::config::{self, Checked, Looked};
 use crate::diagnostics::{Problems, Style, annotations};
 use crate::environment::Environment;
 use crate::inputs::{Git, Repository};
@@ -61,7 +61,7 @@ impl Session {
 
     /// Reads `images.yml`. Its problems are printed as they are; the failure only counts them.
     pub(super) fn catalog(&self) -> Result<Checked, Failure> {
-        match self.images_yml()? {
+        match self.images_yml()?.checked() {
             Ok(checked) => {
                 if !checked.warnings.is_empty() {
                     self.show(checked.warnings.clone());
@@ -72,14 +72,14 @@ impl Session {
         }
     }
 
-    /// What `images.yml` says, or all that is wrong with it. Fails if there is none.
-    pub(super) fn images_yml(&self) -> Result<Result<Checked, Problems>, Failure> {
+    /// What `images.yml` says, and all that is wrong with it. Fails if there is none.
+    pub(super) fn images_yml(&self) -> Result<Looked, Failure> {
         let path = config::resolve(&self.directory, self.global.config.as_str());
         let bytes = fs_err::read(&path).map_err(|error| {
             Failure::caused_by(FailureClass::Config, &error)
                 .hint("name the image matrix with `--config FILE`, or its folder with `-C DIR`")
         })?;
-        Ok(config::read(&path, &bytes))
+        Ok(config::look(&path, &bytes))
     }
 
     /// Prints problems, with paths as people name them here.

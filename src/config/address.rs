@@ -1,7 +1,7 @@
 //! Where a registry and a store lie: `file:///srv/images`, `./registry`.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use indexmap::IndexSet;
+use indexmap::IndexMap;
 use url::Url;
 
 use super::context::Context;
@@ -9,7 +9,7 @@ use super::field::Field;
 use super::keys::Keys;
 use super::node::Value;
 use super::{path, unavailable};
-use crate::diagnostics::{Diagnostic, quoted};
+use crate::diagnostics::{Diagnostic, Span, quoted};
 use crate::model::{Address, StoreAddress};
 
 /// Schemes of object stores.
@@ -49,20 +49,24 @@ pub(super) fn stores(
         context.push(problem.help(format!("for example `stores: {EXAMPLE}`")));
         return None;
     }
-    let mut stores: IndexSet<StoreAddress> = IndexSet::new();
+    let mut stores: IndexMap<StoreAddress, Span> = IndexMap::new();
     let mut later = None;
     for entry in &entries {
         match store(*entry, context) {
             None => {}
             Some(Written::Later(diagnostic)) => later = later.or(Some(diagnostic)),
-            Some(Written::Reached(store)) if stores.insert(store.clone()) => {}
-            Some(Written::Reached(_)) => {
-                let message = "the same store is named twice";
-                context.push(entry.error("duplicate-store", message, "already in this list"));
+            Some(Written::Reached(store)) => {
+                if let Some(first) = stores.get(&store) {
+                    let message = "the same store is named twice";
+                    let problem = entry.error("duplicate-store", message, "again here");
+                    context.push(problem.context(*first, "first here"));
+                } else {
+                    stores.insert(store, entry.node.span);
+                }
             }
         }
     }
-    Some((stores.into_iter().collect(), later))
+    Some((stores.into_keys().collect(), later))
 }
 
 /// The kinds of stores that this version does not reach, with the key that each needs.
@@ -87,9 +91,9 @@ fn store(field: Field<'_>, context: &mut Context) -> Option<Written<StoreAddress
         return None;
     }
     let mut keys = Keys::of(field, "in a store", example, context)?;
-    let mut later = None;
+    let mut found = Vec::new();
     for (kind, key, example) in LATER {
-        let found = keys.read(kind, context, |field, context| {
+        let later = keys.read(kind, context, |field, context| {
             let within = format!("in `{kind}`");
             let mut keys = Keys::of(field, within, &format!("{key}: {example}"), context)?;
             let help = format!("for example `{key}: {example}`");
@@ -99,17 +103,22 @@ fn store(field: Field<'_>, context: &mut Context) -> Option<Written<StoreAddress
             keys.finish(context);
             Some(unavailable::value(field, kind))
         });
-        later = later.or(found);
+        found.extend(later.map(Written::Later));
     }
-    let help = format!("for example `{example}`");
-    let store = match later {
-        Some(later) => Some(Written::Later(later)),
-        None => keys
-            .required("dir", &help, context, directory)
-            .map(|folder| Written::Reached(StoreAddress::Directory(folder))),
-    };
+    let folder = keys.read("dir", context, directory);
+    found.extend(folder.map(|folder| Written::Reached(StoreAddress::Directory(folder))));
+    if keys.is_empty() {
+        let message = "a store is empty: its kind is missing";
+        let problem = field.error("missing-key", message, "names no kind of store");
+        context.push(problem.help(format!("for example `{example}`")));
+    }
     keys.finish(context);
-    store
+    if found.len() > 1 {
+        let message = "a store is of one kind";
+        let problem = field.error("duplicate-store", message, "names several");
+        context.push(problem.help("write each as an entry of its own"));
+    }
+    found.pop()
 }
 
 fn is_object_store(text: &str) -> bool {

@@ -2,6 +2,8 @@
 //! excluded, with what is included (GitHub Actions, "Running variations of jobs in a workflow":
 //! the same words mean the same here).
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 /// A value of an axis.
@@ -11,6 +13,17 @@ pub(super) enum AxisValue {
     Text(String),
     /// Named texts: `${matrix.system.family}`.
     Map(IndexMap<String, String>),
+}
+
+impl AxisValue {
+    /// Equal for equal values: of named texts the order means nothing.
+    pub(super) fn identity(&self) -> BTreeMap<String, String> {
+        match self {
+            // No named text is called like that.
+            Self::Text(text) => BTreeMap::from([(String::new(), text.clone())]),
+            Self::Map(texts) => texts.clone().into_iter().collect(),
+        }
+    }
 }
 
 /// Values by the name of their axis.

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use crate::diagnostics::{Diagnostic, Problems, closest};
+use crate::diagnostics::{Diagnostic, Level, Problems, closest};
 
 /// Where paths start, and where problems go.
 pub(super) struct Context {
@@ -10,6 +10,8 @@ pub(super) struct Context {
     pub(super) folder: Utf8PathBuf,
     /// What stands after `matrix.` in the placeholders of the image that is being read.
     pub(super) matrix: Vec<String>,
+    /// Whether an error came since this was last set to `false`.
+    pub(super) failed: bool,
     /// Everything that was found wrong.
     pub(super) problems: Problems,
 }
@@ -40,6 +42,7 @@ impl Context {
 
     /// Adds a problem.
     pub(super) fn push(&mut self, problem: Diagnostic) {
+        self.failed |= problem.level == Level::Error;
         self.problems.push(problem);
     }
 }

@@ -1,5 +1,7 @@
 //! `images.yml` as a whole.
 
+use std::collections::HashSet;
+
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
@@ -45,6 +47,39 @@ pub struct Checked {
     pub places: Vec<Places>,
 }
 
+/// What was found in an `images.yml`, right or wrong.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// What of it is sound: images without any problem of their own. `None` if there are no images.
+    pub found: Option<Found>,
+    /// All problems, in the order of the file.
+    pub problems: Problems,
+}
+
+/// What is sound in a file.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What it says.
+    pub catalog: Catalog,
+    /// What it says and this version cannot do.
+    pub later: Later,
+    /// Where the values of the entries of `images:` stand, by position.
+    pub places: Vec<Places>,
+}
+
+impl Looked {
+    /// The file if it can be used, else its problems.
+    pub fn checked(self) -> Result<Checked, Problems> {
+        let Self { found, problems } = self;
+        match found.filter(|_| !problems.has_errors()) {
+            Some(Found { catalog, later, places }) => {
+                Ok(Checked { catalog, warnings: problems, later, places })
+            }
+            None => Err(problems),
+        }
+    }
+}
+
 /// What a file asks for and this version of goldsmith cannot do.
 #[derive(Debug, Clone, Default)]
 pub struct Later {
@@ -72,6 +107,11 @@ pub struct LaterKey {
 /// Pure: paths are resolved by their text, nothing is looked at. Either the catalog, or all
 /// problems at once, in the order of the file.
 pub fn read(path: &Utf8Path, bytes: &[u8]) -> Result<Checked, Problems> {
+    look(path, bytes).checked()
+}
+
+/// Like [`read`], and keeps what is sound in a file that is not: for whoever looks for problems.
+pub fn look(path: &Utf8Path, bytes: &[u8]) -> Looked {
     let decoded = decode(bytes);
     let text = match &decoded {
         Ok(text) => text.clone(),
@@ -82,12 +122,13 @@ pub fn read(path: &Utf8Path, bytes: &[u8]) -> Result<Checked, Problems> {
     let mut context = Context {
         folder: path.parent().unwrap_or(path).to_owned(),
         matrix: Vec::new(),
+        failed: false,
         problems: Problems::new(sources),
     };
     let root = decoded
         .map_err(|undecoded| undecoded.problem(source))
         .and_then(|text| yaml::parse(&text, source));
-    let catalog = match root {
+    let found = match root {
         Ok(Some(root)) => catalog(path, &root, &mut context),
         Ok(None) => {
             context.push(empty(source));
@@ -98,14 +139,7 @@ pub fn read(path: &Utf8Path, bytes: &[u8]) -> Result<Checked, Problems> {
             None
         }
     };
-    let problems = context.problems.in_order();
-    match catalog.filter(|_| !problems.has_errors()) {
-        Some((catalog, images)) => {
-            let Read { later, places } = images;
-            Ok(Checked { catalog, warnings: problems, later, places })
-        }
-        None => Err(problems),
-    }
+    Looked { found, problems: context.problems.in_order() }
 }
 
 /// The failure of a run whose `images.yml` has `problems`.
@@ -182,7 +216,7 @@ fn empty(source: SourceId) -> Diagnostic {
         .help("start with `version: 1`")
 }
 
-fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<(Catalog, Read)> {
+fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Found> {
     let file = path.file_name().unwrap_or("images.yml");
     let field = Field { key: file, node: root };
     if !matches!(root.value, Value::Mapping(_)) {
@@ -211,21 +245,16 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<(Catal
     let image: Vec<&str> = [&image::KEYS[..], &image::LATER].concat();
     keys.misplaced(&image, "to an image", context);
     keys.finish(context);
-    let (registry, later) = match registry? {
-        Written::Reached(registry) => (Some(registry), None),
-        Written::Later(diagnostic) => (None, Some(diagnostic)),
+    let (registry, later) = match registry {
+        Some(Written::Reached(registry)) => (Some(registry), None),
+        Some(Written::Later(diagnostic)) => (None, Some(diagnostic)),
+        None => (None, None),
     };
     let Section { images, later: of_images, places } = images?;
     let retry_limit = retry_limit.unwrap_or(RETRY_LIMIT);
     let catalog = Catalog { path: path.to_owned(), registry, images, retry_limit };
     let later = Later { registry: later, everywhere, images: of_images };
-    Some((catalog, Read { later, places }))
-}
-
-/// What comes with a catalog.
-struct Read {
-    later: Later,
-    places: Vec<Places>,
+    Some(Found { catalog, later, places })
 }
 
 /// The version of the format.
@@ -284,13 +313,22 @@ fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<S
     }
     let mut images = IndexMap::new();
     let mut findings = Findings::default();
+    let mut unsound = HashSet::new();
     for (position, entry) in (0..).zip(&entries) {
-        expand(entry, position, context, |entry, context| {
-            if let Some(image) = image::read(entry, defaults, &mut findings, context) {
+        let expanded = expand(entry, position, context, |entry, context| {
+            context.failed = false;
+            let image = image::read(entry, defaults, &mut findings, context);
+            if context.failed {
+                unsound.insert(position);
+            }
+            if let Some(image) = image {
                 let first = findings.named.get(&image.name).map(|named| named.name);
                 add(&mut images, image, entry, first, context);
             }
         });
+        if expanded.is_none() {
+            image::check_keys(entry.value, &mut findings, context);
+        }
         context.matrix.clear();
         if images.len() > matrix::MAX_IMAGES {
             let message = format!("there are more than {} images", matrix::MAX_IMAGES);
@@ -299,7 +337,7 @@ fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<S
             return None;
         }
     }
-    parents::check(&images, &findings.named, context);
+    parents::check(&images, &findings, context);
     if let [first, others @ ..] = findings.homeless.as_slice() {
         let message = match others.len() {
             0 => "an image has no store: its versions would have nowhere to go".to_owned(),
@@ -316,16 +354,19 @@ fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<S
     later.sort_by_key(|later| (later.entry, later.refusal.place()));
     later.dedup();
     let places = entries.iter().map(places::read).collect();
+    // Whatever was found wrong there would be told again in other words by whoever looks further.
+    images.retain(|_, image: &mut Image| !unsound.contains(&image.entry));
     Some(Section { images, later, places })
 }
 
-/// Hands every combination of the matrix of `entry` to `read`, or the entry as it is.
+/// Hands every combination of the matrix of `entry` to `read`, or the entry as it is. `None` if the
+/// matrix is wrong.
 fn expand(
     entry: &Named<'_>,
     position: u32,
     context: &mut Context,
     mut read: impl FnMut(&image::Entry<'_>, &mut Context),
-) {
+) -> Option<()> {
     let matrix = match &entry.value.node.value {
         Value::Mapping(keys) => keys
             .iter()
@@ -341,12 +382,11 @@ fn expand(
             value: entry.value,
             combination: Combination::new(),
         };
-        return read(&image, context);
-    };
-    let Some(combinations) = matrix::read(Field { key: "matrix", node: found }, context) else {
-        return;
+        read(&image, context);
+        return Some(());
     };
     let one = without_value(entry.value.node, place);
+    let combinations = matrix::read(Field { key: "matrix", node: found }, &one, context)?;
     for combination in combinations {
         context.matrix.clear();
         context.matrix.extend(combination.keys().cloned());
@@ -360,6 +400,7 @@ fn expand(
         };
         read(&image, context);
     }
+    Some(())
 }
 
 /// The mapping `node` with nothing at `place`: there stands the matrix, which is long, and read.
@@ -403,8 +444,8 @@ fn add(
 fn placements(first: &Image, second: &Image) -> Option<String> {
     let told = |image: &Image| {
         let values = image.matrix.iter().map(|(key, value)| format!("{key}: {value}"));
-        format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
+        quoted(&format!("{{ {} }}", values.collect::<Vec<_>>().join(", ")))
     };
     (!first.matrix.is_empty() && !second.matrix.is_empty())
-        .then(|| format!("once from `{}` and once from `{}`", told(first), told(second)))
+        .then(|| format!("once from {} and once from {}", told(first), told(second)))
 }

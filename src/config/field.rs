@@ -277,9 +277,14 @@ impl<'n> Field<'n> {
     }
 }
 
+/// Words that are listed; a file could have thousands.
+const MAX_NAMES: usize = 50;
+
 /// Words in backticks: `` `a`, `b` and `c` ``.
 pub(super) fn names(words: &[&str], and: &str) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let quoted = words.iter().take(MAX_NAMES).map(|word| format!("`{word}`"));
+    let more = words.len().saturating_sub(MAX_NAMES);
+    let words: Vec<String> = quoted.chain((more > 0).then(|| format!("{more} more"))).collect();
     match words.as_slice() {
         [first @ .., last] if !first.is_empty() => format!("{} {and} {last}", first.join(", ")),
         _ => words.concat(),

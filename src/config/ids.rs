@@ -120,8 +120,15 @@ pub const PROBLEMS: &[Kind] = &[
         "The file holds more than one YAML document. Which one counts is not guessed.",
     ),
     kind("too-large", "The file is larger than 4 MiB, so it is probably something else."),
-    kind("too-many-images", "The file has more images than goldsmith plans for: 20000."),
+    kind(
+        "too-many-images",
+        "The file has more images than goldsmith plans for: 20000, or written out those of one matrix are longer than 128 MiB.",
+    ),
     kind("unknown-axis", "An entry of `exclude` names an axis that the matrix does not have."),
+    kind(
+        "unknown-channel",
+        "No image of the file enters a channel of this name by itself, and one of a similar name is entered.",
+    ),
     kind("unknown-image", "No image of the file has this name."),
     kind(
         "unknown-key",

@@ -1,15 +1,14 @@
 //! An entry of `images:`.
 
-use std::collections::HashMap;
-
 use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
 
 use super::combinations::Combination;
 use super::context::Context;
 use super::document::LaterKey;
 use super::field::Field;
 use super::keys::Keys;
-use super::layer::Layer;
+use super::layer::{self, Layer};
 use super::placeholder::Scope;
 use super::{env, os, parents, path, prepare, vars};
 use crate::diagnostics::{Span, quoted};
@@ -34,6 +33,11 @@ pub(super) const KEYS: [&str; 13] = [
 /// Keys of an image that `defaults` does not have and that come later.
 pub(super) const LATER: [&str; 3] = ["before", "secret_vars", "upstream"];
 
+/// Keys of the top level.
+const OTHERS: [&str; 3] = ["registry", "defaults", "images"];
+
+const EXAMPLE: &str = "template: packer/debian";
+
 const SOURCES: [(&str, Source); 4] = [
     ("cloud-image", Source::CloudImage),
     ("iso", Source::Iso),
@@ -49,7 +53,25 @@ pub(super) struct Findings {
     /// What this version cannot do.
     pub(super) later: Vec<LaterKey>,
     /// Where each image is named, and its parents.
-    pub(super) named: HashMap<ImageName, NamedAt>,
+    pub(super) named: IndexMap<ImageName, NamedAt>,
+    /// Whether there are images whose names could not be read.
+    pub(super) nameless: bool,
+}
+
+impl Findings {
+    /// Keeps that an image of this name is there, or that there is one without. Whether it is the
+    /// first of its name.
+    fn name(&mut self, name: Option<&ImageName>, at: Span) -> bool {
+        let Some(name) = name else {
+            self.nameless = true;
+            return false;
+        };
+        let first = !self.named.contains_key(name);
+        if first {
+            self.named.insert(name.clone(), NamedAt { name: at, parents: Vec::new() });
+        }
+        first
+    }
 }
 
 /// Where an image is named, and its parents.
@@ -74,6 +96,17 @@ pub(super) struct Entry<'n> {
     pub(super) combination: Combination,
 }
 
+/// Checks the keys of an entry whose matrix is wrong: what its values would be is not known.
+pub(super) fn check_keys(value: Field<'_>, findings: &mut Findings, context: &mut Context) {
+    findings.nameless = true;
+    let within = format!("in image {}", quoted(value.key));
+    if let Some(mut keys) = Keys::of(value, within, EXAMPLE, context) {
+        keys.expect(&[&KEYS[..], &layer::KEYS, &["version"], &layer::LATER, &LATER].concat());
+        keys.misplaced(&OTHERS, "at the top level", context);
+        keys.finish(context);
+    }
+}
+
 /// Reads an image. `None` if something is missing or wrong that every image needs.
 pub(super) fn read(
     entry: &Entry<'_>,
@@ -82,9 +115,10 @@ pub(super) fn read(
     context: &mut Context,
 ) -> Option<Image> {
     let name = name(entry.key, &entry.name, context);
+    // Whatever else is wrong with it, there is an image of this name.
+    let first = findings.name(name.as_ref(), entry.key.node.span);
     let within = format!("in image {}", quoted(entry.value.key));
-    let mut keys = Keys::of(entry.value, within, "template: packer/debian", context)?
-        .missing_at(entry.key.node.span);
+    let mut keys = Keys::of(entry.value, within, EXAMPLE, context)?.missing_at(entry.key.node.span);
 
     let description = keys.read("description", context, |field, context| {
         let text = field.text("text", "Debian 12 for our clusters", context)?;
@@ -111,14 +145,14 @@ pub(super) fn read(
     let (parents, parent_places): (Vec<_>, Vec<_>) =
         keys.read("parents", context, parents::read).unwrap_or_default().into_iter().unzip();
     let env = keys.read("env", context, env::read).unwrap_or_default();
-    let scope = Scope { parents: &parents, env: &env };
+    let scope = Scope::new(&parents, &env);
     let vars = keys.read("vars", context, |f, c| vars::read(f, &scope, c)).unwrap_or_default();
     let var_files = keys.read("var_files", context, var_files).unwrap_or_default();
     // Read before, or there would not be this image.
     keys.read("matrix", context, |_, _| Some(()));
     let layer = Layer::read(&mut keys, context).over(defaults);
     let later = keys.later(&LATER, context);
-    keys.misplaced(&["registry", "defaults", "images"], "at the top level", context);
+    keys.misplaced(&OTHERS, "at the top level", context);
     keys.finish(context);
 
     if layer.stores.is_none() {
@@ -129,8 +163,9 @@ pub(super) fn read(
     });
     findings.later.extend(later);
     let (name, source, os) = (name?, source?, os?);
-    let named = NamedAt { name: entry.key.node.span, parents: parent_places };
-    findings.named.entry(name.clone()).or_insert(named);
+    if first && let Some(named) = findings.named.get_mut(&name) {
+        named.parents = parent_places;
+    }
     Some(Image {
         name,
         entry: entry.position,

@@ -93,6 +93,16 @@ impl<'n> Keys<'n> {
         found
     }
 
+    /// Whether there is no key at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Keys that are right and not read.
+    pub(super) fn expect(&mut self, keys: &[&'static str]) {
+        self.known.extend(keys);
+    }
+
     /// Keys that the format has at another place.
     pub(super) fn misplaced(&mut self, keys: &[&'static str], place: &str, context: &mut Context) {
         for entry in keys.iter().filter_map(|key| self.entry(key)) {

@@ -18,7 +18,7 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "owner" | "build_label" => drop(field.text("text", "platform-team", context)),
         "enforce" => texts(field, "a list of scripts", "[scripts/harden.sh]", context),
         "checks" => checks(field, context),
-        "hardening" => level(field, "a level", context),
+        "hardening" => return level(field, "a level", context) != Some("off"),
         "lint" => levels(field, context),
         "promote" => promote(field, context),
         "tests" => tests(field, context),
@@ -30,8 +30,8 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "upstream" => upstream(field, context),
         "plugins" => plugins(field, context),
         "notify" => notify(field, context),
-        "report" => report(field, context),
-        "strict_report" => drop(field.boolean(context)),
+        "report" => return report(field, context),
+        "strict_report" => return field.boolean(context).unwrap_or_default(),
         "issue_after" => drop(number::read(field, (1, 1000), context)),
         "fix_grace" => fix_grace(field, context),
         "new_only" => return new_only(field, context),
@@ -57,10 +57,10 @@ fn texts(field: Field<'_>, expected: &str, example: &str, context: &mut Context)
     }
 }
 
-const LEVELS: [(&str, ()); 3] = [("off", ()), ("warn", ()), ("block", ())];
+const LEVELS: [(&str, &str); 3] = [("off", "off"), ("warn", "warn"), ("block", "block")];
 
-fn level(field: Field<'_>, what: &str, context: &mut Context) {
-    field.choice(what, &LEVELS, context);
+fn level(field: Field<'_>, what: &str, context: &mut Context) -> Option<&'static str> {
+    field.choice(what, &LEVELS, context)
 }
 
 /// Rules and their levels.
@@ -209,7 +209,10 @@ fn proxmox(field: Field<'_>, context: &mut Context) {
 fn vmids(field: Field<'_>, context: &mut Context) -> Option<()> {
     let text = field.text("a range of ids", "9100-9199", context)?;
     let range = text.split_once('-').and_then(|(first, last)| {
-        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        // `parse` admits a sign.
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let id = |text: &str| digits(text).then(|| text.parse::<u32>().ok()).flatten();
+        let (first, last) = (id(first)?, id(last)?);
         (100 <= first && first <= last && last <= 999_999_999).then_some(())
     });
     if range.is_none() {
@@ -264,14 +267,15 @@ fn notify(field: Field<'_>, context: &mut Context) {
     }
 }
 
-fn report(field: Field<'_>, context: &mut Context) {
+fn report(field: Field<'_>, context: &mut Context) -> bool {
     let Some(mut keys) = Keys::of(field, "in `report`", "release: per-run", context) else {
-        return;
+        return false;
     };
-    keys.read("release", context, |field, context| {
-        field.choice("a kind of release", &[("per-run", ()), ("per-image", ())], context)
+    let asks = keys.read("release", context, |field, context| {
+        field.choice("a kind of release", &[("per-run", true), ("per-image", true)], context)
     });
     keys.finish(context);
+    asks.unwrap_or_default()
 }
 
 fn fix_grace(field: Field<'_>, context: &mut Context) {
@@ -284,6 +288,7 @@ fn fix_grace(field: Field<'_>, context: &mut Context) {
             let message = "`CRITICAL` has no grace";
             context.push(entry.key.error("bad-choice", message, "it always blocks at once"));
         } else if !severities.contains(&name) {
+            let severities = severities.into_iter().filter(|severity| *severity != "CRITICAL");
             let problem = entry.key.not_a(name, "a severity", severities, context);
             context.push(problem);
         }

@@ -64,10 +64,8 @@ pub(super) struct Layer {
 impl Layer {
     /// Reads the keys of a layer out of a mapping that may have others.
     pub(super) fn read(keys: &mut Keys<'_>, context: &mut Context) -> Self {
-        let mut later = keys.later(&LATER, context);
         let gate = keys.read("gate", context, gate::read).unwrap_or_default();
-        let (gate, of_gate) = gate;
-        later.extend(of_gate);
+        let (gate, mut later) = gate;
         let stores = keys.read("stores", context, |field, context| {
             Some(address::stores(field, context).unwrap_or_default())
         });
@@ -75,7 +73,7 @@ impl Layer {
             later.insert("stores", of_stores);
             stores
         });
-        Self {
+        let layer = Self {
             version: keys.read("version", context, version::read).unwrap_or_default(),
             rebuild: keys.read("rebuild", context, cadence::read).unwrap_or_default(),
             gate,
@@ -85,8 +83,10 @@ impl Layer {
             runs_on: keys.read("runs_on", context, words::runs_on),
             channel: keys.read("channel", context, channel),
             timeout: keys.read("timeout", context, timeout::read).unwrap_or_default(),
-            later,
-        }
+            later: BTreeMap::new(),
+        };
+        later.extend(keys.later(&LATER, context));
+        Self { later, ..layer }
     }
 
     /// This layer where it says something, `below` elsewhere.

@@ -49,7 +49,7 @@ mod words;
 mod yaml;
 
 pub use address::folder_address;
-pub use document::{Checked, Later, LaterKey, failure, read};
+pub use document::{Checked, Found, Later, LaterKey, Looked, failure, look, read};
 pub use env::may_pass;
 pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;

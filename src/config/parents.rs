@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::context::Context;
 use super::field::Field;
-use super::image::NamedAt;
+use super::image::Findings;
 use super::keys::Keys;
 use super::node::Value;
 use crate::diagnostics::{Diagnostic, Span, quoted};
@@ -23,16 +23,18 @@ const EXAMPLE: &str = "[{ image: debian-12 }]";
 /// enters by itself.
 pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<Vec<(Parent, Span)>> {
     let mut parents: Vec<(Parent, Span)> = Vec::new();
+    let mut places: HashMap<ImageName, Span> = HashMap::new();
     for entry in field.list("a list of images", EXAMPLE, context)? {
         let Some(parent) = parent(entry, context) else {
             continue;
         };
-        if let Some((_, first)) = parents.iter().find(|(known, _)| known.image == parent.image) {
+        if let Some(first) = places.get(&parent.image) {
             let message = format!("`parents` names {} twice", quoted(parent.image.as_str()));
             let problem = entry.error("duplicate-value", message, "again here");
             context.push(problem.context(*first, "first here"));
             continue;
         }
+        places.insert(parent.image.clone(), entry.node.span);
         parents.push((parent, entry.node.span));
     }
     Some(parents)
@@ -54,19 +56,29 @@ fn parent(entry: Field<'_>, context: &mut Context) -> Option<Parent> {
     Some(Parent { image: image?, channel })
 }
 
-/// Tells of parents that are no images of the file, and of circles: every place of each.
+/// Tells of parents that are no images of the file, and of circles: every place of each. `findings`
+/// have also the images that are wrong elsewhere.
 pub(super) fn check(
     images: &IndexMap<ImageName, Image>,
-    named: &HashMap<ImageName, NamedAt>,
+    findings: &Findings,
     context: &mut Context,
 ) {
+    let Findings { named, .. } = findings;
+    let channels: IndexSet<&str> = images.values().map(|image| image.channel.as_str()).collect();
     for image in images.values() {
         let spans = named.get(&image.name).map_or(&[][..], |named| &named.parents);
         for (parent, span) in image.parents.iter().zip(spans) {
-            if images.contains_key(&parent.image) {
+            if let Some(channel) = parent.channel.as_ref().map(ChannelName::as_str)
+                && !channels.contains(channel)
+                && let Some(label) = context.did_you_mean(channel, channels.iter().copied())
+            {
+                let message = format!("no image enters the channel {} by itself", quoted(channel));
+                context.push(Diagnostic::warning("unknown-channel", message).at(*span, label));
+            }
+            if named.contains_key(&parent.image) || findings.nameless {
                 continue;
             }
-            let names = images.keys().map(ImageName::as_str);
+            let names = named.keys().map(ImageName::as_str);
             let label = context
                 .did_you_mean(parent.image.as_str(), names)
                 .unwrap_or_else(|| "no image of this file".to_owned());

@@ -1,7 +1,10 @@
 //! `${…}` in texts: what may stand there, and where.
 
+use indexmap::IndexSet;
+
 use super::context::Context;
 use super::field::{Field, names};
+use super::substitute;
 use crate::diagnostics::{Diagnostic, Span, quoted};
 use crate::model::{ImageName, Parent, ParentFact, Piece, Placeholder, Text};
 
@@ -20,9 +23,19 @@ const PLAIN: [(&str, Placeholder); 7] = [
 #[derive(Default)]
 pub(super) struct Scope<'a> {
     /// Its parents.
-    pub(super) parents: &'a [Parent],
+    parents: IndexSet<&'a ImageName>,
     /// The environment variables that it lists.
-    pub(super) env: &'a [String],
+    env: IndexSet<&'a str>,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of an image with these parents, which lists these environment variables.
+    pub(super) fn new(parents: &'a [Parent], env: &'a [String]) -> Self {
+        Self {
+            parents: parents.iter().map(|parent| &parent.image).collect(),
+            env: env.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// One piece of a text as it is written.
@@ -68,6 +81,7 @@ pub(super) fn text(
     context: &mut Context,
 ) -> Option<Text> {
     let mut read = Vec::new();
+    let mut fine = true;
     for piece in pieces(text) {
         match piece {
             Written::Literal("") => {}
@@ -76,12 +90,13 @@ pub(super) fn text(
                 context.push(not_closed(field));
                 return None;
             }
-            Written::Placeholder(name) => {
-                read.push(Piece::Placeholder(placeholder(field, name, scope, context)?));
-            }
+            Written::Placeholder(name) => match placeholder(field, name, scope, context) {
+                Some(placeholder) => read.push(Piece::Placeholder(placeholder)),
+                None => fine = false,
+            },
         }
     }
-    Some(Text::new(read))
+    fine.then(|| Text::new(read))
 }
 
 /// Tells of `${…}` in a text of the file alone: what belongs to a matrix is filled in already, and
@@ -121,10 +136,7 @@ pub(super) fn refuse(field: Field<'_>, text: &str, context: &mut Context) {
 /// Whether a command for a shell holds a placeholder of a matrix that is not there. Everything else
 /// in `${…}` is the shell's own.
 pub(super) fn left_in_command(field: Field<'_>, text: &str, context: &mut Context) -> bool {
-    let left = pieces(text).into_iter().find_map(|piece| match piece {
-        Written::Placeholder(name) if name.starts_with("matrix.") => Some(name),
-        _ => None,
-    });
+    let left = substitute::left(text);
     if let Some(name) = left {
         unknown(field, name, &Scope::default(), false, context);
     }
@@ -147,7 +159,7 @@ fn placeholder(
         return Some(placeholder.clone());
     }
     if let Some(variable) = name.strip_prefix("env.")
-        && scope.env.iter().any(|known| known == variable)
+        && scope.env.contains(variable)
     {
         return Some(Placeholder::Env(variable.to_owned()));
     }
@@ -155,7 +167,7 @@ fn placeholder(
     if let Some((parent, fact)) =
         name.strip_prefix("parents.").and_then(|rest| rest.rsplit_once('.'))
         && let Ok(parent) = parent.parse::<ImageName>()
-        && scope.parents.iter().any(|known| known.image == parent)
+        && scope.parents.contains(&parent)
         && let Some((_, what)) = ParentFact::ALL.iter().find(|(word, _)| *word == fact)
     {
         return Some(Placeholder::Parent { image: parent, what: *what });
@@ -166,22 +178,27 @@ fn placeholder(
 
 /// Tells of a placeholder that stands for nothing.
 fn unknown(field: Field<'_>, name: &str, scope: &Scope<'_>, in_run: bool, context: &mut Context) {
+    let written = format!("${{{name}}}");
+    let message = format!("{}: unknown placeholder {}", quoted(field.key), quoted(&written));
+    let problem = Diagnostic::error("unknown-placeholder", message);
+    if context.problems.is_full() {
+        // It is only counted: what it could have meant is much to look through.
+        context.push(problem);
+        return;
+    }
     let mut known: Vec<String> = context.matrix.iter().map(|key| format!("matrix.{key}")).collect();
     if in_run {
         known.extend(PLAIN.iter().map(|(name, _)| (*name).to_owned()));
         known.extend(scope.env.iter().map(|name| format!("env.{name}")));
-        for parent in scope.parents {
+        for parent in &scope.parents {
             let facts = ParentFact::ALL.iter();
-            known.extend(facts.map(|(fact, _)| format!("parents.{}.{fact}", parent.image)));
+            known.extend(facts.map(|(fact, _)| format!("parents.{parent}.{fact}")));
         }
     }
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let meant = context.did_you_mean(name, known.iter().copied());
-    let written = format!("${{{name}}}");
-    let message = format!("{}: unknown placeholder {}", quoted(field.key), quoted(&written));
     let label = meant.clone().unwrap_or_else(|| "stands for nothing".to_owned());
-    let mut problem =
-        at(field, &written, Diagnostic::error("unknown-placeholder", message), label, context);
+    let mut problem = at(field, &written, problem, label, context);
     problem = match name.split_once('.').map(|(first, _)| first) {
         Some("env") => problem.help("`env` of the image lists the variables that may be used"),
         Some("parents") => problem.help(

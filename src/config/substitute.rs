@@ -33,6 +33,31 @@ pub(super) fn substitute(node: &Node, combination: &Combination) -> Node {
     Node { span: node.span, alias: node.alias, value }
 }
 
+/// How many placeholders of a matrix `node` has at most.
+pub(super) fn placeholders(node: &Node) -> usize {
+    match &node.value {
+        Value::Null => 0,
+        Value::Scalar(scalar) => scalar.text.matches(START).count(),
+        Value::Sequence(items) => items.iter().map(placeholders).sum(),
+        Value::Mapping(entries) => entries.iter().map(|entry| placeholders(&entry.value)).sum(),
+    }
+}
+
+/// The first placeholder of a matrix that is left in `text`, without `${` and `}`.
+pub(super) fn left(text: &str) -> Option<&str> {
+    let places = text.match_indices(START).map(|(at, _)| text.split_at(at));
+    let mut unescaped = places.filter(|(before, _)| !before.ends_with('$'));
+    let (_, placeholder) = unescaped.next()?;
+    let inside = &placeholder[START.len()..];
+    Some(&placeholder["${".len()..START.len() + name(inside).len()])
+}
+
+/// The beginning of `inside` that can be the name of a value.
+fn name(inside: &str) -> &str {
+    let part = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    &inside[..inside.find(|c| !part(c)).unwrap_or(inside.len())]
+}
+
 /// `text` with the values of `combination`. `$${` is no placeholder.
 pub(super) fn in_text(text: &str, combination: &Combination) -> String {
     let mut done = String::with_capacity(text.len());
@@ -41,8 +66,9 @@ pub(super) fn in_text(text: &str, combination: &Combination) -> String {
         let (before, placeholder) = rest.split_at(at);
         done.push_str(before);
         let inside = &placeholder[START.len()..];
-        let value = match inside.split_once('}') {
-            Some((name, after)) if !before.ends_with('$') => {
+        let name = name(inside);
+        let value = match inside[name.len()..].strip_prefix('}') {
+            Some(after) if !before.ends_with('$') => {
                 combination.get(name).map(|value| (value, after))
             }
             _ => None,

@@ -188,6 +188,47 @@ fn lint_tells_the_problems_of_images_yml_and_of_its_files() {
     let text = folder.goldsmith(&["lint", "--format=json"], &[]);
     assert!(text.contains(r#""id": "missing-path""#) && text.contains("exit code 1"), "{text}");
 
+    // One image that is wrong does not hide what is wrong with the files of the others.
+    let images = format!("{IMAGES}    tests: [boot]\n  broken: {{ templat: packer }}\n");
+    let images = images.replacen("packer\n", "packr\n", 1);
+    fs_err::write(folder.path().join("images.yml"), images).unwrap();
+    insta::assert_snapshot!(folder.goldsmith(&["lint"], &[]), @r#"
+    exit code 1
+    --- stdout
+    error[missing-path]: `template`: `packr` does not exist
+     --> images.yml:7:15
+      |
+    7 |     template: packr
+      |               ^^^^^ nothing is there
+      |
+      = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
+
+    warning[not-available-yet]: `tests` is not available yet
+      --> images.yml:15:5
+       |
+    15 |     tests: [boot]
+       |     ^^^^^ part of the format; this version of goldsmith cannot do it
+
+    error[missing-key]: `os` and `source` are missing in image `broken`
+      --> images.yml:16:3
+       |
+    16 |   broken: { templat: packer }
+       |   ^^^^^^ required here
+       |
+       = help: `os` names what the scan must find, for example `os: { family: debian, release: "12" }`
+       = help: `source` is `cloud-image`, `iso`, `factory` or `image`
+
+    error[unknown-key]: unknown key `templat` in image `broken`
+      --> images.yml:16:13
+       |
+    16 |   broken: { templat: packer }
+       |             ^^^^^^^ did you mean `template`?
+
+    error: 3 problems and 1 warning in images.yml
+    every kind of problem is explained in docs/problems.md
+    --- stderr
+    "#);
+
     insta::assert_snapshot!(folder.goldsmith(&["lint", "--config=none.yml"], &[]), @"
     exit code 2
     --- stdout

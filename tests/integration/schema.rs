@@ -15,6 +15,7 @@ const NOT_FOR_A_SCHEMA: &[(&str, &str)] = &[
     ("matrix-too-large", "how many combinations a matrix has is not counted"),
     ("merge-key", "YAML has merged the mappings before a schema sees them"),
     ("no-store", "a store is needed in `defaults` or in the image"),
+    ("same-name-hostile", "names are compared once their placeholders are filled in"),
 ];
 
 pub(crate) fn schema() -> Value {
