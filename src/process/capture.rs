@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use camino::Utf8Path;
 
 use super::lines::{Line, Splitter, Stream};
+use super::redaction::{Masked, Redaction};
 
 /// How much of the end of a stream stays in memory.
 const KEPT: usize = 64 * 1024;
@@ -54,16 +55,34 @@ impl fmt::Debug for Tail {
     }
 }
 
-/// Takes both streams of a child: into the log, into the tails, and on as lines.
+/// Takes both streams of a child, without secrets: into the log, into the tails, and on as lines.
 pub(super) struct Recorder<F> {
-    log: Option<fs_err::File>,
-    log_error: Option<io::Error>,
+    log: Log,
     stdout: Channel,
     stderr: Channel,
     on_line: F,
 }
 
+/// A full disk ends the log, not the child: the first error is kept.
+#[derive(Default)]
+struct Log {
+    file: Option<fs_err::File>,
+    error: Option<io::Error>,
+}
+
+impl Log {
+    fn push(&mut self, bytes: &[u8]) {
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.write_all(bytes)
+        {
+            self.error = Some(error);
+            self.file = None;
+        }
+    }
+}
+
 struct Channel {
+    masked: Masked,
     splitter: Splitter,
     tail: Tail,
 }
@@ -77,42 +96,52 @@ pub(super) struct Recorded {
 
 impl<F: FnMut(Line<'_>)> Recorder<F> {
     /// Opens the log, if there is to be one, for appending.
-    pub(super) fn new(log: Option<&Utf8Path>, on_line: F) -> io::Result<Self> {
-        let log = log
+    pub(super) fn new(
+        log: Option<&Utf8Path>,
+        redaction: &Redaction,
+        on_line: F,
+    ) -> io::Result<Self> {
+        let file = log
             .map(|path| fs_err::OpenOptions::new().create(true).append(true).open(path))
             .transpose()?;
-        let channel = |stream| Channel { splitter: Splitter::new(stream), tail: Tail::default() };
+        let channel = |stream| Channel {
+            masked: redaction.stream(),
+            splitter: Splitter::new(stream),
+            tail: Tail::default(),
+        };
         Ok(Self {
-            log,
-            log_error: None,
+            log: Log { file, error: None },
             stdout: channel(Stream::Stdout),
             stderr: channel(Stream::Stderr),
             on_line,
         })
     }
 
-    /// Takes the next bytes of a stream. A full disk ends the log, not the child: the first error
-    /// is kept.
+    /// Takes the next bytes of a stream.
     pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
-        if let Some(log) = &mut self.log
-            && let Err(error) = log.write_all(bytes)
-        {
-            self.log_error = Some(error);
-            self.log = None;
-        }
         let channel = match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         };
-        channel.tail.push(bytes);
-        channel.splitter.push(bytes, &mut self.on_line);
+        let Channel { masked, splitter, tail } = channel;
+        masked.push(bytes, |bytes| {
+            self.log.push(bytes);
+            tail.push(bytes);
+            splitter.push(bytes, &mut self.on_line);
+        });
     }
 
     /// Hands over unfinished lines.
     pub(super) fn finish(mut self) -> Recorded {
-        self.stdout.splitter.finish(&mut self.on_line);
-        self.stderr.splitter.finish(&mut self.on_line);
-        Recorded { stdout: self.stdout.tail, stderr: self.stderr.tail, log_error: self.log_error }
+        for Channel { masked, splitter, tail } in [&mut self.stdout, &mut self.stderr] {
+            masked.finish(|bytes| {
+                self.log.push(bytes);
+                tail.push(bytes);
+                splitter.push(bytes, &mut self.on_line);
+            });
+            splitter.finish(&mut self.on_line);
+        }
+        Recorded { stdout: self.stdout.tail, stderr: self.stderr.tail, log_error: self.log.error }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::ChildEnvironment;
+use super::{ChildEnvironment, Redaction};
 
 /// Grace between SIGTERM and SIGKILL, unless the command says otherwise. A forge's runner kills
 /// everything 7.5 s after its first signal; this leaves time to write down what is left.
@@ -23,6 +23,7 @@ pub struct Command {
     pub(super) timeout: Option<Duration>,
     pub(super) grace: Duration,
     pub(super) log: Option<Utf8PathBuf>,
+    pub(super) redaction: Redaction,
 }
 
 impl Command {
@@ -38,6 +39,7 @@ impl Command {
             timeout: None,
             grace: GRACE,
             log: None,
+            redaction: Redaction::default(),
         }
     }
 
@@ -76,10 +78,17 @@ impl Command {
         self
     }
 
-    /// Appends all of its output to this file, byte for byte.
+    /// Appends all of its output to this file, byte for byte but for secrets.
     #[must_use]
     pub fn log(mut self, log: impl Into<Utf8PathBuf>) -> Self {
         self.log = Some(log.into());
+        self
+    }
+
+    /// Takes these secrets out of its output, wherever that goes.
+    #[must_use]
+    pub fn redaction(mut self, redaction: Redaction) -> Self {
+        self.redaction = redaction;
         self
     }
 

@@ -72,7 +72,7 @@ impl Launcher {
             let purpose = purpose();
             return Err(ProcessError::NoDirectory { purpose, directory });
         }
-        let mut recorder = Recorder::new(command.log.as_deref(), on_line)
+        let mut recorder = Recorder::new(command.log.as_deref(), &command.redaction, on_line)
             .map_err(|source| ProcessError::Log { purpose: purpose(), source })?;
         let (mut supervisor, control) = self
             .spawn(command)

@@ -13,9 +13,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use goldsmith::environment::Environment;
 use goldsmith::process::{
     Cancellation, Cause, ChildEnvironment, Command, Finished, Launcher, Line, Outcome,
-    ProcessError, Stream,
+    ProcessError, Redaction, Stream,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use secrecy::SecretString;
 
 /// Longer than anything here takes; a test that needs it has failed.
 const LONG: Duration = Duration::from_mins(1);
@@ -388,6 +389,31 @@ async fn output_is_bounded_in_memory_and_complete_in_the_log() {
     fs_err::File::open(&log).unwrap().read_to_end(&mut logged).unwrap();
     assert!(logged.starts_with(b"before\nxxx"));
     assert_eq!(logged.len(), 7 + 1_000_001 + 13 + 12 + 8);
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_output_however_it_is_printed() {
+    let victim = Victim::new();
+    let secret = SecretString::from("p&ss, w0rd");
+    let log = victim.path("log");
+    let command = victim
+        .script(
+            r#"printf 'p&ss'; echo ', w0rd' 'end'
+            printf '%s' 'user:p&ss, w0rd' | base64 >&2
+            printf 'Authorization=p%%26ss%%2C%%20w0rd p&ss, w0r'"#,
+        )
+        .log(&log)
+        .redaction(Redaction::of([&secret]));
+    let mut lines = Vec::new();
+    let heard = |line: Line<'_>| lines.push(String::from_utf8_lossy(line.bytes).into_owned());
+    let finished = launcher().run(&command, &Cancellation::new(), heard).await.unwrap();
+    assert_eq!(finished.stdout.text(), "*** end\nAuthorization=*** p&ss, w0r");
+    let error = finished.stderr.text();
+    assert!(error.starts_with("dXNlcj") && error.contains("***"), "{error}");
+    lines.sort();
+    assert_eq!(lines[..2], ["*** end", "Authorization=*** p&ss, w0r"]);
+    let log = fs_err::read_to_string(log).unwrap();
+    assert!(log.contains("*** end\n") && !log.contains("ss, w0rd"), "{log}");
 }
 
 #[tokio::test]
