@@ -10,12 +10,12 @@ use super::field::Field;
 use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::placeholder::Scope;
-use super::{env, os, parents, path, prepare, vars};
+use super::{env, os, parents, path, prepare, secret_vars, vars};
 use crate::diagnostics::{Span, quoted};
 use crate::model::{Arch, ChannelName, Image, ImageName, Source};
 
 /// Keys of an image that `defaults` does not have.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "description",
     "template",
     "workdir",
@@ -25,13 +25,14 @@ pub(super) const KEYS: [&str; 13] = [
     "arch",
     "prepare",
     "vars",
+    "secret_vars",
     "var_files",
     "env",
     "matrix",
     "parents",
 ];
 /// Keys of an image that `defaults` does not have and that come later.
-pub(super) const LATER: [&str; 3] = ["before", "secret_vars", "upstream"];
+pub(super) const LATER: [&str; 2] = ["before", "upstream"];
 
 /// Keys of the top level.
 const OTHERS: [&str; 3] = ["registry", "defaults", "images"];
@@ -147,6 +148,9 @@ pub(super) fn read(
     let env = keys.read("env", context, env::read).unwrap_or_default();
     let scope = Scope::new(&parents, &env);
     let vars = keys.read("vars", context, |f, c| vars::read(f, &scope, c)).unwrap_or_default();
+    let secret_vars = keys
+        .read("secret_vars", context, |f, c| secret_vars::read(f, &vars, c))
+        .unwrap_or_default();
     let var_files = keys.read("var_files", context, var_files).unwrap_or_default();
     // Read before, or there would not be this image.
     keys.read("matrix", context, |_, _| Some(()));
@@ -182,6 +186,7 @@ pub(super) fn read(
         arch: arch.unwrap_or(Arch::Amd64),
         prepare,
         vars,
+        secret_vars,
         var_files,
         env,
         timeout: layer.timeout.resolve(source, &os),

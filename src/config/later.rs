@@ -26,7 +26,6 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "proxmox" => proxmox(field, context),
         "max_size" | "max_log" => drop(size::read(field, context)),
         "before" => texts(field, "a list of builds", "[null.fetch]", context),
-        "secret_vars" => secret_vars(field, context),
         "upstream" => upstream(field, context),
         "plugins" => plugins(field, context),
         "notify" => notify(field, context),
@@ -221,15 +220,6 @@ fn vmids(field: Field<'_>, context: &mut Context) -> Option<()> {
         context.push(field.error("bad-number", message, label));
     }
     range
-}
-
-fn secret_vars(field: Field<'_>, context: &mut Context) {
-    let example = "{ proxmox_token: PROXMOX_TOKEN }";
-    let expected = "a mapping of Packer variables to environment variables";
-    for entry in field.entries("variable", expected, example, context).unwrap_or_default() {
-        super::vars::name(&entry, context);
-        env::name(entry.value, context);
-    }
 }
 
 fn upstream(field: Field<'_>, context: &mut Context) {

@@ -39,6 +39,7 @@ mod prepare;
     reason = "only the shape of these types is used"
 )]
 mod schema;
+mod secret_vars;
 mod size;
 mod substitute;
 mod timeout;

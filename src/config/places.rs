@@ -14,7 +14,7 @@ pub(super) fn read(entry: &Named<'_>) -> Places {
 }
 
 /// Keys that have values of their own.
-const NESTED: [&str; 5] = ["os", "prepare", "var_files", "vars", "parents"];
+const NESTED: [&str; 6] = ["os", "prepare", "var_files", "vars", "secret_vars", "parents"];
 
 fn collect(node: &Node, within: &str, values: &mut HashMap<String, Span>) {
     match &node.value {

@@ -56,6 +56,9 @@ fn keys(image: &Image, root: &Utf8Path) -> Vec<(String, String)> {
     if !image.env.is_empty() {
         keys.push(("env", json(&image.env)));
     }
+    if !image.secret_vars.is_empty() {
+        keys.push(("secret_vars", json(&image.secret_vars)));
+    }
     let keys = keys.into_iter().map(|(name, value)| (name.to_owned(), value));
     let vars = image.vars.iter().map(|(name, text)| (format!("vars.{name}"), json(text)));
     keys.chain(vars).collect()

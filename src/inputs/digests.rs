@@ -218,6 +218,8 @@ fn key(image: &Image, values: bool) -> Vec<u8> {
     image.var_files.iter().for_each(|file| add(file.as_str()));
     add(&image.env.len().to_string());
     image.env.iter().for_each(|name| add(name));
+    add(&image.secret_vars.len().to_string());
+    image.secret_vars.keys().for_each(|name| add(name));
     for (name, text) in &image.vars {
         add(name);
         if values {

@@ -132,6 +132,7 @@ fn read(image: &Image, values: bool) -> Template {
         OF_RUN.iter().map(|name| ((*name).to_owned(), None)).collect();
     let of_environment = image.env.iter().filter_map(|name| name.strip_prefix("PKR_VAR_"));
     vars.extend(of_environment.map(|name| (name.to_owned(), None)));
+    vars.extend(image.secret_vars.keys().map(|name| (name.clone(), None)));
     for (name, text) in &image.vars {
         let known = values && text.placeholders().next().is_none();
         vars.insert(name.clone(), known.then(|| text.to_string()));

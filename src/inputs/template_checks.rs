@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use super::source_tree::FileSystem;
 use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
 use crate::model::Image;
-use crate::template::{self, Request, Template};
+use crate::template::{self, Request, Template, Variable};
 
 /// How many problems of a template are told.
 const TOLD: usize = 5;
@@ -16,6 +16,10 @@ pub const PROBLEMS: &[Kind] = &[
     Kind {
         id: "bad-template",
         meaning: "The template of an image has errors. They are only a warning here, since Packer has the last word; a build will most likely fail over them.",
+    },
+    Kind {
+        id: "overruled-secret",
+        meaning: "`secret_vars` sets a variable that a file with variables sets too. `secret_vars` go through the environment, and for Packer a file counts more.",
     },
     Kind {
         id: "several-builds",
@@ -64,6 +68,16 @@ impl Reading {
     }
 }
 
+/// The variables that the template of `image` declares as sensitive, with their values as far as
+/// files and keys of the image tell. Blocks.
+pub fn sensitive(image: &Image) -> IndexMap<String, Option<String>> {
+    let mut template = Reading::of(image).read();
+    template.variables.retain(|variable| variable.sensitive);
+    let of_image = |name: &str| image.vars.get(name).map(ToString::to_string);
+    let value = |variable: &Variable| of_image(&variable.name).or_else(|| variable.value.clone());
+    template.variables.iter().map(|variable| (variable.name.clone(), value(variable))).collect()
+}
+
 /// The problems of `image` with its `template`.
 pub(super) fn problems(image: &Image, template: &Template, places: &Places) -> Vec<Diagnostic> {
     if template.problems.has_errors() {
@@ -77,6 +91,7 @@ pub(super) fn problems(image: &Image, template: &Template, places: &Places) -> V
     problems.extend(build(image, template, places));
     problems.extend(undeclared(image, template, places));
     problems.extend(unset(image, template, places));
+    problems.extend(overruled(image, template, places));
     problems
 }
 
@@ -125,15 +140,36 @@ fn undeclared<'a>(
     places: &'a Places,
 ) -> impl Iterator<Item = Diagnostic> + 'a {
     let declared = |name: &str| template.variables.iter().any(|variable| variable.name == name);
-    image.vars.keys().filter(move |name| !declared(name)).map(|name| {
-        let message = format!("`vars`: the template declares no variable {}", quoted(name));
+    let vars = image.vars.keys().map(|name| ("vars", name));
+    let set = vars.chain(image.secret_vars.keys().map(|name| ("secret_vars", name)));
+    set.filter(move |(_, name)| !declared(name)).map(|(key, name)| {
+        let message = format!("`{key}`: the template declares no variable {}", quoted(name));
         let known = template.variables.iter().map(|variable| variable.name.as_str());
         let label = closest(name, known).map_or_else(
             || "nobody reads this".to_owned(),
             |meant| format!("did you mean `{meant}`?"),
         );
-        let place = places.of(&format!("vars.{name}"));
+        let place = places.of(&format!("{key}.{name}"));
         Diagnostic::error("undeclared-variable", message).at(place, label)
+    })
+}
+
+/// What `secret_vars` sets in vain: Packer takes variables from the environment, then from files.
+fn overruled<'a>(
+    image: &'a Image,
+    template: &'a Template,
+    places: &'a Places,
+) -> impl Iterator<Item = Diagnostic> + 'a {
+    let secret = |name: &str| image.secret_vars.contains_key(name);
+    let variables = template.variables.iter().filter(move |variable| secret(&variable.name));
+    variables.filter_map(|variable| {
+        let file = variable.set_by.as_ref()?;
+        let file = file.strip_prefix(&template.folder).unwrap_or(file);
+        let name = &variable.name;
+        let message = format!("`secret_vars`: {} is set by a file too", quoted(name));
+        let label = format!("Packer takes it from {}", quoted(file.as_str()));
+        let place = places.of(&format!("secret_vars.{name}"));
+        Some(Diagnostic::error("overruled-secret", message).at(place, label))
     })
 }
 
@@ -146,8 +182,8 @@ fn unset(image: &Image, template: &Template, places: &Places) -> Option<Diagnost
         .filter(|variable| !variable.has_default && variable.set_by.is_none())
         .filter(|variable| !variable.name.starts_with("goldsmith_"))
         .filter(|variable| !image.vars.contains_key(&variable.name))
-        // What carries a secret is passed by name, which is not there yet.
-        .filter(|variable| !by_environment(&variable.name) && !variable.sensitive)
+        .filter(|variable| !image.secret_vars.contains_key(&variable.name))
+        .filter(|variable| !by_environment(&variable.name))
         .map(|variable| quoted(&variable.name))
         .collect();
     if missing.is_empty() {
@@ -158,6 +194,6 @@ fn unset(image: &Image, template: &Template, places: &Places) -> Option<Diagnost
     Some(
         problem
             .at(places.of("vars"), "the template has no default for it")
-            .help("set it under `vars`, in a file of `var_files`, or give it a default"),
+            .help("set it under `vars`, in a file of `var_files`, or give it a default; if it is secret, under `secret_vars`"),
     )
 }

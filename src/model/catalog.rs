@@ -89,6 +89,8 @@ pub struct Image {
     pub prepare: Option<Prepare>,
     /// Packer variables, in the order of the file.
     pub vars: IndexMap<String, Text>,
+    /// Packer variables whose values are secret: the environment variable that holds each.
+    pub secret_vars: IndexMap<String, String>,
     /// Files with Packer variables, absolute, in the order in which Packer reads them.
     pub var_files: Vec<Utf8PathBuf>,
     /// Environment variables that `prepare` and Packer get besides the allow-list.

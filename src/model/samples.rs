@@ -37,6 +37,7 @@ pub(crate) fn image(name: &str) -> Image {
         prepare: None,
         vars: IndexMap::new(),
         var_files: Vec::new(),
+        secret_vars: IndexMap::new(),
         env: Vec::new(),
         timeout: Timeouts { prepare: Duration::from_mins(15), build: Duration::from_mins(30) },
         version: VersionScheme { base: VersionBase::default(), timezone: "UTC".into() },

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::environment::Environment;
 use crate::model::ImageName;
-use crate::process::ChildEnvironment;
+use crate::process::{ChildEnvironment, Redaction};
 
 /// What of goldsmith's environment Packer gets beside what every child gets.
 const PASSED: [&str; 3] = [
@@ -38,8 +39,13 @@ pub struct BuildRequest {
     /// Files with values of the template's variables, absolute, in the order in which Packer reads
     /// them.
     pub variable_files: Vec<Utf8PathBuf>,
-    /// Values of the template's variables, which count more than those of files. Visible to everybody on the machine: no secrets.
+    /// Values of the template's variables, which count more than those of files. Visible to
+    /// everybody on the machine: no secrets.
     pub variables: IndexMap<String, String>,
+    /// Values of further variables, which count less than those of files. Seen by nobody.
+    pub secret_variables: IndexMap<String, SecretString>,
+    /// What may not be seen in Packer's output.
+    pub redaction: Redaction,
     /// Names of further environment variables that Packer gets.
     pub environment: Vec<String>,
     /// How long the build may take.
@@ -82,6 +88,10 @@ impl BuildRequest {
             .set("PKR_VAR_goldsmith_version", &self.version)
             .set("PKR_VAR_goldsmith_scratch_name", &self.scratch_name)
             .set("PKR_VAR_goldsmith_output_dir", self.output_directory.as_str());
+        let secrets = self.secret_variables.iter();
+        let environment = secrets.fold(environment, |environment, (name, value)| {
+            environment.set(format!("PKR_VAR_{name}"), value.expose_secret())
+        });
         match self.vmid {
             Some(vmid) => environment.set("PKR_VAR_goldsmith_vmid", vmid.to_string()),
             None => environment,
@@ -118,6 +128,8 @@ mod tests {
             variables: [("disk_size", "8G"), ("motd", "two words")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
+            secret_variables: [("api_token".to_owned(), SecretString::from("s3cret"))].into(),
+            redaction: Redaction::default(),
             environment: vec!["PROXMOX_TOKEN".to_owned(), "GITHUB_TOKEN".to_owned()],
             timeout: Duration::from_mins(30),
             grace: Duration::from_secs(6),
@@ -167,6 +179,7 @@ mod tests {
         CHECKPOINT_DISABLE=1
         HOME=value of HOME
         PACKER_PLUGIN_PATH=value of PACKER_PLUGIN_PATH
+        PKR_VAR_api_token=s3cret
         PKR_VAR_goldsmith_image=debian-12
         PKR_VAR_goldsmith_output_dir=/srv/runs/1/debian-12/output
         PKR_VAR_goldsmith_scratch_name=debian-12-v1.0.20261123-5f3a9c

@@ -68,6 +68,7 @@ impl Packer {
             .directory(&request.workdir)
             .timeout(request.timeout)
             .grace(request.grace)
+            .redaction(request.redaction.clone())
             .log(&request.log);
         let mut transcript = Transcript::default();
         let listen = |line: Line<'_>| hear(line, &mut transcript, &mut on_line);

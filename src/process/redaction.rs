@@ -24,7 +24,7 @@ pub struct Redaction(Option<Arc<Patterns>>);
 
 struct Patterns {
     automaton: AhoCorasick,
-    patterns: Vec<Vec<u8>>,
+    forms: Vec<Vec<u8>>,
     longest: usize,
 }
 
@@ -32,16 +32,16 @@ impl Redaction {
     /// Masks all of `secrets`, except for those that are shorter than [`SHORTEST`].
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let secrets = secrets.into_iter().map(ExposeSecret::expose_secret);
-        let patterns = forms::of_all(secrets, SHORTEST);
-        if patterns.is_empty() {
+        let forms = forms::of_all(secrets, SHORTEST);
+        if forms.is_empty() {
             return Self::default();
         }
-        let longest = patterns.iter().map(Vec::len).max().unwrap_or_default();
+        let longest = forms.iter().map(Vec::len).max().unwrap_or_default();
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(&patterns)
+            .build(&forms)
             .expect("secrets come from environment variables, which are far below 2 GiB");
-        Self(Some(Arc::new(Patterns { automaton, patterns, longest })))
+        Self(Some(Arc::new(Patterns { automaton, forms, longest })))
     }
 
     /// `text` without secrets.
@@ -67,7 +67,7 @@ impl Redaction {
 
 impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let forms = self.0.as_ref().map_or(0, |patterns| patterns.patterns.len());
+        let forms = self.0.as_ref().map_or(0, |patterns| patterns.forms.len());
         write!(f, "Redaction({forms} forms)")
     }
 }
@@ -77,8 +77,8 @@ impl Patterns {
     fn begun(&self, bytes: &[u8], from: usize) -> usize {
         let earliest = from.max(bytes.len().saturating_sub(self.longest - 1));
         let begins = |end: &[u8]| {
-            let mut patterns = self.patterns.iter();
-            patterns.any(|pattern| pattern.len() > end.len() && pattern.starts_with(end))
+            let mut forms = self.forms.iter();
+            forms.any(|form| form.len() > end.len() && form.starts_with(end))
         };
         (earliest..bytes.len()).find(|at| begins(&bytes[*at..])).unwrap_or(bytes.len())
     }

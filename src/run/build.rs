@@ -13,6 +13,7 @@ use super::parents::built_upon;
 use super::prepare::{material, prepare};
 use super::progress::{Progress, Stopped};
 use super::regate::kept_aside;
+use super::secrets::Secrets;
 use super::substitution::variables;
 use super::workdir::Workdir;
 use crate::clock::Clock;
@@ -44,16 +45,17 @@ pub(super) async fn artifact(
         return Ok(kept);
     }
     task.built_upon.replace(built_upon(task).await.map_err(stopped)?);
+    let secrets = secrets(task).await.map_err(stopped)?;
     // Held until Packer, which reads what was prepared, is done.
     let _held;
     if let Some(step) = &task.image.prepare {
-        let Pipeline { environment, launcher, cancellation, events, state, .. } = task.run.pipeline;
+        let Pipeline { cancellation, events, state, .. } = task.run.pipeline;
         let (image, workdir) = (task.image, &task.image.workdir);
         let work = async {
             let held = Workdir::take(state, workdir, &image.name, events, cancellation).await?;
             still_defined(task).await?;
             let relay = events.relay(&image.name, Stage::Prepare);
-            prepare(image, step, environment, launcher, cancellation, &task.log, relay).await?;
+            prepare(task, step, &secrets.redaction, relay).await?;
             Ok(held)
         };
         let done = |_: &Workdir| (StageOutcome::Done, None);
@@ -63,10 +65,26 @@ pub(super) async fn artifact(
     }
     // Hashing the base image takes a while, and Packer only reads it.
     let work = async {
-        let (artifact, materials) = tokio::join!(build(task, version), materials(task));
+        let (artifact, materials) = tokio::join!(build(task, version, secrets), materials(task));
         Ok(BuildRecord { materials: materials?, ..task.record(artifact?) })
     };
     progress.stage(Stage::Build, None, work, describe).await
+}
+
+/// What nobody may see of the image's build.
+async fn secrets(task: &ImageTask<'_>) -> Result<Secrets, Failure> {
+    let Pipeline { environment, events, .. } = task.run.pipeline;
+    let (image, environment) = (task.image.clone(), environment.clone());
+    let secrets = tokio::task::spawn_blocking(move || Secrets::of(&image, &environment))
+        .await
+        .map_err(|error| Failure::caused_by(FailureClass::Config, &error))??;
+    for source in &secrets.shown {
+        let text = format!(
+            "the value of {source} is too short to be hidden: output that holds it shows it"
+        );
+        events.note(Some(&task.image.name), NoteLevel::Warning, text);
+    }
+    Ok(secrets)
 }
 
 /// An error if the files that define the image are not what they were when the plan was made: the
@@ -137,7 +155,11 @@ async fn materials(task: &ImageTask<'_>) -> Result<Vec<Material>, Failure> {
 }
 
 /// Builds under a scratch name, in a folder of its own that Packer makes.
-async fn build(task: &ImageTask<'_>, version: Version) -> Result<Artifact, Failure> {
+async fn build(
+    task: &ImageTask<'_>,
+    version: Version,
+    secrets: Secrets,
+) -> Result<Artifact, Failure> {
     let pipeline = task.run.pipeline;
     let image = task.image;
     fs_err::create_dir_all(&task.work)
@@ -157,6 +179,8 @@ async fn build(task: &ImageTask<'_>, version: Version) -> Result<Artifact, Failu
         build: image.build.clone(),
         variable_files: image.var_files.clone(),
         variables: IndexMap::new(),
+        secret_variables: secrets.variables,
+        redaction: secrets.redaction,
         environment: image.env.clone(),
         timeout: image.timeout.build,
         grace: GRACE,

@@ -18,6 +18,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod regate;
+mod secrets;
 mod signals;
 mod substitution;
 mod workdir;

@@ -3,25 +3,26 @@
 
 use camino::Utf8Path;
 
-use crate::environment::Environment;
+use super::Pipeline;
+use super::image_task::ImageTask;
 use crate::model::{Digest, Failure, FailureClass, Image, Material, Prepare};
-use crate::process::{Cancellation, ChildEnvironment, Command, Launcher, Line, ProcessError};
+use crate::process::{Cancellation, ChildEnvironment, Command, Line, ProcessError, Redaction};
 
-/// Runs the prepare step of `image`.
+/// Runs the prepare step of the image.
 pub(super) async fn prepare(
-    image: &Image,
+    task: &ImageTask<'_>,
     prepare: &Prepare,
-    environment: &Environment,
-    launcher: &Launcher,
-    cancellation: &Cancellation,
-    log: &Utf8Path,
+    redaction: &Redaction,
     on_line: impl FnMut(Line<'_>),
 ) -> Result<(), Failure> {
+    let (image, log) = (task.image, &task.log);
+    let Pipeline { environment, launcher, cancellation, .. } = task.run.pipeline;
     let command = Command::new("/bin/sh", format!("prepare image {}", image.name))
         .arguments(["-c", &prepare.run])
         .directory(&image.workdir)
         .environment(ChildEnvironment::allowed(environment).pass(environment, &image.env))
         .timeout(image.timeout.prepare)
+        .redaction(redaction.clone())
         .log(log);
     let failure = |error: ProcessError| error.failure(FailureClass::Prepare).log(log);
     let finished = launcher.run(&command, cancellation, on_line).await.map_err(failure)?;

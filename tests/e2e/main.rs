@@ -13,3 +13,4 @@ mod judge;
 mod packer;
 mod project;
 mod recover;
+mod secrets;

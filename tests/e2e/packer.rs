@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use goldsmith::environment::Environment;
 use goldsmith::model::{Failure, Tool};
 use goldsmith::packer::{BuildRequest, Built, Packer, probe};
-use goldsmith::process::{Cancellation, Cause, Launcher};
+use goldsmith::process::{Cancellation, Cause, Launcher, Redaction};
 use indexmap::IndexMap;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -44,6 +44,8 @@ impl Site {
                 build: None,
                 variable_files: Vec::new(),
                 variables: IndexMap::new(),
+                secret_variables: IndexMap::new(),
+                redaction: Redaction::default(),
                 environment: vec!["SITE".to_owned()],
                 timeout: LONG,
                 grace: LONG,

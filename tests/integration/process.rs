@@ -398,9 +398,9 @@ async fn a_secret_is_in_no_output_however_it_is_printed() {
     let log = victim.path("log");
     let command = victim
         .script(
-            r#"printf 'p&ss'; echo ', w0rd' 'end'
+            r"printf 'p&ss'; echo ', w0rd' 'end'
             printf '%s' 'user:p&ss, w0rd' | base64 >&2
-            printf 'Authorization=p%%26ss%%2C%%20w0rd p&ss, w0r'"#,
+            printf 'Authorization=p%%26ss%%2C%%20w0rd p&ss, w0r'",
         )
         .log(&log)
         .redaction(Redaction::of([&secret]));

@@ -44,6 +44,9 @@ pub(super) struct Image {
     /// Packer variables. The text is passed on as it stands, with its placeholders filled in.
     #[schemars(example = json!({ "disk_size": "8G" }))]
     vars: Option<BTreeMap<VariableName, Value>>,
+    /// Packer variables whose values are in environment variables, and secret: taken out of all output.
+    #[schemars(example = json!({ "proxmox_token": "PROXMOX_TOKEN" }))]
+    secret_vars: Option<BTreeMap<VariableName, EnvironmentName>>,
     /// Files with Packer variables, in the order in which Packer reads them.
     #[schemars(example = json!(["packer/common.pkrvars.hcl"]))]
     var_files: Option<Vec<Path>>,
@@ -59,9 +62,6 @@ pub(super) struct Image {
     /// Not available yet. Builds of the same template that run first and are no image.
     #[schemars(example = json!(["null.fetch"]))]
     before: Option<Vec<Text>>,
-    /// Not available yet. Packer variables whose values are in environment variables, and secret.
-    #[schemars(example = json!({ "proxmox_token": "PROXMOX_TOKEN" }))]
-    secret_vars: Option<BTreeMap<VariableName, EnvironmentName>>,
     /// Not available yet. Where newer base images are looked for.
     #[schemars(example = json!({ "url": "https://example.org/debian-12.qcow2" }))]
     upstream: Option<Upstream>,

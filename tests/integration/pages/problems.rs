@@ -86,6 +86,13 @@ images:
     vars: { size: 8G }
     os: { family: debian, release: \"12\" }
     source: cloud-image
+  overruled:
+    template: packer/two.pkr.hcl
+    build: file.debian
+    var_files: [packer/size.pkrvars.hcl]
+    secret_vars: { size: SIZE }
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
   broken:
     template: packer/broken.pkr.hcl
     os: { family: debian, release: \"12\" }
@@ -104,6 +111,7 @@ build { sources = [\"file.debian\", \"file.ubuntu\"] }
     fs_err::write(folder.join("notes.txt"), "").unwrap();
     fs_err::create_dir(folder.join("packer")).unwrap();
     fs_err::write(folder.join("packer/two.pkr.hcl"), TWO).unwrap();
+    fs_err::write(folder.join("packer/size.pkrvars.hcl"), "size = \"8G\"\n").unwrap();
     fs_err::write(folder.join("packer/broken.pkr.hcl"), "source \"file\" {\n").unwrap();
     let checked = config::read(&folder.join("images.yml"), IMAGES.as_bytes()).unwrap();
     let mut problems = checked.warnings;

@@ -1,0 +1,86 @@
+//! What the children of an image know and nobody else may see.
+
+use indexmap::IndexMap;
+use secrecy::SecretString;
+
+use crate::environment::Environment;
+use crate::inputs;
+use crate::model::{Failure, FailureClass, Image};
+use crate::process::{Redaction, SHORTEST};
+
+/// Last words in the names of environment variables that hold a secret.
+const SECRET: [&str; 10] = [
+    "AUTH",
+    "CREDENTIALS",
+    "KEY",
+    "PASS",
+    "PASSPHRASE",
+    "PASSWD",
+    "PASSWORD",
+    "PW",
+    "SECRET",
+    "TOKEN",
+];
+
+/// The secrets of an image.
+pub(super) struct Secrets {
+    /// Values of Packer variables.
+    pub(super) variables: IndexMap<String, SecretString>,
+    /// Takes all of them out of what children say.
+    pub(super) redaction: Redaction,
+    /// Where those come from that are too short to be hidden.
+    pub(super) shown: Vec<String>,
+}
+
+impl Secrets {
+    /// Those of `image`: what `secret_vars` names; what `env` names by a name that says so; and
+    /// what its template declares as sensitive, as far as its files tell. Blocks. Fails if a
+    /// variable is not set.
+    pub(super) fn of(image: &Image, environment: &Environment) -> Result<Self, Failure> {
+        let mut variables = IndexMap::new();
+        for (variable, name) in &image.secret_vars {
+            let Some(value) = environment.get(name) else {
+                let reason = format!(
+                    "the variable `{variable}` needs the environment variable `{name}`, which is not set"
+                );
+                let hint = format!(
+                    "`secret_vars` of images.yml wants `{name}` in the environment of goldsmith: on a forge's runner, from its secrets"
+                );
+                return Err(Failure::new(FailureClass::Config, reason).hint(hint));
+            };
+            variables.insert(variable.clone(), SecretString::from(value));
+        }
+        let sensitive = inputs::sensitive(image);
+        let by_name = |name: &&String| {
+            let variable = name.strip_prefix("PKR_VAR_");
+            is_secret(name) || variable.is_some_and(|variable| sensitive.contains_key(variable))
+        };
+        let of_environment = image.env.iter().filter(by_name).filter_map(|name| {
+            Some((format!("`{name}`"), SecretString::from(environment.get(name)?)))
+        });
+        let of_template = sensitive.iter().filter_map(|(variable, value)| {
+            Some((format!("the variable `{variable}`"), SecretString::from(value.as_deref()?)))
+        });
+        let named = image
+            .secret_vars
+            .iter()
+            .map(|(variable, name)| (format!("`{name}`"), variables[variable].clone()));
+        let all: Vec<(String, SecretString)> =
+            named.chain(of_environment).chain(of_template).collect();
+        let redaction = Redaction::of(all.iter().map(|(_, secret)| secret));
+        let shown = all.into_iter().filter(|(_, secret)| is_too_short(secret));
+        let shown = shown.map(|(source, _)| source).collect();
+        Ok(Self { variables, redaction, shown })
+    }
+}
+
+fn is_too_short(secret: &SecretString) -> bool {
+    use secrecy::ExposeSecret as _;
+    (1..SHORTEST).contains(&secret.expose_secret().len())
+}
+
+/// Whether the value of the environment variable is a secret, as its name says.
+fn is_secret(name: &str) -> bool {
+    let last = name.rsplit('_').next().unwrap_or(name).to_ascii_uppercase();
+    SECRET.contains(&last.as_str())
+}
