@@ -245,9 +245,14 @@ fn template(field: Field<'_>, context: &mut Context) -> Option<Utf8PathBuf> {
     let other = [".hcl", ".json", ".yml", ".yaml"];
     if !text.ends_with(".pkr.hcl") && other.iter().any(|end| text.ends_with(end)) {
         let file = template.file_name().unwrap_or(text);
-        let message = format!("{} is not a Packer template", quoted(file));
         let label = "expected a folder or a `.pkr.hcl` file";
-        context.push(field.error("bad-path", message, label));
+        context.push(if text.ends_with(".pkr.json") {
+            let message =
+                format!("{} is HCL written as JSON, which goldsmith does not read", quoted(file));
+            field.error("bad-path", message, label).help("name its folder")
+        } else {
+            field.error("bad-path", format!("{} is not a Packer template", quoted(file)), label)
+        });
         return None;
     }
     Some(template)

@@ -264,7 +264,7 @@ fn explain(kind: &ErrorKind, here: Span, text: &str) -> Diagnostic {
             let tab = if before < here.start {
                 Span { start: before, end: here.start, ..here }
             } else {
-                here
+                indenting_tab(text, here).unwrap_or(here)
             };
             Diagnostic::error("yaml-syntax", "not valid YAML: a tab where only spaces may stand")
                 .at(tab, "tab")
@@ -335,6 +335,21 @@ fn explain(kind: &ErrorKind, here: Span, text: &str) -> Diagnostic {
         }
         other => syntax(other.to_string(), "here"),
     }
+}
+
+/// The first tab before the text of its line, from `here` on: of a text of several lines the parser
+/// names the first one.
+fn indenting_tab(text: &str, here: Span) -> Option<Span> {
+    let mut start = here.start;
+    for line in text[here.start..].split_inclusive('\n') {
+        let blank = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
+        if let Some(tab) = blank.find('\t') {
+            let tabs = blank[tab..].len() - blank[tab..].trim_start_matches('\t').len();
+            return Some(Span { start: start + tab, end: start + tab + tabs, ..here });
+        }
+        start += line.len();
+    }
+    None
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl Seen {
                 let problem = Diagnostic::error("empty-template", message);
                 problems.push(
                     problem
-                        .at(places.of("template"), "no file in it ends in `.pkr.hcl`")
+                        .at(places.of("template"), "no file in it ends in `.pkr.hcl` or `.pkr.json`")
                         .help("Packer reads no other file, and none in folders below"),
                 );
             }
