@@ -381,7 +381,8 @@ impl Finder<'_> {
         for (image, why) in images.iter_mut().zip(without_os) {
             // What it is built upon may have told it.
             if image.os.is_none() && image.objection.is_none() {
-                image.objection = why;
+                let template = &image.template;
+                image.objection = why.map(|why| format!("{template}: {why}"));
             }
         }
         left_out.sort_by(|one, other| one.path.cmp(&other.path));

@@ -10,7 +10,8 @@ use crate::config;
 use crate::model::{Arch, ImageName, Source};
 
 const HEAD: &str = r#"# The image matrix, as `goldsmith init` made it out of the templates of this repository. Read it and
-# put right what it got wrong: it is yours from here on. All keys are in goldsmith's docs/images.md.
+# put right what it got wrong: it is yours from here on. All keys are in goldsmith's
+# docs/reference/images.md.
 version: 1
 
 # Versions, channels and history. In a job this has to be a folder of the runner that outlives it: a
@@ -118,7 +119,7 @@ fn commented_out(found: &Found, why: &str) -> String {
         writeln!(text, "  # {}", in_one_line(note)).expect("text can be written");
     }
     for line in lines(found) {
-        writeln!(text, "  #   {line}").expect("text can be written");
+        writeln!(text, "  # {line}").expect("text can be written");
     }
     text
 }

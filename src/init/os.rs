@@ -115,13 +115,13 @@ pub(super) fn guess(hints: &[String], names: usize) -> Result<Os, String> {
     let guesses: Vec<Guess> =
         guesses.filter_map(|(position, hint)| of_text(hint, position < names)).collect();
     let Some(first) = guesses.first() else {
-        return Err("no name in it tells the operating system".to_owned());
+        return Err("no name tells the operating system".to_owned());
     };
     let family = first.family;
     let mut of_family = guesses.iter().filter(|guess| guess.family == family);
     match of_family.find_map(|guess| guess.release.clone()) {
         Some(release) => Ok(Os { family: family.to_owned(), release }),
-        None => Err(format!("no name in it tells the release of {family}")),
+        None => Err(format!("no name tells the release of {family}")),
     }
 }
 
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(hints(&["alpine", "alpine-3.20"]), Ok("alpine 3.20".to_owned()),);
         assert_eq!(
             hints(&["debian", "base"]),
-            Err("no name in it tells the release of debian".to_owned()),
+            Err("no name tells the release of debian".to_owned()),
         );
         assert!(hints(&["base"]).is_err());
     }

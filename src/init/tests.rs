@@ -175,17 +175,17 @@ fn one_template_with_files_of_variables_is_an_image_each() {
       var_files: [os/common.pkrvars.hcl, os/fedora/fedora-41.pkrvars.hcl]
       env: [PROXMOX_URL, PKR_VAR_proxmox_token, PKR_VAR_node]
 
-    # Not complete: no name in it tells the operating system
+    # Not complete: packer_templates: no name tells the operating system
     # perhaps one of these goes along: sites/a.pkrvars.hcl, sites/b.pkrvars.hcl
     # without a value, so that the environment has to give it: node
     # other builds of the template: virtualbox-iso.vm
-    #   mystery:
-    #     template: packer_templates
-    #     build: qemu.vm
-    #     os: { family: …, release: "…" }
-    #     source: iso
-    #     var_files: [os/common.pkrvars.hcl, os/other/mystery.pkrvars.hcl]
-    #     env: [PROXMOX_URL, PKR_VAR_proxmox_token, PKR_VAR_node]
+    # mystery:
+    #   template: packer_templates
+    #   build: qemu.vm
+    #   os: { family: …, release: "…" }
+    #   source: iso
+    #   var_files: [os/common.pkrvars.hcl, os/other/mystery.pkrvars.hcl]
+    #   env: [PROXMOX_URL, PKR_VAR_proxmox_token, PKR_VAR_node]
     "#);
 }
 
@@ -242,11 +242,11 @@ fn images_of_one_folder_are_told_apart_by_their_builds_and_steps_are_none() {
 
       # Not complete: amazon-ebs leaves its image with a cloud: goldsmith cannot look inside
       # steps of the template, and no images: null.fetch, file.seed
-      #   ubuntu-lvm-amazon-ebs:
-      #     template: images/ubuntu
-      #     build: base.amazon-ebs.lvm
-      #     os: { family: …, release: "…" }
-      #     source: iso
+      # ubuntu-lvm-amazon-ebs:
+      #   template: images/ubuntu
+      #   build: base.amazon-ebs.lvm
+      #   os: { family: …, release: "…" }
+      #   source: iso
 
       win2025:
         template: windows/win2025
@@ -384,38 +384,38 @@ fn what_is_not_complete_is_a_comment_with_the_reason() {
         .file("/repo/evil\nimages:\n  x/debian-12.pkr.hcl", qemu("a", "base.iso"))
         .file("/repo/odd ${x} name/debian-12/a.pkr.hcl", qemu("a", "base.iso"));
     insta::assert_snapshot!(written(&tree), @r#"
-      # Not complete: no name in it tells the operating system
+      # Not complete: app: no name tells the operating system
       # the template sets `output_directory` itself: see the template contract
-      #   app:
-      #     template: app
-      #     os: { family: …, release: "…" }
-      #     source: iso
+      # app:
+      #   template: app
+      #   os: { family: …, release: "…" }
+      #   source: iso
 
       # Not complete: broken/debian-12/a.pkr.hcl:2: the file cannot be read as HCL: expected newline or eof
-      #   debian-12:
-      #     template: broken/debian-12
-      #     os: { family: …, release: "…" }
-      #     source: iso
+      # debian-12:
+      #   template: broken/debian-12
+      #   os: { family: …, release: "…" }
+      #   source: iso
 
-      # Not complete: no name in it tells the operating system
+      # Not complete: evil�images:�  x: no name tells the operating system
       # the template sets `output_directory` itself: see the template contract
-      #   evil-images-x:
-      #     template: "evil\U0000000aimages:\U0000000a  x"
-      #     os: { family: …, release: "…" }
-      #     source: iso
+      # evil-images-x:
+      #   template: "evil\U0000000aimages:\U0000000a  x"
+      #   os: { family: …, release: "…" }
+      #   source: iso
 
       # Not complete: `template`: unknown placeholder `${x}`
       # the template sets `output_directory` itself: see the template contract
-      #   debian-12-2:
-      #     template: "odd ${x} name/debian-12"
-      #     os: { family: debian, release: "12" }
-      #     source: iso
+      # debian-12-2:
+      #   template: "odd ${x} name/debian-12"
+      #   os: { family: debian, release: "12" }
+      #   source: iso
 
       # Not complete: the names of its builds are known only to Packer
-      #   open:
-      #     template: open
-      #     os: { family: …, release: "…" }
-      #     source: iso
+      # open:
+      #   template: open
+      #   os: { family: …, release: "…" }
+      #   source: iso
 
       # No image above is complete. Complete one, and remove this entry.
       to-be-completed:

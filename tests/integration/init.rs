@@ -75,7 +75,7 @@ fn what_is_written_is_accepted_and_never_overwritten_unasked() {
     1 image; `goldsmith plan` says what would be built
 
     as comments:
-      app: no name in it tells the operating system
+      app: packer/app: no name tells the operating system
 
     left out:
       packer/old/centos.json: it is a JSON template: `packer hcl2_upgrade` makes HCL of it
@@ -84,7 +84,8 @@ fn what_is_written_is_accepted_and_never_overwritten_unasked() {
     let written = fs_err::read_to_string(&path).unwrap();
     insta::assert_snapshot!(written, @r#"
     # The image matrix, as `goldsmith init` made it out of the templates of this repository. Read it and
-    # put right what it got wrong: it is yours from here on. All keys are in goldsmith's docs/images.md.
+    # put right what it got wrong: it is yours from here on. All keys are in goldsmith's
+    # docs/reference/images.md.
     version: 1
 
     # Versions, channels and history. In a job this has to be a folder of the runner that outlives it: a
@@ -96,12 +97,12 @@ fn what_is_written_is_accepted_and_never_overwritten_unasked() {
       stores: [{ dir: { url: "file:///srv/golden/images" } }]
 
     images:
-      # Not complete: no name in it tells the operating system
+      # Not complete: packer/app: no name tells the operating system
       # the template sets no `output_directory`: see the template contract
-      #   app:
-      #     template: packer/app
-      #     os: { family: …, release: "…" }
-      #     source: iso
+      # app:
+      #   template: packer/app
+      #   os: { family: …, release: "…" }
+      #   source: iso
 
       # steps of the template, and no images: null.fetch
       # without a value, so that the environment has to give it: mirror
