@@ -142,9 +142,15 @@ pub fn look(path: &Utf8Path, bytes: &[u8]) -> Looked {
     Looked { found, problems: context.problems.in_order() }
 }
 
-/// The failure of a run whose `images.yml` has `problems`.
+/// So many problems of a file are named by the failure that it leads to.
+const MAX_NAMED: usize = 10;
+
+/// The failure of a run whose `images.yml` has `problems`. Whoever calls this has shown them with
+/// the lines that they are in.
 pub fn failure(problems: &Problems) -> Failure {
-    Failure::new(FailureClass::Config, problems.summary())
+    let failure = Failure::new(FailureClass::Config, problems.summary());
+    let failure = problems.lines(MAX_NAMED).into_iter().fold(failure, Failure::detail);
+    failure.detail("`goldsmith lint` shows all of them where they stand")
 }
 
 /// Bytes that are no text, and what of them can be shown.

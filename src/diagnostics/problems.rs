@@ -4,7 +4,7 @@ use std::fmt;
 
 use camino::Utf8Path;
 
-use super::text::{excerpts, render_some, summary};
+use super::text::{excerpts, line, render_some, summary};
 use super::{Diagnostic, Level, Sources, Style};
 
 /// More problems than this are counted and not kept: nobody reads them, and a hostile file could
@@ -134,6 +134,19 @@ impl Problems {
     /// The problems as text for people, without the line that counts them.
     pub fn excerpts(&self, style: Style) -> String {
         excerpts(&self.diagnostics, &self.sources, style)
+    }
+
+    /// The first `most` problems, errors before warnings, a line each:
+    /// `images.yml:7:5: unknown-key: unknown key …`. A last line says how many more there are.
+    pub fn lines(&self, most: usize) -> Vec<String> {
+        let of = |level| self.diagnostics.iter().filter(move |one| one.level == level);
+        let all = of(Level::Error).chain(of(Level::Warning));
+        let mut lines: Vec<String> = all.take(most).map(|one| line(one, &self.sources)).collect();
+        let more = self.diagnostics.len() + self.omitted() - lines.len();
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        lines
     }
 
     /// The count and the files in one line: `3 problems in images.yml`.

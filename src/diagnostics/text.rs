@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use annotate_snippets::{AnnotationKind, Group, Level as Shown, Origin, Renderer, Snippet};
 
 use super::excerpt::Excerpt;
+use super::placed::{Region, file};
 use super::problems::Counts;
 use super::quote::harmless;
 use super::{Diagnostic, Label, Level, SourceId, Sources};
@@ -51,6 +52,18 @@ pub(super) fn excerpts(diagnostics: &[Diagnostic], sources: &Sources, style: Sty
     let renderer = renderer(style);
     let shown = |diagnostic| renderer.render(&[group(diagnostic, sources)]) + "\n\n";
     diagnostics.iter().map(shown).collect()
+}
+
+/// A diagnostic in one line: `images.yml:7:5: unknown-key: unknown key …`.
+pub(super) fn line(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let region = diagnostic.place().and_then(|span| Region::of(span, sources));
+    let file = file(region, sources).map(|file| harmless(file.path.as_str()));
+    let place = match (file, region.map(|region| region.start)) {
+        (Some(file), Some(at)) => format!("{file}:{}:{}: ", at.line, at.column),
+        (Some(file), None) => format!("{file}: "),
+        (None, _) => String::new(),
+    };
+    format!("{place}{}: {}", diagnostic.id, harmless(&diagnostic.message))
 }
 
 fn renderer(style: Style) -> Renderer {

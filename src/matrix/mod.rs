@@ -4,4 +4,4 @@ mod graph;
 mod select;
 
 pub use graph::{Graph, GraphError};
-pub use select::{SelectionError, select, with_labels};
+pub use select::{SelectionError, most_similar, select, with_labels};

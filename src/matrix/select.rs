@@ -14,7 +14,7 @@ pub enum SelectionError {
     #[error("`{0}` is not a name or a glob")]
     Glob(String),
     /// Nothing is called like that.
-    #[error("no image is called `{pattern}`")]
+    #[error("no image {} `{pattern}`", if is_name(pattern) { "is called" } else { "matches" })]
     NoMatch {
         /// What was asked for.
         pattern: String,
@@ -74,7 +74,13 @@ pub fn with_labels<'a>(
     Ok(selected)
 }
 
-fn most_similar<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// Whether nothing in `pattern` stands for anything else.
+fn is_name(pattern: &str) -> bool {
+    !pattern.contains(['*', '?', '[', '{', '\\'])
+}
+
+/// The one of `known` that `wanted` was probably meant to be.
+pub fn most_similar<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::jaro_winkler(wanted, known), known))
         .filter(|(score, _)| *score > 0.8)
@@ -108,6 +114,9 @@ mod tests {
                 similar: Some(names[2].clone()),
             }
         );
+        let told = |pattern: &str| select(&[pattern.into()], names.iter()).unwrap_err().to_string();
+        assert_eq!(told("nope"), "no image is called `nope`");
+        assert_eq!(told("nope*"), "no image matches `nope*`");
         assert_eq!(
             select(&["{".into()], names.iter()).unwrap_err(),
             SelectionError::Glob("{".into())

@@ -220,6 +220,10 @@ pub struct Failure {
     pub class: FailureClass,
     /// What failed and why, in one line.
     pub reason: String,
+    /// The single things that are wrong, a line each, where they were told one by one already: for
+    /// those who see only the failure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
     /// What to do about it.
     pub hints: Vec<String>,
     /// The full log, if there is one.
@@ -229,7 +233,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without hints.
     pub fn new(class: FailureClass, reason: impl Into<String>) -> Self {
-        Self { class, reason: reason.into(), hints: Vec::new(), log: None }
+        Self { class, reason: reason.into(), details: Vec::new(), hints: Vec::new(), log: None }
     }
 
     /// A failure from an error and its causes, in one line.
@@ -244,6 +248,13 @@ impl Failure {
             source = cause.source();
         }
         Self::new(class, reason)
+    }
+
+    /// Adds one of the things that are wrong.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.details.push(detail.into());
+        self
     }
 
     /// Adds what to do about it.

@@ -58,6 +58,6 @@ pub use policy::{EolRule, GatePolicy};
 pub use publication::{Document, Publication, Stored};
 pub use severity::{ParseSeverityError, Severity};
 pub use text::{ParentFact, Piece, Placeholder, Text};
-pub use tool::Tool;
+pub use tool::{PACKER_INSTALL, Tool};
 pub use verdict::{Bucket, Decision, Judged, Reason, ReasonId, Verdict};
 pub use version::{ParseVersionError, Version, VersionBase};

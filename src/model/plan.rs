@@ -212,7 +212,7 @@ pub enum NotDue {
         /// The parent.
         parent: ImageName,
     },
-    /// Others were selected.
+    /// It was not selected.
     NotSelected,
 }
 

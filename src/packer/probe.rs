@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::protocol::Message;
 use crate::environment::Environment;
-use crate::model::{Failure, FailureClass, Tool};
+use crate::model::{Failure, FailureClass, PACKER_INSTALL, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Launcher, ProcessError};
 
 /// The oldest Packer that is known to work, as major and minor version: from 1.10 on, plugins are
@@ -43,7 +43,7 @@ impl ProbeError {
         };
         let (major, minor) = MINIMUM;
         Failure::caused_by(class, self).hint(format!(
-            "install Packer {major}.{minor} or newer (https://developer.hashicorp.com/packer/install) \
+            "install Packer {major}.{minor} or newer ({PACKER_INSTALL}) \
              and put it on PATH"
         ))
     }

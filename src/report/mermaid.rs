@@ -6,6 +6,17 @@ use std::fmt::Write as _;
 
 use crate::model::{Catalog, ImageName, Plan, Planned, Version};
 
+/// Lines between images that forges still draw.
+const MAX_EDGES: usize = 500;
+/// Characters of a flowchart that forges still draw.
+const MAX_LENGTH: usize = 50_000;
+
+/// Whether forges draw a flowchart, and do not show an error in its place.
+pub fn is_drawn(flowchart: &str) -> bool {
+    // A `>` in a name is written as its number.
+    flowchart.matches(" -->").count() <= MAX_EDGES && flowchart.len() <= MAX_LENGTH
+}
+
 /// The flowchart. Images that are built have a thick frame and their version; those that are
 /// disabled have a dashed one.
 pub fn mermaid(plan: &Plan, catalog: &Catalog) -> String {
@@ -69,6 +80,13 @@ mod tests {
           classDef due stroke-width:4px
           classDef disabled stroke-dasharray:4
         "#);
+    }
+
+    #[test]
+    fn forges_draw_five_hundred_lines_and_fifty_thousand_characters() {
+        let edges = |number| is_drawn(&"  n0 -->|stable| n1\n".repeat(number));
+        assert!(edges(500) && !edges(501));
+        assert!(is_drawn(&"x".repeat(50_000)) && !is_drawn(&"x".repeat(50_001)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub fn text(plan: &Plan, width: usize) -> String {
     let mut text = String::new();
     let all = plan.build.len() + plan.skip.len();
     let headline = match plan.build.len() {
-        0 => "Nothing is due".to_owned(),
+        0 => sentence::idle(&plan.skip).to_owned(),
         1 => format!("1 of {} is due", count(all, "image")),
         due => format!("{due} of {} are due", count(all, "image")),
     };
@@ -47,13 +47,14 @@ pub fn text(plan: &Plan, width: usize) -> String {
         item(&mut text, &label, name + 4, &said, width);
     }
     if !plan.untracked.is_empty() {
-        let _ = writeln!(text, "\nNot tracked: a change of what these name goes unnoticed");
+        let said = "Not tracked: a change of what these name goes unnoticed";
+        let _ = writeln!(text, "\n{}", wrap(said, width).join("\n"));
     }
     for untracked in &plan.untracked {
         item(&mut text, "- ", 2, &one_line(untracked), width);
     }
     if !others.is_empty() {
-        let said = format!("\n- {} not selected", count(others.len(), "other image"));
+        let said = format!("\n- {} not selected", count(others.len(), "image"));
         let _ = writeln!(text, "{}", paint(style::QUIET, &said));
     }
     text
@@ -71,8 +72,21 @@ fn due(text: &mut String, planned: &Planned, name: usize, version: usize, width:
     item(text, &label, name + version + 6, &said, width);
 }
 
-/// A labelled text, its further lines below its first.
+/// Columns that a text needs beside its label. With fewer, it stands below.
+const BESIDE: usize = 30;
+/// Columns before a text that stands below its label.
+const BELOW: usize = 4;
+
+/// A labelled text, its further lines below its first. Beside a label that leaves too little room it
+/// would have a word a line, so there all of it stands below.
 fn item(text: &mut String, label: &str, label_width: usize, said: &str, width: usize) {
+    if width < label_width + BESIDE {
+        let _ = writeln!(text, "{}", label.trim_end());
+        for line in wrap(&one_line(said), width.saturating_sub(BELOW)) {
+            let _ = writeln!(text, "{:BELOW$}{line}", "");
+        }
+        return;
+    }
     for (index, line) in
         wrap(&one_line(said), width.saturating_sub(label_width)).into_iter().enumerate()
     {
@@ -117,8 +131,84 @@ mod tests {
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
 
-        - 1 other image not selected
+        - 1 image not selected
         ");
+    }
+
+    #[test]
+    fn a_long_name_leaves_its_reason_a_line_of_its_own() {
+        let mut plan = samples::plan();
+        plan.build[0].image = "windows-server-2025-datacenter-core".repeat(2).parse().unwrap();
+        plan.build.truncate(2);
+        plan.skip.truncate(1);
+        insta::assert_snapshot!(plain(&plan, 80), @"
+        2 of 3 images are due
+
+        + windows-server-2025-datacenter-corewindows-server-2025-datacenter-core  1.0.20261123
+            due: never built
+        + ubuntu-2404                                                             1.0.20261123
+            due: the slot of 1 November 2026, 02:00 UTC has begun; newest is
+            1.0.20260801; overdue: 2 slots were missed: 1 October 2026, 1 September 2026
+
+        - alpine-3
+            not due: built in this slot as 1.0.20261101 and its definition is unchanged;
+            next slot 1 December 2026, 02:00 UTC
+
+        Not tracked: a change of what these name goes unnoticed
+        - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
+        ");
+        insta::assert_snapshot!(plain(&samples::plan(), 40), @"
+        4 of 7 images are due
+
+        wave 1
+        + debian-12           1.0.20261123
+            due: never built
+        + ubuntu-2404         1.0.20261123
+            due: the slot of 1 November 2026,
+            02:00 UTC has begun; newest is
+            1.0.20260801; overdue: 2 slots were
+            missed: 1 October 2026, 1 September
+            2026
+        + rocky-9             2.1.20261123
+            due: asked for with `--force`
+
+        wave 2
+        + k8s-1.35-debian-12  1.0.20261123.2
+            due: its definition has changed
+            since 1.0.20261123: k8s.pkr.hcl,
+            vars.kubernetes
+
+        - alpine-3
+            not due: built in this slot as
+            1.0.20261101 and its definition is
+            unchanged; next slot 1 December
+            2026, 02:00 UTC
+        - talos-1.11
+            not due: built as 1.0.20260814 and
+            its definition is unchanged; time
+            alone never makes it due
+
+        Not tracked: a change of what these name
+        goes unnoticed
+        - packer/debian.pkr.hcl:12:
+          `${var.script}`: only a run knows the
+          value
+
+        - 1 image not selected
+        ");
+    }
+
+    #[test]
+    fn where_nothing_is_selected_nothing_is_said_to_be_due_or_not() {
+        let mut plan = Plan { build: Vec::new(), untracked: Vec::new(), ..samples::plan() };
+        plan.skip.retain(|skipped| skipped.why == NotDue::NotSelected);
+        insta::assert_snapshot!(plain(&plan, 80), @"
+        No image was selected
+
+        - 1 image not selected
+        ");
+        plan.skip.clear();
+        insta::assert_snapshot!(plain(&plan, 80), @"No image was selected");
     }
 
     #[test]
@@ -135,7 +225,7 @@ mod tests {
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
 
-        - 1 other image not selected
+        - 1 image not selected
         ");
     }
 }

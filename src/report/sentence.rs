@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 
-use crate::model::{BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate};
+use crate::model::{
+    BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate, Skipped,
+};
 
 use super::quantity::{count, day, moment, span};
 use super::{ChannelMove, ImageReport, Report, Standing};
@@ -12,13 +14,8 @@ use super::{ChannelMove, ImageReport, Report, Standing};
 pub fn headline(report: &Report) -> String {
     let cancelled = matches!(report.exit_code, ExitCode::Interrupted | ExitCode::Terminated);
     if report.images.is_empty() {
-        let idle = if cancelled {
-            "Cancelled before anything was built"
-        } else if report.skipped.is_empty() {
-            "No image was selected"
-        } else {
-            "Nothing is due"
-        };
+        let idle =
+            if cancelled { "Cancelled before anything was built" } else { idle(&report.skipped) };
         return idle.to_owned();
     }
     let mut counts = Vec::new();
@@ -36,6 +33,15 @@ pub fn headline(report: &Report) -> String {
         format!("Cancelled: {counts}")
     } else {
         counts
+    }
+}
+
+/// Why nothing is built, where `skipped` are all images that were looked at.
+pub fn idle(skipped: &[Skipped]) -> &'static str {
+    if skipped.iter().all(|skipped| skipped.why == NotDue::NotSelected) {
+        "No image was selected"
+    } else {
+        "Nothing is due"
     }
 }
 
@@ -182,7 +188,10 @@ pub fn not_due(why: &NotDue) -> String {
         ),
         NotDue::Disabled => "disabled in images.yml".to_owned(),
         NotDue::ParentMissing { parent, channel } => {
-            format!("the channel {channel} of its parent {parent} names no version yet")
+            format!(
+                "the channel {channel} of its parent {parent} names no version yet; \
+                 {parent} has to be built first, or named too"
+            )
         }
         NotDue::ParentFailed { parent } => {
             format!("its parent {parent} did not come to a version in this run")
@@ -190,7 +199,7 @@ pub fn not_due(why: &NotDue) -> String {
         NotDue::ParentUnchanged { parent } => {
             format!("its parent {parent} was built and turned out to be as it was")
         }
-        NotDue::NotSelected => "others were selected".to_owned(),
+        NotDue::NotSelected => "not selected".to_owned(),
     }
 }
 
@@ -256,10 +265,10 @@ mod tests {
         1.0.20261101, built on 1 November 2026, 02:00 UTC, is untrusted, and nothing has changed that could change that
         given up after 3 attempts, of which the last failed: provisioner `shell` failed: script exited with status 100; repair it, or ask for it by name; next slot 1 December 2026, 02:00 UTC
         disabled in images.yml
-        the channel stable of its parent debian-12 names no version yet
+        the channel stable of its parent debian-12 names no version yet; debian-12 has to be built first, or named too
         its parent debian-12 did not come to a version in this run
         its parent debian-12 was built and turned out to be as it was
-        others were selected
+        not selected
         ");
     }
 }

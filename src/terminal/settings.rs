@@ -7,7 +7,7 @@ use clap::ColorChoice;
 use crate::environment::Environment;
 
 /// Text for people is never wider or narrower, whatever the window is.
-const WIDTHS: std::ops::RangeInclusive<usize> = 80..=120;
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=120;
 /// The width where there is no window.
 const WIDTH_OF_LOGS: usize = 100;
 

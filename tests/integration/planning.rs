@@ -103,8 +103,10 @@ fn images_are_selected_by_label() {
     --- stdout
     Nothing is due
 
-    - app-small  not due: the channel candidate of its parent base names no version yet
-    - app-large  not due: the channel candidate of its parent base names no version yet
+    - app-small  not due: the channel candidate of its parent base names no version yet; base has to be
+                 built first, or named too
+    - app-large  not due: the channel candidate of its parent base names no version yet; base has to be
+                 built first, or named too
 
     Not tracked: a change of what these name goes unnoticed
     - app/app.pkr.hcl:5: `var.which`: `env()` is left to Packer
@@ -120,12 +122,12 @@ fn images_are_selected_by_label() {
     insta::assert_snapshot!(folder().goldsmith(&["plan", "--only-failed"], &[]), @"
     exit code 0
     --- stdout
-    Nothing is due
+    No image was selected
 
     Not tracked: a change of what these name goes unnoticed
     - app/app.pkr.hcl:5: `var.which`: `env()` is left to Packer
 
-    - 4 other images not selected
+    - 4 images not selected
     --- stderr
     ");
 }

@@ -54,6 +54,9 @@ pub fn report(report: &Report, limit: usize) -> String {
 /// Why a command did nothing at all.
 pub fn failure(failure: &Failure) -> String {
     let mut text = format!("## goldsmith: nothing was done\n\n{}\n\n", prose(&failure.reason));
+    for detail in &failure.details {
+        let _ = writeln!(text, "- {}", prose(detail));
+    }
     for hint in &failure.hints {
         let _ = writeln!(text, "- **hint**: {}", prose(hint));
     }
@@ -64,7 +67,7 @@ pub fn failure(failure: &Failure) -> String {
 }
 
 /// For a headline that goes on after a colon.
-fn lower_first(text: &str) -> String {
+pub(super) fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }
@@ -227,7 +230,7 @@ fn skipped(document: &mut Document, report: &Report) {
     }
     let others = report.skipped.iter().filter(|skipped| skipped.why == NotDue::NotSelected).count();
     if others > 0 {
-        let _ = writeln!(list, "- {} not selected", count(others, "other image"));
+        let _ = writeln!(list, "- {} not selected", count(others, "image"));
     }
     if list.is_empty() {
         return;
@@ -320,11 +323,14 @@ fn made_with(report: &Report) -> String {
         let age = age(advisories.updated_at, report.finished_at);
         parts.push(format!("advisories made {age}"));
     }
-    parts.push(format!(
-        "{}, of which goldsmith itself took {}",
-        duration(report.took()),
-        duration(report.own_time)
-    ));
+    // Planning comes before the run, and may have been all that there was to do.
+    let own = format!("goldsmith itself took {}", duration(report.own_time));
+    let took = report.took();
+    parts.push(if report.own_time < took {
+        format!("{}, of which {own}", duration(took))
+    } else {
+        own
+    });
     parts.push(format!("run {}", report.run));
     format!("<sub>{}</sub>\n", parts.join(" · "))
 }

@@ -6,7 +6,12 @@
 
 use std::fmt::Write as _;
 
+use crate::model::PACKER_INSTALL;
+
 use super::super::untrusted::{one_line, shorten};
+
+/// Addresses that our own messages name. Each is a link, whoever wrote it: it leads nowhere else.
+const OURS: [&str; 1] = [PACKER_INSTALL];
 
 /// Longer texts are cut: nobody reads them here.
 const MAX_LENGTH: usize = 400;
@@ -48,6 +53,31 @@ pub(super) fn prose(text: &str) -> String {
 }
 
 fn literal(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some((start, address)) = first_of_ours(rest) {
+        escaped.push_str(&escape(&rest[..start]));
+        let _ = write!(escaped, "<{address}>");
+        rest = &rest[start + address.len()..];
+    }
+    escaped.push_str(&escape(rest));
+    escaped
+}
+
+/// The first of our addresses in `text` that stands there by itself, and where.
+fn first_of_ours(text: &str) -> Option<(usize, &'static str)> {
+    let apart = |c: char| c.is_whitespace() || "(),".contains(c);
+    let alone = |start: usize, address: &str| {
+        text[..start].chars().next_back().is_none_or(apart)
+            && text[start + address.len()..].chars().next().is_none_or(apart)
+    };
+    OURS.into_iter()
+        .flat_map(|address| text.match_indices(address).map(move |(start, _)| (start, address)))
+        .filter(|(start, address)| alone(*start, address))
+        .min_by_key(|(start, _)| *start)
+}
+
+fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -173,6 +203,23 @@ pub(super) mod tests {
         &lt;b&gt; \*not\*
         [ ] task ^1 [^1] :·tada: :·:·error:·:·x
         epoch 1:1.2.13-1 stays whole
+        ");
+    }
+
+    #[test]
+    fn our_own_addresses_are_links_and_nothing_that_looks_like_them() {
+        let told = [
+            format!("install Packer ({PACKER_INSTALL}) and *more*"),
+            format!("{PACKER_INSTALL}, {PACKER_INSTALL}"),
+            format!("{PACKER_INSTALL}/../evil or {PACKER_INSTALL}@evil.example"),
+            format!("`{PACKER_INSTALL}` and https://evil.example?{PACKER_INSTALL}"),
+        ];
+        let shown = told.map(|told| prose(&told).replace(ZERO_WIDTH_SPACE, "·")).join("\n");
+        insta::assert_snapshot!(shown, @"
+        install Packer (<https://developer.hashicorp.com/packer/install>) and &#42;more&#42;
+        <https://developer.hashicorp.com/packer/install>, <https://developer.hashicorp.com/packer/install>
+        https:·//developer.hashicorp.com/packer/install/../evil or https:·//developer.hashicorp.com/packer/install&#64;·evil.example
+        `https://developer.hashicorp.com/packer/install` and https:·//evil.example?https:·//developer.hashicorp.com/packer/install
         ");
     }
 

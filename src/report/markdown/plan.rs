@@ -6,6 +6,7 @@ use crate::model::{Catalog, NotDue, Plan};
 
 use super::super::quantity::count;
 use super::super::{mermaid, sentence};
+use super::document::lower_first;
 use super::escape::prose;
 use super::fit::{Document, Weight};
 
@@ -15,7 +16,7 @@ pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
     let mut document = Document::default();
     let all = count(plan.build.len() + plan.skip.len(), "image");
     let headline = match plan.build.len() {
-        0 => "nothing is due".to_owned(),
+        0 => lower_first(sentence::idle(&plan.skip)),
         due => format!("{due} of {all} would be built"),
     };
     document.push(Weight::Headline, format!("## goldsmith: {headline}\n\n"));
@@ -24,8 +25,8 @@ pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
     }
     for planned in &plan.build {
         let why = prose(&sentence::due(&planned.why));
-        let row =
-            format!("| **{}** | {} | {} | {why} |\n", planned.image, planned.version, planned.wave);
+        let wave = planned.wave + 1;
+        let row = format!("| **{}** | {} | {wave} | {why} |\n", planned.image, planned.version);
         document.push(Weight::Attention, row);
     }
     document.push(Weight::Attention, "\n");
@@ -34,10 +35,19 @@ pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
         let why = prose(&sentence::not_due(&skipped.why));
         let _ = writeln!(others, "- **{}** is not due: {why}", skipped.image);
     }
+    let unselected = plan.skip.iter().filter(|skipped| skipped.why == NotDue::NotSelected).count();
+    if unselected > 0 {
+        let _ = writeln!(others, "- {} not selected", count(unselected, "image"));
+    }
     document.push(Weight::Detail, format!("{others}\n"));
     if catalog.images.values().any(|image| !image.parents.is_empty()) {
         let graph = mermaid::mermaid(plan, catalog);
-        let graph = format!("```mermaid\n{}\n```\n", graph.trim_end());
+        let graph = if mermaid::is_drawn(&graph) {
+            format!("```mermaid\n{}\n```\n", graph.trim_end())
+        } else {
+            "The graph is larger than forges draw: `goldsmith plan --format mermaid` prints it.\n"
+                .to_owned()
+        };
         document.push(Weight::Background, graph);
     }
     document.fit(limit)

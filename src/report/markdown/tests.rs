@@ -58,7 +58,7 @@ fn nothing_due() {
     - **alpine-3** is not due: built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1 December 2026, 02:00 UTC
     - **talos-1.11** is not due: built as 1.0.20260814 and its definition is unchanged; time alone never makes it due
 
-    <sub>goldsmith 0.1.0 · packer 1.16.0 · trivy 0.74.0 · 0 ms, of which goldsmith itself took 412 ms · run 20261123t102646z-5f3a9c</sub>
+    <sub>goldsmith 0.1.0 · packer 1.16.0 · trivy 0.74.0 · goldsmith itself took 412 ms · run 20261123t102646z-5f3a9c</sub>
     ");
 }
 
@@ -276,7 +276,7 @@ fn several_images_show_what_needs_attention_first() {
     <details><summary>Not built: 2 images</summary>
 
     - **alpine-3** is not due: built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1 December 2026, 02:00 UTC
-    - 1 other image not selected
+    - 1 image not selected
 
     </details>
 

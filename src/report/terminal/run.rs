@@ -98,7 +98,7 @@ fn skipped(skipped: &[Skipped], width: usize) -> String {
     }
     let others = skipped.iter().filter(|skipped| !named(skipped)).count();
     if others > 0 {
-        let said = format!("- {} not selected", count(others, "other image"));
+        let said = format!("- {} not selected", count(others, "image"));
         let _ = writeln!(text, "{}", paint(style::QUIET, &said));
     }
     text

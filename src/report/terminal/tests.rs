@@ -166,7 +166,7 @@ fn several_images_have_a_table_and_what_needs_attention_comes_last() {
     insta::assert_snapshot!(plain(&samples::mixed(), 100), @"
     - alpine-3  not due: built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1
                 December 2026, 02:00 UTC
-    - 1 other image not selected
+    - 1 image not selected
 
     image               result       version            size  crit  high  med  low  unk        took
     debian-12           ✗ blocked    -             612.4 MiB   1/2   1/1  1/1  0/0  0/1   4 min 2 s

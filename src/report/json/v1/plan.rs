@@ -157,7 +157,7 @@ mod tests {
               "image": "windows-2025",
               "why": {
                 "reason": "not-selected",
-                "text": "others were selected",
+                "text": "not selected",
                 "newest": null,
                 "slot": null,
                 "built_at": null,
