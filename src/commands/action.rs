@@ -5,33 +5,58 @@ use std::ffi::OsString;
 use clap::Parser as _;
 use serde::Serialize;
 
-use super::{Done, deliver, go};
+use super::{Asked, Done, deliver, go};
 use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::model::{ExitCode, Failure, FailureClass, ImageName, ImageOutcome, Version};
-use crate::runner::{Context, InputError, Inputs, json_value, write_outputs};
+use crate::report::plan_matrix::{Waves, waves};
+use crate::runner::{
+    Context, InputError, Inputs, OutputError, check_output, json_value, write_outputs,
+};
 use crate::terminal::Terminal;
 
 /// Runs the action to its exit code.
 pub(super) fn main(environment: &Environment) -> ExitCode {
     let context = Context::from_environment(environment);
-    let done = match command_line(environment) {
-        Ok(cli) => go(cli, environment.clone()),
+    let mut done = match command_line(environment) {
+        Ok(cli) => go(cli, environment.clone(), Asked::ByInputs),
         Err(failures) => {
             let terminal = Terminal::plain(environment);
             for failure in &failures {
                 terminal.failure(failure);
             }
             let wrong = Failure::new(FailureClass::Usage, "the inputs of the action are wrong");
-            let wrong = failures.into_iter().fold(wrong, |all, failure| all.hint(failure.reason));
+            let wrong = failures.iter().map(in_a_line).fold(wrong, Failure::detail);
             deliver::failure(&terminal, &context, &wrong);
             Done::failed(&wrong)
         }
     };
-    if let Err(error) = write_outputs(context.output_file.as_deref(), &outputs(&done)) {
-        Terminal::plain(environment).failure(&error.failure());
+    let unreadable = |(name, value): &(&'static str, String)| check_output(name, value).err();
+    if let Some(error) = outputs(&done).iter().find_map(unreadable) {
+        undelivered(&mut done, &error, environment);
+    }
+    // What can be read is passed on all the same: with nothing at all, the next step knows nothing.
+    let mut outputs = outputs(&done);
+    outputs.retain(|output| unreadable(output).is_none());
+    if let Err(error) = write_outputs(context.output_file.as_deref(), &outputs) {
+        undelivered(&mut done, &error, environment);
     }
     done.code
+}
+
+/// Tells that outputs are missing. The steps that would use them must not run on as if all was well.
+fn undelivered(done: &mut Done, error: &OutputError, environment: &Environment) {
+    let failure = error.failure();
+    Terminal::plain(environment).failure(&failure);
+    if done.code == ExitCode::Done {
+        done.code = failure.class.exit_code();
+        done.failure_reason = failure.class.failure_reason();
+    }
+}
+
+/// A failure with its advice.
+fn in_a_line(failure: &Failure) -> String {
+    [std::slice::from_ref(&failure.reason), &failure.hints].concat().join("; ")
 }
 
 /// The command line that the inputs amount to.
@@ -48,7 +73,12 @@ fn command_line(environment: &Environment) -> Result<Cli, Vec<Failure>> {
     Cli::try_parse_from(arguments(&inputs)).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        vec![Failure::new(FailureClass::Usage, format!("the inputs make no command: {reason}"))]
+        let reason = format!("the inputs make no command: {reason}");
+        let failure = Failure::new(FailureClass::Usage, reason);
+        vec![match inputs.arguments.as_slice() {
+            [] => failure,
+            _ => failure.hint("the input `arguments` has one argument a line"),
+        }]
     })
 }
 
@@ -91,8 +121,20 @@ struct Published<'a> {
     version: Version,
 }
 
-/// The `matrix` output where no plan was made.
-const NO_WAVES: &str = r#"{"waves":[]}"#;
+/// The plan as waves of jobs. None if there is no plan; without the reasons if there are too many of
+/// them.
+fn matrix(done: &Done) -> String {
+    let waves = || {
+        let plan = done.plan.as_ref();
+        plan.map_or_else(Waves::default, |(plan, catalog)| waves(plan, catalog))
+    };
+    let json = |waves| json_value(&waves).unwrap_or_default();
+    let all = json(waves());
+    match check_output("matrix", &all) {
+        Ok(()) => all,
+        Err(_) => json(waves().without_reasons()),
+    }
+}
 
 fn outputs(done: &Done) -> Vec<(&'static str, String)> {
     let images = done.report.iter().flat_map(|report| &report.images);
@@ -111,7 +153,7 @@ fn outputs(done: &Done) -> Vec<(&'static str, String)> {
         ("result", result.to_owned()),
         ("failure_reason", done.failure_reason.to_owned()),
         ("changed", (!published.is_empty()).to_string()),
-        ("matrix", done.matrix.clone().unwrap_or_else(|| NO_WAVES.to_owned())),
+        ("matrix", matrix(done)),
         ("published", json_value(&published).unwrap_or_else(|_| "[]".to_owned())),
         (
             "report_path",

@@ -24,8 +24,8 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 let text = markdown::plan(&found, &catalog, MAX_SUMMARY);
                 check(session, "write the job summary", write_summary(summary, &text).map(|_| ()));
             }
-            let matrix = Some(report::plan_matrix::github_matrix(&found, &catalog));
-            Done { code: ExitCode::Done, failure_reason: "none", report: None, matrix }
+            let plan = Some((found, catalog));
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan }
         }
         Answer::Scan(found) => {
             asked_for(image(session, format, &found))?;
@@ -33,7 +33,7 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 .map_or((ExitCode::Done, "none"), |failure| {
                     (failure.class.exit_code(), failure.class.failure_reason())
                 });
-            Done { code, failure_reason, report: None, matrix: None }
+            Done { code, failure_reason, report: None, plan: None }
         }
         Answer::Lint(problems, format) => {
             asked_for(found(session, format, &problems))?;
@@ -42,20 +42,20 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             } else {
                 (ExitCode::Done, "none")
             };
-            Done { code, failure_reason, report: None, matrix: None }
+            Done { code, failure_reason, report: None, plan: None }
         }
         Answer::Text(text) => {
             asked_for(session.terminal.text(&text))?;
-            Done { code: ExitCode::Done, failure_reason: "none", report: None, matrix: None }
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
         Answer::Schema => {
             asked_for(session.terminal.data(config::SCHEMA))?;
-            Done { code: ExitCode::Done, failure_reason: "none", report: None, matrix: None }
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
         Answer::Run(done) => {
             report(session, format, &done);
             let failure_reason = failure_reason(&done);
-            Done { code: done.exit_code, failure_reason, report: Some(done), matrix: None }
+            Done { code: done.exit_code, failure_reason, report: Some(done), plan: None }
         }
     })
 }

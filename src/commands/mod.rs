@@ -36,7 +36,7 @@ pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
         // Nothing but watching: no runtime, no terminal, no environment.
         Command::Child(arguments) => return child::main(arguments),
         Command::Action => action::main(&environment),
-        _ => go(cli, environment).code,
+        _ => go(cli, environment, Asked::OnCommandLine).code,
     };
     ProcessExitCode::from(code.code())
 }
@@ -51,6 +51,13 @@ enum Answer {
     Text(String),
 }
 
+/// Where it was said what to do: there, people put right what is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    OnCommandLine,
+    ByInputs,
+}
+
 /// How a command ended.
 struct Done {
     code: ExitCode,
@@ -58,8 +65,8 @@ struct Done {
     failure_reason: &'static str,
     /// What a run did, if there was one.
     report: Option<Report>,
-    /// The plan as waves of jobs, if one was made: the `matrix` output of the action.
-    matrix: Option<String>,
+    /// What was planned, if that was asked for: the `matrix` output of the action.
+    plan: Option<(Plan, Box<Catalog>)>,
 }
 
 impl Done {
@@ -68,20 +75,20 @@ impl Done {
             code: failure.class.exit_code(),
             failure_reason: failure.class.failure_reason(),
             report: None,
-            matrix: None,
+            plan: None,
         }
     }
 }
 
 /// Runs a command to its end, and prints what kept it from getting there.
-fn go(cli: Cli, environment: Environment) -> Done {
+fn go(cli: Cli, environment: Environment, asked: Asked) -> Done {
     let context = Context::from_environment(&environment);
     let terminal = terminal(&cli, &environment, &context);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
             let tasks = tokio::task::LocalSet::new();
-            tasks.block_on(&runtime, dispatch(cli, environment, context.clone(), terminal))
+            tasks.block_on(&runtime, dispatch(cli, environment, context.clone(), terminal, asked))
         }
         Err(error) => Err(Failure::caused_by(FailureClass::Usage, &error)),
     };
@@ -109,6 +116,7 @@ async fn dispatch(
     environment: Environment,
     context: Context,
     terminal: Terminal,
+    asked: Asked,
 ) -> Result<Done, Failure> {
     let usage = |error: &dyn std::error::Error| Failure::caused_by(FailureClass::Usage, error);
     let clock = clock(&cli, &context)?;
@@ -127,6 +135,7 @@ async fn dispatch(
             None => start,
         },
         global: cli.global,
+        asked,
         environment,
         context,
         clock,

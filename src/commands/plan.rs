@@ -25,6 +25,7 @@ pub(super) async fn run(
             .and_then(|state| Database::open(&state.join(ADVISORIES)).ok())
             .map(|database| database.updated_at),
     };
-    let Planning { plan, catalog, .. } = planning::plan(session, wanted).await?;
+    let Planning { plan, catalog, later, .. } = planning::plan(session, wanted).await?;
+    later.warn(session, plan.build.iter().map(|planned| &catalog.images[&planned.image]));
     Ok((plan, catalog))
 }

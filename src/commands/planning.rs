@@ -287,17 +287,26 @@ fn selected(
     let unselected = |error: SelectionError| {
         let failure = Failure::caused_by(FailureClass::Usage, &error);
         match error {
+            SelectionError::NoMatch { pattern, .. } if pattern.contains([' ', ',']) => failure
+                .hint("each name is an argument of its own; the input `images` has one a line"),
             SelectionError::NoMatch { similar: Some(name), .. } => {
                 failure.hint(format!("did you mean `{name}`?"))
             }
             SelectionError::NoMatch { similar: None, .. } => {
-                let names: Vec<&str> = catalog.images.keys().map(ImageName::as_str).collect();
-                failure.hint(format!("images.yml has: {}", names.join(", ")))
+                failure.hint(format!("images.yml has: {}", images(catalog)))
             }
             SelectionError::NoLabel { similar: Some(label), .. } => {
                 failure.hint(format!("did you mean `{label}`?"))
             }
-            SelectionError::NoLabel { similar: None, .. } | SelectionError::Glob(_) => failure,
+            SelectionError::NoLabel { similar: None, .. } => {
+                let labels = catalog.images.values().flat_map(|image| &image.labels);
+                let labels: BTreeSet<&str> = labels.map(String::as_str).collect();
+                failure.hint(match named(labels.into_iter()).as_str() {
+                    "" => "no image of images.yml has a label".to_owned(),
+                    labels => format!("images.yml has: {labels}"),
+                })
+            }
+            SelectionError::Glob(_) => failure,
         }
     };
     let mut selected = matrix::select(&patterns, catalog.images.keys()).map_err(unselected)?;
@@ -307,4 +316,19 @@ fn selected(
         selected.retain(|name| labelled.contains(name));
     }
     Ok(selected)
+}
+
+/// The images that there are, as a hint has them.
+pub(super) fn images(catalog: &Catalog) -> String {
+    named(catalog.images.keys().map(ImageName::as_str))
+}
+
+/// The first of `things`, and how many more there are.
+fn named<'a>(mut things: impl Iterator<Item = &'a str>) -> String {
+    const NAMED: usize = 20;
+    let first: Vec<&str> = things.by_ref().take(NAMED).collect();
+    match things.count() {
+        0 => first.join(", "),
+        more => format!("{}, … and {more} more", first.join(", ")),
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use crate::config::{self, LATER_OF_GATE, Later};
-use crate::diagnostics::{Diagnostic, Problems, Sources};
+use crate::diagnostics::{Diagnostic, Level, Problems, Sources};
 use crate::model::{Failure, Image};
 
 /// What is refused, and the file that it stands in.
@@ -23,14 +23,29 @@ impl Refusals {
         session: &Session,
         images: impl IntoIterator<Item = &'a Image>,
     ) -> Result<(), Failure> {
-        let entries: Vec<u32> = images.into_iter().map(|image| image.entry).collect();
-        let of_images = self.later.images.iter().filter(|later| entries.contains(&later.entry));
-        let refusals: Vec<&Diagnostic> =
-            self.later.everywhere.iter().chain(of_images.map(|later| &later.refusal)).collect();
+        let refusals = self.of(images);
         if refusals.is_empty() {
             return Ok(());
         }
         Err(self.failure(session, refusals))
+    }
+
+    /// Warns of what [`Self::refuse`] refuses.
+    pub(super) fn warn<'a>(&self, session: &Session, images: impl IntoIterator<Item = &'a Image>) {
+        let mut problems = Problems::new(self.sources.clone());
+        for refusal in self.of(images) {
+            problems.push(Diagnostic { level: Level::Warning, ..refusal.clone() });
+        }
+        if !problems.is_empty() {
+            session.show(problems.in_order());
+        }
+    }
+
+    /// What cannot be done of what `images` ask for.
+    fn of<'a>(&self, images: impl IntoIterator<Item = &'a Image>) -> Vec<&Diagnostic> {
+        let entries: Vec<u32> = images.into_iter().map(|image| image.entry).collect();
+        let of_images = self.later.images.iter().filter(|later| entries.contains(&later.entry));
+        self.later.everywhere.iter().chain(of_images.map(|later| &later.refusal)).collect()
     }
 
     /// The same for looking inside `image` and judging it, which needs less.

@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::planning::images;
 use super::refusals::Refusals;
 use super::run::{open_database, refresh};
 use super::session::{Session, no_state};
 use crate::cli;
 use crate::config::Checked;
 use crate::gate::{self, Case};
-use crate::model::{Decision, Failure, FailureClass, Image, ImageOutcome, NoteLevel};
+use crate::matrix;
+use crate::model::{Decision, Failure, FailureClass, Image, ImageName, ImageOutcome, NoteLevel};
 use crate::report::ImageReport;
 use crate::run::{
     Examiner, HandedInError, Kept, RunDirectory, forget_old_runs, handed_in, new_run_id, objection,
@@ -25,7 +27,13 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
     let Checked { catalog, warnings, later, .. } = session.catalog()?;
     let image = catalog.images.get(&arguments.image).ok_or_else(|| {
         let reason = format!("no image is called `{}` in `{}`", arguments.image, catalog.path);
-        Failure::new(FailureClass::Usage, reason)
+        let names = catalog.images.keys().map(ImageName::as_str);
+        Failure::new(FailureClass::Usage, reason).hint(
+            match matrix::most_similar(arguments.image.as_str(), names) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("images.yml has: {}", images(&catalog)),
+            },
+        )
     })?;
     let refusals = Refusals { later, sources: warnings.sources().clone() };
     refusals.refuse_judging(session, image)?;

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Asked;
 use crate::cli::Global;
 use crate::clock::Clock;
 use crate::config::{self, Checked, Looked};
@@ -17,6 +18,7 @@ use crate::terminal::Terminal;
 /// A command under way.
 pub(super) struct Session {
     pub(super) global: Global,
+    pub(super) asked: Asked,
     pub(super) environment: Environment,
     /// What the forge's runner says, if there is one.
     pub(super) context: Context,
@@ -76,8 +78,12 @@ impl Session {
     pub(super) fn images_yml(&self) -> Result<Looked, Failure> {
         let path = config::resolve(&self.directory, self.global.config.as_str());
         let bytes = fs_err::read(&path).map_err(|error| {
-            Failure::caused_by(FailureClass::Config, &error)
-                .hint("name the image matrix with `--config FILE`, or its folder with `-C DIR`")
+            Failure::caused_by(FailureClass::Config, &error).hint(match self.asked {
+                Asked::OnCommandLine => {
+                    "name the image matrix with `--config FILE`, or its folder with `-C DIR`"
+                }
+                Asked::ByInputs => "name the image matrix with the input `config`",
+            })
         })?;
         Ok(config::look(&path, &bytes))
     }

@@ -5,12 +5,17 @@ use serde::Serialize;
 use crate::model::{Catalog, ImageName, Plan, Planned, Version};
 
 use super::sentence;
+use super::untrusted::shorten;
 
 /// How many jobs a matrix of GitHub can have.
 const MAX_JOBS: usize = 256;
 
-#[derive(Serialize)]
-struct Waves<'a> {
+/// Characters of a reason: it is for the eye, and there may be thousands.
+const MAX_WHY: usize = 300;
+
+/// A plan as waves of jobs: `{"waves":[{"include":[{"image":…,"version":…,"runs_on":[…],"why":…}]}]}`.
+#[derive(Default, Serialize)]
+pub struct Waves<'a> {
     waves: Vec<Wave<'a>>,
 }
 
@@ -25,18 +30,34 @@ struct Job<'a> {
     version: Version,
     /// Labels of the runner; empty if the workflow's own will do.
     runs_on: &'a [String],
-    why: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
-/// `{"waves":[{"include":[{"image":…,"version":…,"runs_on":[…],"why":…}]}]}` in one line: each wave
-/// is the matrix of a job that needs the one before. A wave with more jobs than a matrix can have
-/// is cut into several. No waves if nothing is due: a job with an empty matrix fails, so guard it
-/// with `if:`.
+/// The [`waves`] of `plan` in one line.
 pub fn github_matrix(plan: &Plan, catalog: &Catalog) -> String {
+    serde_json::to_string(&waves(plan, catalog))
+        .expect("plain data with string keys always serialises")
+}
+
+/// Each wave is the matrix of a job that needs the one before. A wave with more jobs than a matrix
+/// can have is cut into several. No waves if nothing is due: a job with an empty matrix fails, so
+/// guard it with `if:`.
+pub fn waves<'a>(plan: &'a Plan, catalog: &'a Catalog) -> Waves<'a> {
     let waves = plan.build.chunk_by(|one, next| one.wave == next.wave);
     let jobs = waves.flat_map(|wave| wave.chunks(MAX_JOBS));
-    let waves = Waves { waves: jobs.map(|jobs| Wave::of(jobs, catalog)).collect() };
-    serde_json::to_string(&waves).expect("plain data with string keys always serialises")
+    Waves { waves: jobs.map(|jobs| Wave::of(jobs, catalog)).collect() }
+}
+
+impl Waves<'_> {
+    /// The same jobs without the reasons: what is left where there is no room for them.
+    #[must_use]
+    pub fn without_reasons(mut self) -> Self {
+        for job in self.waves.iter_mut().flat_map(|wave| &mut wave.include) {
+            job.why = None;
+        }
+        self
+    }
 }
 
 impl<'a> Wave<'a> {
@@ -45,7 +66,7 @@ impl<'a> Wave<'a> {
             image: &planned.image,
             version: planned.version,
             runs_on: catalog.images.get(&planned.image).map_or(&[][..], |image| &image.runs_on),
-            why: sentence::due(&planned.why),
+            why: Some(shorten(&sentence::due(&planned.why), MAX_WHY).into_owned()),
         };
         Self { include: jobs.iter().map(job).collect() }
     }
@@ -55,6 +76,7 @@ impl<'a> Wave<'a> {
 mod tests {
     use super::super::samples;
     use super::*;
+    use crate::model::Due;
 
     #[test]
     fn every_wave_is_a_matrix() {
@@ -101,6 +123,19 @@ mod tests {
           ]
         }
         "#);
+    }
+
+    #[test]
+    fn reasons_are_cut_and_can_be_left_out() {
+        let mut plan = samples::plan();
+        plan.build.truncate(1);
+        let version = plan.build[0].version;
+        plan.build[0].why = Due::Revoked { version, because: "é".repeat(1000) };
+        let catalog = samples::catalog();
+        let text = github_matrix(&plan, &catalog);
+        assert!(text.chars().count() < 450 && text.contains("é…"), "{text}");
+        let bare = waves(&plan, &catalog).without_reasons();
+        insta::assert_snapshot!(serde_json::to_string(&bare).unwrap(), @r#"{"waves":[{"include":[{"image":"debian-12","version":"1.0.20261123","runs_on":[]}]}]}"#);
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub use commands::{
 pub use context::{Context, Runner};
 pub use inputs::{InputError, Inputs};
 pub use neutralize::neutralize;
-pub use outputs::{MAX_LINE, OutputError, json_value, write_outputs};
+pub use outputs::{MAX_LINE, MAX_OUTPUT, OutputError, check_output, json_value, write_outputs};
 pub use summary::{MAX_SUMMARY, cut_at_block, write_summary};

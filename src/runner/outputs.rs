@@ -7,6 +7,8 @@ use std::io;
 
 use camino::Utf8Path;
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -16,6 +18,9 @@ use crate::model::{Failure, FailureClass};
 /// Bytes of the longest line in the file. Runners that descend from act read lines of 64 KiB, and
 /// stop without a word at a longer one.
 pub const MAX_LINE: usize = 60_000;
+
+/// UTF-16 code units of the longest output: GitHub passes 1 MB on, and counts two bytes a unit.
+pub const MAX_OUTPUT: usize = 500_000;
 
 /// Why outputs could not be written.
 #[derive(Debug, Error)]
@@ -28,6 +33,14 @@ pub enum OutputError {
         /// Bytes of the line.
         length: usize,
     },
+    /// A value is longer than GitHub passes on. A fault of goldsmith.
+    #[error("output `{name}` has {length} characters, and {MAX_OUTPUT} is the most")]
+    TooLong {
+        /// The output.
+        name: &'static str,
+        /// UTF-16 code units of the value.
+        length: usize,
+    },
     /// The file could not be written. A fault of the runner's machine.
     #[error("cannot write the outputs")]
     Write(#[source] io::Error),
@@ -38,6 +51,18 @@ impl OutputError {
     pub fn failure(&self) -> Failure {
         Failure::caused_by(FailureClass::Report, self)
     }
+}
+
+/// An error if no runner could read `value` back as the output `name`.
+pub fn check_output(name: &'static str, value: &str) -> Result<(), OutputError> {
+    if let Some(length) = value.lines().map(str::len).find(|length| *length > MAX_LINE) {
+        return Err(OutputError::LineTooLong { name, length });
+    }
+    let length = value.encode_utf16().count();
+    if length > MAX_OUTPUT {
+        return Err(OutputError::TooLong { name, length });
+    }
+    Ok(())
 }
 
 /// Appends outputs to the runner's file, all of them or none.
@@ -56,9 +81,7 @@ pub fn write_outputs(
 /// The entry of one output. Every runner reads the value back as [`normal`] makes it.
 fn entry(name: &'static str, value: &str, delimiter: &str) -> Result<String, OutputError> {
     let value = normal(value);
-    if let Some(length) = value.lines().map(str::len).find(|length| *length > MAX_LINE) {
-        return Err(OutputError::LineTooLong { name, length });
-    }
+    check_output(name, &value)?;
     Ok(format!("{name}<<{delimiter}\n{value}\n{delimiter}\n"))
 }
 
@@ -68,10 +91,29 @@ fn normal(value: &str) -> String {
     value.trim_start_matches('\n').to_owned()
 }
 
-/// A value as JSON: in one line if that is not too long for any runner, else in many.
+/// A value as JSON: in one line if that is not too long for any runner, else with every entry of a
+/// list on a line of its own.
 pub fn json_value(value: &impl Serialize) -> serde_json::Result<String> {
     let line = serde_json::to_string(value)?;
-    if line.len() <= MAX_LINE { Ok(line) } else { serde_json::to_string_pretty(value) }
+    if line.len() <= MAX_LINE {
+        return Ok(line);
+    }
+    let mut lines = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut lines, EntryALine))?;
+    String::from_utf8(lines).map_err(serde::ser::Error::custom)
+}
+
+/// Breaks lines before the entries of lists, and adds nothing else: the room is limited too.
+struct EntryALine;
+
+impl Formatter for EntryALine {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(if first { b"\n" } else { b",\n" })
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +170,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), images);
         assert_eq!(json_value(&[1, 2]).unwrap(), "[1,2]");
 
+        let too_many = "x\n".repeat(250_001);
+        let error = entry("matrix", &too_many, "EOF").unwrap_err();
+        insta::assert_snapshot!(error, @"output `matrix` has 500002 characters, and 500000 is the most");
         let error = entry("matrix", &"x".repeat(60_001), "EOF").unwrap_err();
         insta::assert_snapshot!(error, @"output `matrix` has a line of 60001 bytes, and 60000 is the most");
     }

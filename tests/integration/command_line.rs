@@ -4,7 +4,7 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-const IMAGES: &str = "\
+pub(crate) const IMAGES: &str = "\
 version: 1
 registry: ./registry
 defaults:
@@ -37,7 +37,7 @@ impl Folder {
     }
 
     /// The command `goldsmith`, with an environment of its own.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goldsmith"));
         let path = self.path();
         command.args(arguments).current_dir(&path).env_clear().env("HOME", &path);
@@ -427,6 +427,99 @@ fn a_job_summary_says_why_nothing_was_done() {
 
     - **hint**: did you mean `debian-13`?
     ");
+}
+
+#[test]
+fn a_job_summary_names_the_problems_of_images_yml() {
+    let images = IMAGES.replace("quarterly", "quartely").replace("    template: packer\n", "");
+    let folder = Folder::new(&images);
+    let summary = folder.path().join("summary.md");
+    folder.goldsmith(&["plan"], &[("GITHUB_STEP_SUMMARY", summary.as_str())]);
+    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
+    ## goldsmith: nothing was done
+
+    3 problems in images.yml
+
+    - images.yml:6:3: missing-key: `template` is missing in image `debian-12`
+    - images.yml:9:3: missing-key: `template` is missing in image `debian-13`
+    - images.yml:12:23: bad-choice: `quartely` is not a cadence
+    - `goldsmith lint` shows all of them where they stand
+    ");
+
+    // As many as anyone reads there.
+    let folder = Folder::new(&format!("{IMAGES}{}", "  Wrong: {}\n".repeat(20)));
+    let summary = folder.path().join("summary.md");
+    folder.goldsmith(&["plan"], &[("GITHUB_STEP_SUMMARY", summary.as_str())]);
+    let told = fs_err::read_to_string(&summary).unwrap();
+    let last: Vec<&str> = told.lines().rev().take(3).collect();
+    insta::assert_snapshot!(last.join("\n"), @"
+    - `goldsmith lint` shows all of them where they stand
+    - and 49 more
+    - images.yml:18:3: bad-name: `Wrong` is not the name of an image
+    ");
+}
+
+#[test]
+fn what_a_run_will_refuse_is_a_warning_of_the_plan() {
+    let folder = Folder::new(&IMAGES.replace("quarterly }", "quarterly }\n    owner: us"));
+    insta::assert_snapshot!(folder.goldsmith(&["plan"], &[]), @"
+    exit code 0
+    --- stdout
+    2 of 2 images are due
+
+    + debian-12  1.0.20261123  due: never built
+    + debian-13  1.0.20261123  due: never built
+    --- stderr
+    warning[not-available-yet]: `owner` is not available yet
+      --> images.yml:15:5
+       |
+    15 |     owner: us
+       |     ^^^^^ part of the format; this version of goldsmith cannot do it
+    ");
+    insta::assert_snapshot!(folder.goldsmith(&["plan", "debian-12"], &[]), @"
+    exit code 0
+    --- stdout
+    1 of 1 image is due
+
+    + debian-12  1.0.20261123  due: never built
+    --- stderr
+    ");
+}
+
+#[test]
+fn names_that_do_not_exist_are_told_with_some_that_do() {
+    let many = "  \"app-${matrix.n}\":\n    matrix: { n: [A] }\n    template: packer\n    \
+                os: { family: debian, release: \"12\" }\n    source: iso\n    labels: [apps, web]\n";
+    let numbers = (100..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let folder = Folder::new(&format!("{IMAGES}{}", many.replace("[A]", &format!("[{numbers}]"))));
+    let told: Vec<String> = [
+        &["plan", "zzz"][..],
+        &["plan", "nope*"],
+        &["plan", "--label=zzz"],
+        &["plan", "--label=wbe"],
+        &["plan", "debian-12 debian-13"],
+        &["scan", "disk.qcow2", "--image=debain-12"],
+    ]
+    .iter()
+    .map(|arguments| folder.goldsmith(arguments, &[]))
+    .collect();
+    let told: Vec<&str> = told.iter().flat_map(|told| told.lines().skip(3)).collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    error: no image is called `zzz`
+      hint: images.yml has: debian-12, debian-13, app-100, app-101, app-102, app-103, app-104, app-105, app-106, app-107, app-108, app-109, app-110, app-111, app-112, app-113, app-114, app-115, app-116, app-117, … and 882 more
+    error: no image matches `nope*`
+      hint: images.yml has: debian-12, debian-13, app-100, app-101, app-102, app-103, app-104, app-105, app-106, app-107, app-108, app-109, app-110, app-111, app-112, app-113, app-114, app-115, app-116, app-117, … and 882 more
+    error: no image has the label `zzz`
+      hint: images.yml has: apps, web
+    error: no image has the label `wbe`
+      hint: images.yml has: apps, web
+    error: no image is called `debian-12 debian-13`
+      hint: each name is an argument of its own; the input `images` has one a line
+    error: no image is called `debain-12` in `FOLDER/images.yml`
+      hint: did you mean `debian-12`?
+    ");
+    let told = Folder::new(IMAGES).goldsmith(&["plan", "--label=web"], &[]);
+    assert!(told.ends_with("  hint: no image of images.yml has a label\n"), "{told}");
 }
 
 #[test]
