@@ -10,6 +10,8 @@
 
 mod document;
 mod image;
+#[cfg(test)]
+mod page;
 mod plan;
 mod run;
 mod why;
