@@ -662,18 +662,3 @@ fn the_help_names_every_command_and_option() {
     --- stderr
     ");
 }
-
-#[test]
-fn a_plan_writes_nothing_but_its_cache() {
-    let folder = Folder::new(IMAGES);
-    let files = || {
-        let walk = ignore::WalkBuilder::new(folder.path()).standard_filters(false).build();
-        let mut paths: Vec<_> = walk.map(|entry| entry.unwrap().into_path()).collect();
-        paths.retain(|path| !path.starts_with(folder.path().join(".cache")));
-        paths.sort();
-        paths
-    };
-    let before = files();
-    folder.goldsmith(&["plan"], &[]);
-    assert_eq!(files(), before);
-}

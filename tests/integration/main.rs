@@ -7,6 +7,7 @@ mod action;
 mod command_line;
 mod configs;
 mod init;
+mod offline;
 mod pages;
 mod planning;
 mod process;
