@@ -4,6 +4,7 @@
 //! packages, guests and logs is made harmless by each renderer for its own medium.
 
 mod advisory_row;
+mod item;
 pub mod json;
 pub mod markdown;
 pub mod mermaid;

@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use anstyle::Style;
+
 use crate::model::{NotDue, Plan, Planned};
 
+use super::item::{has_room, item};
 use super::quantity::count;
 use super::sentence;
 use super::style::{self, paint};
 use super::table::wrap;
-use super::untrusted::one_line;
 
 /// The plan, `width` columns wide. Styled; strip it where colour is not wanted.
 pub fn text(plan: &Plan, width: usize) -> String {
@@ -33,7 +35,7 @@ pub fn text(plan: &Plan, width: usize) -> String {
                 writeln!(text, "{}", paint(style::QUIET, &format!("wave {}", wave[0].wave + 1)));
         }
         for planned in *wave {
-            due(&mut text, planned, name, version, width);
+            text.push_str(&due(planned, name, version, width));
         }
     }
     let (others, not_due): (Vec<_>, Vec<_>) =
@@ -42,16 +44,17 @@ pub fn text(plan: &Plan, width: usize) -> String {
         text.push('\n');
     }
     for skipped in not_due {
-        let label = format!("- {:<name$}  ", skipped.image);
+        let padded = if has_room(name + 4, width) { name } else { 0 };
+        let label = format!("- {:<padded$}  ", skipped.image);
         let said = format!("not due: {}", sentence::not_due(&skipped.why));
-        item(&mut text, &label, name + 4, &said, width);
+        text.push_str(&item(&label, name + 4, &said, Style::new(), width));
     }
     if !plan.untracked.is_empty() {
         let said = "Not tracked: a change of what these name goes unnoticed";
         let _ = writeln!(text, "\n{}", wrap(said, width).join("\n"));
     }
     for untracked in &plan.untracked {
-        item(&mut text, "- ", 2, &one_line(untracked), width);
+        text.push_str(&item("- ", 2, untracked, Style::new(), width));
     }
     if !others.is_empty() {
         let said = format!("\n- {} not selected", count(others.len(), "image"));
@@ -60,8 +63,10 @@ pub fn text(plan: &Plan, width: usize) -> String {
     text
 }
 
-/// An image to build, in columns as wide as `name` and `version`.
-fn due(text: &mut String, planned: &Planned, name: usize, version: usize, width: usize) {
+/// An image to build, in columns as wide as `name` and `version` if there is room.
+fn due(planned: &Planned, name: usize, version: usize, width: usize) -> String {
+    let columns = name + version + 6;
+    let (name, version) = if has_room(columns, width) { (name, version) } else { (0, 0) };
     let label = format!(
         "{} {}  {:<version$}  ",
         paint(style::GOOD, "+"),
@@ -69,33 +74,7 @@ fn due(text: &mut String, planned: &Planned, name: usize, version: usize, width:
         planned.version.to_string(),
     );
     let said = format!("due: {}", sentence::due(&planned.why));
-    item(text, &label, name + version + 6, &said, width);
-}
-
-/// Columns that a text needs beside its label. With fewer, it stands below.
-const BESIDE: usize = 30;
-/// Columns before a text that stands below its label.
-const BELOW: usize = 4;
-
-/// A labelled text, its further lines below its first. Beside a label that leaves too little room it
-/// would have a word a line, so there all of it stands below.
-fn item(text: &mut String, label: &str, label_width: usize, said: &str, width: usize) {
-    if width < label_width + BESIDE {
-        let _ = writeln!(text, "{}", label.trim_end());
-        for line in wrap(&one_line(said), width.saturating_sub(BELOW)) {
-            let _ = writeln!(text, "{:BELOW$}{line}", "");
-        }
-        return;
-    }
-    for (index, line) in
-        wrap(&one_line(said), width.saturating_sub(label_width)).into_iter().enumerate()
-    {
-        if index == 0 {
-            let _ = writeln!(text, "{label}{line}");
-        } else {
-            let _ = writeln!(text, "{:label_width$}{line}", "");
-        }
-    }
+    item(&label, columns, &said, Style::new(), width)
 }
 
 #[cfg(test)]
@@ -146,7 +125,7 @@ mod tests {
 
         + windows-server-2025-datacenter-corewindows-server-2025-datacenter-core  1.0.20261123
             due: never built
-        + ubuntu-2404                                                             1.0.20261123
+        + ubuntu-2404  1.0.20261123
             due: the slot of 1 November 2026, 02:00 UTC has begun; newest is
             1.0.20260801; overdue: 2 slots were missed: 1 October 2026, 1 September 2026
 
@@ -161,15 +140,15 @@ mod tests {
         4 of 7 images are due
 
         wave 1
-        + debian-12           1.0.20261123
+        + debian-12  1.0.20261123
             due: never built
-        + ubuntu-2404         1.0.20261123
+        + ubuntu-2404  1.0.20261123
             due: the slot of 1 November 2026,
             02:00 UTC has begun; newest is
             1.0.20260801; overdue: 2 slots were
             missed: 1 October 2026, 1 September
             2026
-        + rocky-9             2.1.20261123
+        + rocky-9  2.1.20261123
             due: asked for with `--force`
 
         wave 2

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::model::{NotDue, Severity, Skipped};
 
+use super::super::item::{has_room, item};
 use super::super::quantity::{age, count, duration, size};
 use super::super::style::{self, paint};
 use super::super::table::{Cell, Column, Table, wrap};
@@ -90,11 +91,9 @@ fn skipped(skipped: &[Skipped], width: usize) -> String {
         skipped.iter().filter(named).map(|skipped| skipped.image.as_str().len()).max().unwrap_or(0);
     for Skipped { image, why } in skipped.iter().filter(named) {
         let said = format!("not due: {}", sentence::not_due(why));
-        let mut label = format!("- {image:<longest$}");
-        for line in wrap(&one_line(&said), width.saturating_sub(longest + 4)) {
-            let _ = writeln!(text, "{label}  {}", paint(style::QUIET, &line));
-            label = " ".repeat(longest + 2);
-        }
+        let padded = if has_room(longest + 4, width) { longest } else { 0 };
+        let label = format!("- {image:<padded$}  ");
+        text.push_str(&item(&label, longest + 4, &said, style::QUIET, width));
     }
     let others = skipped.iter().filter(|skipped| !named(skipped)).count();
     if others > 0 {

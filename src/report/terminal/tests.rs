@@ -319,3 +319,26 @@ fn three_hundred_images_fit_into_every_width() {
         assert!(widest.width() <= width, "{width}: {widest}");
     }
 }
+
+#[test]
+fn a_narrow_window_has_the_same_words() {
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    for sample in [samples::nothing_due(), samples::untrusted(), samples::build_failed()] {
+        assert_eq!(words(&plain(&sample, 40)), words(&plain(&sample, 100)));
+    }
+    insta::assert_snapshot!(plain(&samples::nothing_due(), 40), @"
+    - alpine-3
+        not due: built in this slot as
+        1.0.20261101 and its definition is
+        unchanged; next slot 1 December
+        2026, 02:00 UTC
+    - talos-1.11
+        not due: built as 1.0.20260814 and
+        its definition is unchanged; time
+        alone never makes it due
+
+    Nothing is due
+    goldsmith itself took 412 ms
+    details in /srv/work/.goldsmith/runs/20261123t102646z-5f3a9c
+    ");
+}
