@@ -434,6 +434,28 @@ fn what_is_not_complete_is_a_comment_with_the_reason() {
 }
 
 #[test]
+fn a_comment_that_is_completed_and_loses_its_marks_is_an_image() {
+    let tree = MemoryTree::default()
+        .file("/repo/app/a.pkr.hcl", qemu("a", "base.iso"))
+        .file("/repo/debian-12/a.pkr.hcl", qemu("a", "base.iso"));
+    let text = images_yml(&discover(&tree, "/repo".into()));
+    let of_the_entry = |line: &&str| *line == "  # app:" || line.starts_with("  #   ");
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| match Some(line).filter(of_the_entry) {
+            Some(line) => line.replacen("# ", "", 1).replace("family: …", "family: debian"),
+            None => line.to_owned(),
+        })
+        .collect();
+    let text = lines.join("\n").replace("release: \"…\"", "release: \"12\"");
+    let checked = config::read(Utf8Path::new("/repo/images.yml"), text.as_bytes());
+    let catalog =
+        checked.unwrap_or_else(|problems| panic!("{}", problems.render(Style::Plain))).catalog;
+    let names: Vec<&str> = catalog.images.keys().map(crate::model::ImageName::as_str).collect();
+    assert_eq!(names, ["app", "debian-12"]);
+}
+
+#[test]
 fn a_template_in_the_root_is_its_file_or_the_root() {
     let root = |tree: MemoryTree| written(&tree.file("/repo/scripts/setup.sh", ""));
     let one = MemoryTree::default().file("/repo/debian.pkr.hcl", qemu("vm", "debian-12.iso"));

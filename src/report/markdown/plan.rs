@@ -52,3 +52,24 @@ pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
     }
     document.fit(limit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples;
+    use super::*;
+    use crate::model::{Image, ImageName};
+
+    #[test]
+    fn a_graph_that_forges_do_not_draw_is_left_out_and_that_is_said() {
+        let (sample, mut catalog) = (samples::plan(), samples::catalog());
+        assert!(plan(&sample, &catalog, 100_000).contains("```mermaid\n"));
+        let child = catalog.images[&sample.build[3].image].clone();
+        for number in 0..500 {
+            let name: ImageName = format!("k8s-{number}").parse().unwrap();
+            catalog.images.insert(name.clone(), Image { name, ..child.clone() });
+        }
+        let text = plan(&sample, &catalog, 100_000);
+        insta::assert_snapshot!(text.lines().last().unwrap(), @"The graph is larger than forges draw: `goldsmith plan --format mermaid` prints it.");
+        assert!(!text.contains("```"), "{text}");
+    }
+}
