@@ -1,4 +1,4 @@
-//! The action: its inputs, its outputs, and the workflow that makes jobs of them.
+//! In a job: inputs, outputs, the summary, and the workflow that makes jobs of a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Output;
@@ -30,6 +30,18 @@ fn outputs(file: &Utf8Path) -> BTreeMap<String, String> {
         outputs.insert(name.to_owned(), value.join("\n"));
     }
     outputs
+}
+
+#[test]
+fn an_action_runs_and_plans_and_nothing_else() {
+    let folder = Folder::new(IMAGES);
+    for command in ["action", "__child", "scan", "rum"] {
+        let done = action(&folder, &[("INPUT_COMMAND", command)]);
+        let stderr = stderr(&done);
+        assert_eq!(done.status.code(), Some(2), "{stderr}");
+        let told = format!("input `command` is `{command}`, and not `run` or `plan`");
+        assert!(stderr.contains(&told), "{stderr}");
+    }
 }
 
 #[test]
@@ -98,6 +110,51 @@ fn wrong_inputs_are_told_with_advice_that_workflows_can_follow() {
     insta::assert_snapshot!(told("INPUT_CONFIG", "none.yml"), @"
     error: failed to open file `FOLDER/none.yml`: No such file or directory (os error 2)
       hint: name the image matrix with the input `config`
+    ");
+}
+
+#[test]
+fn a_job_summary_says_why_nothing_was_done() {
+    let folder = Folder::new(IMAGES);
+    let summary = folder.path().join("summary.md");
+    let file = [("GITHUB_STEP_SUMMARY", summary.as_str())];
+    folder.goldsmith(&["plan", "debian-14"], &file);
+    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
+    ## goldsmith: nothing was done
+
+    no image is called `debian-14`
+
+    - **hint**: did you mean `debian-13`?
+    ");
+}
+
+#[test]
+fn a_job_summary_names_the_problems_of_images_yml() {
+    let images = IMAGES.replace("quarterly", "quartely").replace("    template: packer\n", "");
+    let folder = Folder::new(&images);
+    let summary = folder.path().join("summary.md");
+    folder.goldsmith(&["plan"], &[("GITHUB_STEP_SUMMARY", summary.as_str())]);
+    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
+    ## goldsmith: nothing was done
+
+    3 problems in images.yml
+
+    - images.yml:6:3: missing-key: `template` is missing in image `debian-12`
+    - images.yml:9:3: missing-key: `template` is missing in image `debian-13`
+    - images.yml:12:23: bad-choice: `quartely` is not a cadence
+    - `goldsmith lint` shows all of them where they stand
+    ");
+
+    // As many as anyone reads there.
+    let folder = Folder::new(&format!("{IMAGES}{}", "  Wrong: {}\n".repeat(20)));
+    let summary = folder.path().join("summary.md");
+    folder.goldsmith(&["plan"], &[("GITHUB_STEP_SUMMARY", summary.as_str())]);
+    let told = fs_err::read_to_string(&summary).unwrap();
+    let last: Vec<&str> = told.lines().rev().take(3).collect();
+    insta::assert_snapshot!(last.join("\n"), @"
+    - `goldsmith lint` shows all of them where they stand
+    - and 49 more
+    - images.yml:18:3: bad-name: `Wrong` is not the name of an image
     ");
 }
 

@@ -415,51 +415,6 @@ fn on_a_runner_nothing_is_kept_where_the_next_checkout_wipes_it() {
 }
 
 #[test]
-fn a_job_summary_says_why_nothing_was_done() {
-    let folder = Folder::new(IMAGES);
-    let summary = folder.path().join("summary.md");
-    let file = [("GITHUB_STEP_SUMMARY", summary.as_str())];
-    folder.goldsmith(&["plan", "debian-14"], &file);
-    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
-    ## goldsmith: nothing was done
-
-    no image is called `debian-14`
-
-    - **hint**: did you mean `debian-13`?
-    ");
-}
-
-#[test]
-fn a_job_summary_names_the_problems_of_images_yml() {
-    let images = IMAGES.replace("quarterly", "quartely").replace("    template: packer\n", "");
-    let folder = Folder::new(&images);
-    let summary = folder.path().join("summary.md");
-    folder.goldsmith(&["plan"], &[("GITHUB_STEP_SUMMARY", summary.as_str())]);
-    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
-    ## goldsmith: nothing was done
-
-    3 problems in images.yml
-
-    - images.yml:6:3: missing-key: `template` is missing in image `debian-12`
-    - images.yml:9:3: missing-key: `template` is missing in image `debian-13`
-    - images.yml:12:23: bad-choice: `quartely` is not a cadence
-    - `goldsmith lint` shows all of them where they stand
-    ");
-
-    // As many as anyone reads there.
-    let folder = Folder::new(&format!("{IMAGES}{}", "  Wrong: {}\n".repeat(20)));
-    let summary = folder.path().join("summary.md");
-    folder.goldsmith(&["plan"], &[("GITHUB_STEP_SUMMARY", summary.as_str())]);
-    let told = fs_err::read_to_string(&summary).unwrap();
-    let last: Vec<&str> = told.lines().rev().take(3).collect();
-    insta::assert_snapshot!(last.join("\n"), @"
-    - `goldsmith lint` shows all of them where they stand
-    - and 49 more
-    - images.yml:18:3: bad-name: `Wrong` is not the name of an image
-    ");
-}
-
-#[test]
 fn what_a_run_will_refuse_is_a_warning_of_the_plan() {
     let folder = Folder::new(&IMAGES.replace("quarterly }", "quarterly }\n    owner: us"));
     insta::assert_snapshot!(folder.goldsmith(&["plan"], &[]), @"
@@ -487,42 +442,6 @@ fn what_a_run_will_refuse_is_a_warning_of_the_plan() {
 }
 
 #[test]
-fn names_that_do_not_exist_are_told_with_some_that_do() {
-    let many = "  \"app-${matrix.n}\":\n    matrix: { n: [A] }\n    template: packer\n    \
-                os: { family: debian, release: \"12\" }\n    source: iso\n    labels: [apps, web]\n";
-    let numbers = (100..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
-    let folder = Folder::new(&format!("{IMAGES}{}", many.replace("[A]", &format!("[{numbers}]"))));
-    let told: Vec<String> = [
-        &["plan", "zzz"][..],
-        &["plan", "nope*"],
-        &["plan", "--label=zzz"],
-        &["plan", "--label=wbe"],
-        &["plan", "debian-12 debian-13"],
-        &["scan", "disk.qcow2", "--image=debain-12"],
-    ]
-    .iter()
-    .map(|arguments| folder.goldsmith(arguments, &[]))
-    .collect();
-    let told: Vec<&str> = told.iter().flat_map(|told| told.lines().skip(3)).collect();
-    insta::assert_snapshot!(told.join("\n"), @"
-    error: no image is called `zzz`
-      hint: images.yml has: debian-12, debian-13, app-100, app-101, app-102, app-103, app-104, app-105, app-106, app-107, app-108, app-109, app-110, app-111, app-112, app-113, app-114, app-115, app-116, app-117, … and 882 more
-    error: no image matches `nope*`
-      hint: images.yml has: debian-12, debian-13, app-100, app-101, app-102, app-103, app-104, app-105, app-106, app-107, app-108, app-109, app-110, app-111, app-112, app-113, app-114, app-115, app-116, app-117, … and 882 more
-    error: no image has the label `zzz`
-      hint: images.yml has: apps, web
-    error: no image has the label `wbe`
-      hint: images.yml has: apps, web
-    error: no image is called `debian-12 debian-13`
-      hint: each name is an argument of its own; the input `images` has one a line
-    error: no image is called `debain-12` in `FOLDER/images.yml`
-      hint: did you mean `debian-12`?
-    ");
-    let told = Folder::new(IMAGES).goldsmith(&["plan", "--label=web"], &[]);
-    assert!(told.ends_with("  hint: no image of images.yml has a label\n"), "{told}");
-}
-
-#[test]
 fn the_clock_cannot_be_set_on_a_forges_runner() {
     let folder = Folder::new(IMAGES);
     insta::assert_snapshot!(folder.goldsmith(&["plan"], &[("GITHUB_ACTIONS", "true")]), @"
@@ -531,24 +450,6 @@ fn the_clock_cannot_be_set_on_a_forges_runner() {
     --- stderr
     error: `--now` is for tests and not accepted on a forge's runner
     ");
-}
-
-#[test]
-fn an_action_runs_and_plans_and_nothing_else() {
-    let folder = Folder::new(IMAGES);
-    for command in ["action", "__child", "scan", "rum"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_goldsmith"))
-            .arg("action")
-            .current_dir(folder.path())
-            .env_clear()
-            .env("INPUT_COMMAND", command)
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{stderr}");
-        let told = format!("input `command` is `{command}`, and not `run` or `plan`");
-        assert!(stderr.contains(&told), "{stderr}");
-    }
 }
 
 #[test]

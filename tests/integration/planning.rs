@@ -1,6 +1,6 @@
 //! What is selected, and the forms of a plan.
 
-use crate::command_line::{Folder, commit};
+use crate::command_line::{self, Folder, commit};
 
 const IMAGES: &str = "\
 version: 1
@@ -130,6 +130,43 @@ fn images_are_selected_by_label() {
     - 4 images not selected
     --- stderr
     ");
+}
+
+#[test]
+fn names_that_do_not_exist_are_told_with_some_that_do() {
+    const SOME: &str = command_line::IMAGES;
+    let many = "  \"app-${matrix.n}\":\n    matrix: { n: [A] }\n    template: packer\n    \
+                os: { family: debian, release: \"12\" }\n    source: iso\n    labels: [apps, web]\n";
+    let numbers = (100..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let folder = Folder::new(&format!("{SOME}{}", many.replace("[A]", &format!("[{numbers}]"))));
+    let told: Vec<String> = [
+        &["plan", "zzz"][..],
+        &["plan", "nope*"],
+        &["plan", "--label=zzz"],
+        &["plan", "--label=wbe"],
+        &["plan", "debian-12 debian-13"],
+        &["scan", "disk.qcow2", "--image=debain-12"],
+    ]
+    .iter()
+    .map(|arguments| folder.goldsmith(arguments, &[]))
+    .collect();
+    let told: Vec<&str> = told.iter().flat_map(|told| told.lines().skip(3)).collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    error: no image is called `zzz`
+      hint: images.yml has: debian-12, debian-13, app-100, app-101, app-102, app-103, app-104, app-105, app-106, app-107, app-108, app-109, app-110, app-111, app-112, app-113, app-114, app-115, app-116, app-117, … and 882 more
+    error: no image matches `nope*`
+      hint: images.yml has: debian-12, debian-13, app-100, app-101, app-102, app-103, app-104, app-105, app-106, app-107, app-108, app-109, app-110, app-111, app-112, app-113, app-114, app-115, app-116, app-117, … and 882 more
+    error: no image has the label `zzz`
+      hint: images.yml has: apps, web
+    error: no image has the label `wbe`
+      hint: images.yml has: apps, web
+    error: no image is called `debian-12 debian-13`
+      hint: each name is an argument of its own; the input `images` has one a line
+    error: no image is called `debain-12` in `FOLDER/images.yml`
+      hint: did you mean `debian-12`?
+    ");
+    let told = Folder::new(SOME).goldsmith(&["plan", "--label=web"], &[]);
+    assert!(told.ends_with("  hint: no image of images.yml has a label\n"), "{told}");
 }
 
 #[test]
