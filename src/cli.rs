@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -171,6 +173,10 @@ pub struct Run {
     /// Build and judge, but publish and record nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// How long builds may take to clean up after themselves before they are killed: when they are
+    /// out of time, or the run is to stop. A forge's runner waits 6 seconds for a job to stop
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = crate::config::duration)]
+    pub grace: Duration,
     /// Publish although the work tree has changes that are in no commit
     #[arg(long)]
     pub allow_dirty: bool,

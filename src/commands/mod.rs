@@ -13,6 +13,7 @@ mod scan;
 mod session;
 
 use std::process::ExitCode as ProcessExitCode;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, oneshot};
@@ -111,6 +112,10 @@ fn terminal(cli: &Cli, environment: &Environment, context: &Context) -> Terminal
     Terminal::new(flags, environment, neutralize)
 }
 
+/// How long a forge's runner waits for a job that was cancelled: GitHub's kills everything 7.5 s
+/// after its first signal. This leaves time to write down what is left.
+const RUNNERS_PATIENCE: Duration = Duration::from_secs(6);
+
 async fn dispatch(
     cli: Cli,
     environment: Environment,
@@ -128,6 +133,10 @@ async fn dispatch(
     let listener = tokio::task::spawn_local(show(receiver, is_over, terminal, clock));
     let events = Events(sender);
     let cancellation = Cancellation::new();
+    let cancellation = match context.runner {
+        Runner::Local => cancellation,
+        _ => cancellation.within(RUNNERS_PATIENCE),
+    };
     listen(cancellation.clone(), events.clone()).map_err(|error| usage(&error))?;
     let session = Session {
         directory: match &cli.global.directory {

@@ -59,6 +59,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         options: Options {
             dry_run: arguments.dry_run,
             force: arguments.selection.force,
+            grace: arguments.grace,
             committed: committed_only(session, arguments),
             given,
         },

@@ -13,7 +13,7 @@ const MAX_DAYS: u64 = 3650;
 
 /// Why a text is not a duration. The user's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-enum BadDuration {
+pub enum BadDuration {
     /// Not numbers with units.
     #[error("a duration is a whole number and a unit, such as `45m`, `2h`, `7d` or `1h30m`")]
     Form,
@@ -34,7 +34,8 @@ enum BadDuration {
 /// Units from large to small, in seconds.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-fn parse(text: &str) -> Result<Duration, BadDuration> {
+/// The duration that `text` says.
+pub fn parse(text: &str) -> Result<Duration, BadDuration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(BadDuration::Unit);
     }

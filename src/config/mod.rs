@@ -51,6 +51,7 @@ mod yaml;
 
 pub use address::folder_address;
 pub use document::{Checked, Found, Later, LaterKey, Looked, failure, look, read};
+pub use duration::{BadDuration, parse as duration};
 pub use env::may_pass;
 pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;

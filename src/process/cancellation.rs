@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Read};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -47,7 +48,10 @@ pub struct Request {
 
 /// The wish to stop, shared by everything that belongs to a run. Clones are the same wish.
 #[derive(Debug, Clone, Default)]
-pub struct Cancellation(watch::Sender<Option<Request>>);
+pub struct Cancellation {
+    requests: watch::Sender<Option<Request>>,
+    patience: Option<Duration>,
+}
 
 impl Cancellation {
     /// Nobody wishes to stop yet.
@@ -55,9 +59,21 @@ impl Cancellation {
         Self::default()
     }
 
+    /// Whoever wishes to stop waits no longer than this: children have to be gone by then.
+    #[must_use]
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// How long whoever wishes to stop waits; nothing for as long as it takes.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
     /// Wishes to stop in order; the second time, at once.
     pub fn request(&self, cause: Cause) {
-        self.0.send_modify(|request| {
+        self.requests.send_modify(|request| {
             *request = Some(Request {
                 cause: request.map_or(cause, |first| first.cause),
                 at_once: request.is_some(),
@@ -67,12 +83,12 @@ impl Cancellation {
 
     /// The wish so far.
     pub fn requested(&self) -> Option<Request> {
-        *self.0.borrow()
+        *self.requests.borrow()
     }
 
     /// Waits until the wish differs from `seen`. Can be dropped and called again.
     pub async fn beyond(&self, seen: Option<Request>) -> Request {
-        let mut requests = self.0.subscribe();
+        let mut requests = self.requests.subscribe();
         let found = requests
             .wait_for(|request| request.is_some() && *request != seen)
             .await

@@ -6,8 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{ChildEnvironment, Redaction};
 
-/// Grace between SIGTERM and SIGKILL, unless the command says otherwise. A forge's runner kills
-/// everything 7.5 s after its first signal; this leaves time to write down what is left.
+/// Grace between SIGTERM and SIGKILL, unless the command says otherwise.
 const GRACE: Duration = Duration::from_secs(6);
 
 /// A program to run. Carries its purpose, which becomes the error message: "failed to *purpose*".

@@ -4,12 +4,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// From goldsmith to its supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Stop in order.
-    Cancel,
+    /// Stop in order, within the grace of the assignment or this time, whichever is shorter.
+    Cancel {
+        /// The time; to the millisecond.
+        within: Option<Duration>,
+    },
     /// Stop at once.
     Kill,
 }
@@ -37,10 +41,11 @@ pub(super) struct NotProtocol;
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cancel => "cancel",
-            Self::Kill => "kill",
-        })
+        match self {
+            Self::Cancel { within: None } => f.write_str("cancel"),
+            Self::Cancel { within: Some(time) } => write!(f, "cancel {}", time.as_millis()),
+            Self::Kill => f.write_str("kill"),
+        }
     }
 }
 
@@ -48,9 +53,13 @@ impl FromStr for Order {
     type Err = NotProtocol;
 
     fn from_str(line: &str) -> Result<Self, NotProtocol> {
-        match line {
-            "cancel" => Ok(Self::Cancel),
-            "kill" => Ok(Self::Kill),
+        match line.split_once(' ').unwrap_or((line, "")) {
+            ("cancel", "") => Ok(Self::Cancel { within: None }),
+            ("cancel", time) => {
+                let within = Some(Duration::from_millis(number(time)?));
+                Ok(Self::Cancel { within })
+            }
+            ("kill", "") => Ok(Self::Kill),
             _ => Err(NotProtocol),
         }
     }
@@ -73,9 +82,6 @@ impl FromStr for Report {
     type Err = NotProtocol;
 
     fn from_str(line: &str) -> Result<Self, NotProtocol> {
-        fn number<T: FromStr>(text: &str) -> Result<T, NotProtocol> {
-            text.parse().map_err(|_| NotProtocol)
-        }
         match line.split_once(' ').unwrap_or((line, "")) {
             ("started", "") => Ok(Self::Started),
             ("failed", errno) => number(errno).map(Self::Failed),
@@ -88,13 +94,18 @@ impl FromStr for Report {
     }
 }
 
+fn number<T: FromStr>(text: &str) -> Result<T, NotProtocol> {
+    text.parse().map_err(|_| NotProtocol)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn lines_are_read_as_they_were_written() {
-        for order in [Order::Cancel, Order::Kill] {
+        let within = Some(Duration::from_secs(6));
+        for order in [Order::Cancel { within: None }, Order::Cancel { within }, Order::Kill] {
             assert_eq!(order.to_string().parse(), Ok(order));
         }
         for report in [
@@ -109,6 +120,8 @@ mod tests {
         }
         assert_eq!("exited".parse::<Report>(), Err(NotProtocol));
         assert_eq!("exited x".parse::<Report>(), Err(NotProtocol));
-        assert_eq!("stop".parse::<Order>(), Err(NotProtocol));
+        for line in ["stop", "cancel soon", "kill 1"] {
+            assert_eq!(line.parse::<Order>(), Err(NotProtocol));
+        }
     }
 }

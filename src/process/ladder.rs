@@ -84,10 +84,14 @@ impl Ladder {
                 self.rung = Rung::Done;
                 Some(Action::Finish)
             }
-            (Event::Ordered(Order::Cancel) | Event::ParentDied, Rung::Running) => {
-                let until = now + self.grace;
+            (Event::Ordered(Order::Cancel { within }), Rung::Running) => {
+                Some(self.terminate(now, within))
+            }
+            (Event::ParentDied, Rung::Running) => Some(self.terminate(now, None)),
+            (Event::Ordered(Order::Cancel { within: Some(time) }), Rung::Terminating { until }) => {
+                let until = until.min(now + time);
                 self.rung = Rung::Terminating { until };
-                Some(Action::Terminate)
+                None
             }
             (Event::Ordered(Order::Kill), Rung::Running | Rung::Terminating { .. })
             | (Event::Deadline, Rung::Terminating { .. }) => {
@@ -114,6 +118,12 @@ impl Ladder {
         }
     }
 
+    fn terminate(&mut self, now: Instant, within: Option<Duration>) -> Action {
+        let until = now + within.map_or(self.grace, |time| time.min(self.grace));
+        self.rung = Rung::Terminating { until };
+        Action::Terminate
+    }
+
     fn kill(&mut self, now: Instant, until: Instant) {
         let next = now + ROUND;
         self.rung = Rung::Killing { next, until };
@@ -125,6 +135,7 @@ mod tests {
     use super::*;
 
     const GRACE: Duration = Duration::from_secs(6);
+    const CANCEL: Order = Order::Cancel { within: None };
 
     /// Plays events at their times (in ms) and tells the actions and the deadlines after them.
     fn play(events: &[(u64, Event)]) -> String {
@@ -169,15 +180,15 @@ mod tests {
     #[test]
     fn a_program_that_ignores_the_order_is_killed_after_the_grace() {
         insta::assert_snapshot!(play(&[
-            (100, Ordered(Order::Cancel)),
-            (500, Ordered(Order::Cancel)),
+            (100, Ordered(CANCEL)),
+            (500, Ordered(CANCEL)),
             (6100, Deadline),
             (6101, ProgramEnded),
             (6110, Deadline),
             (6112, AllGone),
         ]), @"
-        100 Ordered(Cancel): Terminate, next 6100
-        500 Ordered(Cancel): -, next 6100
+        100 Ordered(Cancel { within: None }): Terminate, next 6100
+        500 Ordered(Cancel { within: None }): -, next 6100
         6100 Deadline: KillAll, next 6110
         6101 ProgramEnded: -, next 6110
         6110 Deadline: Sweep, next 6120
@@ -188,20 +199,34 @@ mod tests {
     #[test]
     fn a_second_order_or_the_death_of_goldsmith_never_prolongs_the_grace() {
         insta::assert_snapshot!(play(&[
-            (0, Ordered(Order::Cancel)),
+            (0, Ordered(CANCEL)),
             (100, ParentDied),
             (200, Ordered(Order::Kill)),
             (210, Deadline),
             (220, ProgramEnded),
             (221, AllGone),
         ]), @"
-        0 Ordered(Cancel): Terminate, next 6000
+        0 Ordered(Cancel { within: None }): Terminate, next 6000
         100 ParentDied: -, next 6000
         200 Ordered(Kill): KillAll, next 210
         210 Deadline: KillAll, next 220
         220 ProgramEnded: -, next 220
         221 AllGone: Finish, next -
         ");
+    }
+
+    #[test]
+    fn a_program_that_is_out_of_time_gets_less_of_it_when_the_run_is_to_stop() {
+        let within = |seconds| Order::Cancel { within: Some(Duration::from_secs(seconds)) };
+        insta::assert_snapshot!(play(&[(0, Ordered(CANCEL)), (10, Ordered(within(2)))]), @"
+        0 Ordered(Cancel { within: None }): Terminate, next 6000
+        10 Ordered(Cancel { within: Some(2s) }): -, next 2010
+        ");
+        insta::assert_snapshot!(play(&[(0, Ordered(within(2))), (10, Ordered(within(3)))]), @"
+        0 Ordered(Cancel { within: Some(2s) }): Terminate, next 2000
+        10 Ordered(Cancel { within: Some(3s) }): -, next 2000
+        ");
+        insta::assert_snapshot!(play(&[(0, Ordered(within(10)))]), @"0 Ordered(Cancel { within: Some(10s) }): Terminate, next 6000");
     }
 
     #[test]

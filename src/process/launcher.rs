@@ -160,14 +160,16 @@ impl Launcher {
                 request = cancellation.beyond(seen), if watched.ending.is_none() => {
                     seen = Some(request);
                     watched.told_to_stop = true;
-                    let order = if request.at_once { Order::Kill } else { Order::Cancel };
+                    let within = cancellation.patience();
+                    let order =
+                        if request.at_once { Order::Kill } else { Order::Cancel { within } };
                     tell(&mut orders, order).await;
                 }
                 () = sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)),
                     if deadline.is_some() && !watched.timed_out && watched.ending.is_none() =>
                 {
                     watched.timed_out = true;
-                    tell(&mut orders, Order::Cancel).await;
+                    tell(&mut orders, Order::Cancel { within: None }).await;
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! From a reserved version to an artifact: prepare and build, or take what was handed in.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use camino::Utf8Path;
 use indexmap::IndexMap;
@@ -25,10 +24,6 @@ use crate::model::{
 use crate::packer::{BuildRequest, Packer};
 use crate::process;
 use crate::report::quantity;
-
-/// How long Packer may take to delete its machine when the run is stopped. With the rest of
-/// goldsmith's ending it stays below ten seconds, which is what a forge's runner grants.
-const GRACE: Duration = Duration::from_secs(6);
 
 /// The artifact of the image's build, and how it came about.
 pub(super) async fn artifact(
@@ -183,7 +178,7 @@ async fn build(
         redaction: secrets.redaction,
         environment: image.env.clone(),
         timeout: image.timeout.build,
-        grace: GRACE,
+        grace: pipeline.options.grace,
         log: task.log.clone(),
     };
     request.variables = variables(task, version, &request)?;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
@@ -30,6 +31,8 @@ pub struct Options {
     pub force: bool,
     /// Publish only what is in a commit, where there is a repository.
     pub committed: bool,
+    /// How long builds may take to clean up after themselves.
+    pub grace: Duration,
     /// Artifacts that were handed in.
     pub given: BTreeMap<ImageName, Utf8PathBuf>,
 }

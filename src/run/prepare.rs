@@ -16,12 +16,13 @@ pub(super) async fn prepare(
     on_line: impl FnMut(Line<'_>),
 ) -> Result<(), Failure> {
     let (image, log) = (task.image, &task.log);
-    let Pipeline { environment, launcher, cancellation, .. } = task.run.pipeline;
+    let Pipeline { environment, launcher, cancellation, options, .. } = task.run.pipeline;
     let command = Command::new("/bin/sh", format!("prepare image {}", image.name))
         .arguments(["-c", &prepare.run])
         .directory(&image.workdir)
         .environment(ChildEnvironment::allowed(environment).pass(environment, &image.env))
         .timeout(image.timeout.prepare)
+        .grace(options.grace)
         .redaction(redaction.clone())
         .log(log);
     let failure = |error: ProcessError| error.failure(FailureClass::Prepare).log(log);

@@ -523,6 +523,12 @@ fn the_help_names_every_command_and_option() {
           --dry-run
               Build and judge, but publish and record nothing
 
+          --grace <TIME>
+              How long builds may take to clean up after themselves before they are killed: when they
+              are out of time, or the run is to stop. A forge's runner waits 6 seconds for a job to stop
+              
+              [default: 2m]
+
           --allow-dirty
               Publish although the work tree has changes that are in no commit
 
