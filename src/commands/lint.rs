@@ -1,13 +1,15 @@
 //! `goldsmith lint`: all problems of `images.yml` and of the files that it names.
 
+mod templates;
+
 use super::session::Session;
 use crate::config::{self, Found, Looked};
 use crate::diagnostics::{Diagnostic, Kind, Level, Problems};
-use crate::inputs;
 use crate::model::Failure;
+use crate::{inputs, packer};
 
 /// Finds the problems; shows their files by absolute paths.
-pub(super) fn run(session: &Session) -> Result<Problems, Failure> {
+pub(super) async fn run(session: &Session) -> Result<Problems, Failure> {
     let Looked { found, mut problems } = session.images_yml()?;
     let Some(Found { catalog, later, places }) = found else {
         return Ok(problems);
@@ -18,11 +20,12 @@ pub(super) fn run(session: &Session) -> Result<Problems, Failure> {
         problems.push(Diagnostic { level: Level::Warning, ..refusal });
     }
     let folder = catalog.path.parent().unwrap_or(&session.directory);
-    inputs::check(folder, catalog.images.values(), &places, &mut problems);
+    let sound = inputs::check(folder, catalog.images.values(), &places, &mut problems);
+    templates::check(session, &sound, &places, &mut problems).await?;
     Ok(problems.in_order())
 }
 
 /// Every kind of problem that can be found.
 pub(super) fn kinds() -> Vec<Kind> {
-    [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS].concat()
+    [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS, packer::PROBLEMS].concat()
 }

@@ -168,7 +168,7 @@ async fn dispatch(
         }
         Command::Run(asked) => (run::run(&session, asked).await.map(Answer::Run), asked.format),
         Command::Lint(asked) => {
-            let found = lint::run(&session);
+            let found = lint::run(&session).await;
             (found.map(|problems| Answer::Lint(problems, asked.format)), Format::Text)
         }
         Command::Init(asked) => (init::run(&session, asked).map(Answer::Text), Format::Text),

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::text::{excerpts, line, render_some, summary};
-use super::{Diagnostic, Level, Sources, Style};
+use super::{Diagnostic, Level, SourceId, Sources, Style};
 
 /// More problems than this are counted and not kept: nobody reads them, and a hostile file could
 /// have millions.
@@ -69,6 +69,20 @@ impl Problems {
             *kept = diagnostic;
         }
         self.omitted.add(Level::Warning);
+    }
+
+    /// Adds a file that problems are in. One that was added before is another one.
+    pub fn add_source(
+        &mut self,
+        path: impl Into<Utf8PathBuf>,
+        text: impl Into<String>,
+    ) -> SourceId {
+        self.sources.add(path, text)
+    }
+
+    /// Takes back all problems of the kind `id`: somebody else tells them better.
+    pub fn forget(&mut self, id: &str) {
+        self.diagnostics.retain(|diagnostic| diagnostic.id != id);
     }
 
     /// Puts the problems in the order of the file.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::template_checks::{self, Reading};
-use crate::diagnostics::{Diagnostic, Kind, Places, Problems, quoted};
+use crate::diagnostics::{Diagnostic, Kind, Level, Places, Problems, quoted};
 use crate::model::Image;
 use crate::template::Template;
 
@@ -24,22 +24,29 @@ pub const PROBLEMS: &[Kind] = &[
 ];
 
 /// Adds every problem with the files of `images` to `problems`. `places` says where the values of
-/// each entry stand; paths are shown as seen from `folder`.
+/// each entry stand; paths are shown as seen from `folder`. Those of which there is no error come
+/// back.
 pub fn check<'a>(
     folder: &Utf8Path,
     images: impl Iterator<Item = &'a Image>,
     places: &[Places],
     problems: &mut Problems,
-) {
+) -> Vec<&'a Image> {
+    let mut sound = Vec::new();
     let mut seen = Seen { folder: folder.to_owned(), ..Seen::default() };
     for image in images {
         let Some(places) = places.get(image.entry as usize) else {
             continue;
         };
-        for problem in seen.problems(image, places) {
+        let found = seen.problems(image, places);
+        if found.iter().all(|problem| problem.level == Level::Warning) {
+            sound.push(image);
+        }
+        for problem in found {
             problems.push(problem);
         }
     }
+    sound
 }
 
 /// What lies at a path.

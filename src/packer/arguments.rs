@@ -63,6 +63,18 @@ impl BuildRequest {
             ["build", "-machine-readable", "-parallel-builds=1", "-on-error=cleanup"]
                 .map(str::to_owned)
                 .into();
+        arguments.extend(self.inputs());
+        arguments
+    }
+
+    /// Everything by which two requests ask Packer for different things.
+    pub fn asked(&self) -> (Utf8PathBuf, Vec<String>, Vec<String>) {
+        (self.workdir.clone(), self.inputs(), self.environment.clone())
+    }
+
+    /// The part of a command line that says which build, and with which values.
+    pub(super) fn inputs(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
         if let Some(build) = &self.build {
             arguments.push(format!("-only={build}"));
         }

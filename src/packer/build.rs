@@ -16,9 +16,9 @@ use crate::process::{Cancellation, Command, Launcher, Line, Stream, stopped};
 /// Packer, ready to build.
 #[derive(Clone)]
 pub struct Packer {
-    tool: Tool,
-    launcher: Launcher,
-    environment: Arc<Environment>,
+    pub(super) tool: Tool,
+    pub(super) launcher: Launcher,
+    pub(super) environment: Arc<Environment>,
 }
 
 /// A build that left an artifact.
@@ -102,7 +102,7 @@ impl Packer {
     }
 }
 
-fn hear(line: Line<'_>, transcript: &mut Transcript, on_line: &mut impl FnMut(&str)) {
+pub(super) fn hear(line: Line<'_>, transcript: &mut Transcript, on_line: &mut impl FnMut(&str)) {
     let text = String::from_utf8_lossy(line.bytes);
     // The rest of a very long line begins as whoever wrote it likes: it is no message.
     let message =

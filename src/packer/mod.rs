@@ -6,25 +6,32 @@
 //! files that are there (`outcome.rs`, `artifact.rs`); and it is stopped by SIGTERM to the outer
 //! process alone, then by force (`process::Launcher`).
 //!
-//! Templates are not validated first: `packer build` gives the same diagnostics, `packer validate`
-//! fails where an output folder exists, and every Packer process costs a fifth of a second.
+//! Templates are not validated before they are built: `packer build` gives the same diagnostics, and
+//! every Packer process costs a fifth of a second. `goldsmith lint` validates them, and looks at
+//! their form.
 
 mod arguments;
 mod artifact;
 mod build;
+mod diagnostics;
 mod failure;
+mod format;
 mod outcome;
 mod probe;
 mod problem;
 mod protocol;
 mod transcript;
+mod validate;
 
 pub use arguments::BuildRequest;
 pub use artifact::{ArtifactError, collect};
 pub use build::{Built, Packer};
+pub use diagnostics::PROBLEMS;
 pub use failure::BuildFailure;
+pub use format::Unformatted;
 pub use outcome::{Ending, conclude};
 pub use probe::{MINIMUM, ProbeError, probe};
 pub use problem::{Problem, ProblemLevel};
 pub use protocol::{ArtifactField, Level, Message, Text};
 pub use transcript::{ReportedArtifact, ReportedBuild, Transcript};
+pub use validate::Validated;

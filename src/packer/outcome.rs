@@ -139,7 +139,7 @@ fn template(transcript: &Transcript) -> Option<BuildFailure> {
 
 /// The plugins that a problem is about, if it is about missing plugins: by source and version from
 /// `required_plugins`, or by what they would have brought.
-fn missing_plugins(summary: &str, detail: &str) -> Option<Vec<String>> {
+pub(super) fn missing_plugins(summary: &str, detail: &str) -> Option<Vec<String>> {
     if summary == "Missing plugins" {
         let list = detail.split_once("* ")?.1;
         let list = list.split_once(" Did you run").map_or(list, |(list, _)| list);

@@ -10,6 +10,7 @@ mod demo;
 mod docker;
 mod family;
 mod judge;
+mod lint;
 mod packer;
 mod project;
 mod recover;

@@ -64,7 +64,7 @@ fn secrets_reach_the_build_and_are_in_no_output_log_report_or_record() {
     let mut written = vec![(project.path("output"), said.into_bytes())];
     for folder in ["state", "registry", "store"] {
         for entry in walk(&project.path(folder)) {
-            if !entry.as_str().ends_with(".raw") {
+            if entry.extension() != Some("raw") {
                 written.push((entry.clone(), fs_err::read(&entry).unwrap()));
             }
         }

@@ -139,6 +139,7 @@ fn lint_tells_the_problems_of_images_yml_and_of_its_files() {
     --- stdout
     no problems in images.yml
     --- stderr
+    warning: the templates are not checked by Packer: there is no `packer` on the search path
     ");
 
     let images = IMAGES.replace("packer\n", "packr\n").replacen("debian,", "debain,", 1);
@@ -227,6 +228,7 @@ fn lint_tells_the_problems_of_images_yml_and_of_its_files() {
     error: 3 problems and 1 warning in images.yml
     every kind of problem is explained in docs/problems.md
     --- stderr
+    warning: the templates are not checked by Packer: there is no `packer` on the search path
     "#);
 
     insta::assert_snapshot!(folder.goldsmith(&["lint", "--config=none.yml"], &[]), @"

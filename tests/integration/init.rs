@@ -120,6 +120,7 @@ fn what_is_written_is_accepted_and_never_overwritten_unasked() {
     insta::assert_snapshot!(repository.goldsmith(&["lint"]), @"
     exit code 0
     no problems in images.yml
+    warning: the templates are not checked by Packer: there is no `packer` on the search path
     ");
 
     insta::assert_snapshot!(repository.goldsmith(&["init"]), @"

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
-use goldsmith::diagnostics::{PAGE, Problems, Style, explained_at, render};
-use goldsmith::{config, inputs};
+use goldsmith::diagnostics::{
+    Diagnostic, PAGE, Problems, Sources, Span, Style, explained_at, render,
+};
+use goldsmith::packer::{Problem, ProblemLevel, Unformatted};
+use goldsmith::{config, inputs, packer};
 
 use super::{compare, generated};
 use crate::configs::{read, samples, too_large};
@@ -25,12 +28,14 @@ fn problems_are_explained() {
     }
     collect(too_large(), &mut shown);
     collect(of_files(), &mut shown);
+    collect(of_packer(), &mut shown);
 
     let mut page = generated(
-        "`src/config/ids.rs`, `src/inputs/checks.rs` and the samples in `tests/configs/`",
+        "`src/config/ids.rs`, `src/inputs/`, `src/packer/diagnostics.rs` and the samples in `tests/configs/`",
     );
     page.push_str("# Problems\n\nWhat `goldsmith lint` tells of, and `plan` and `run` before they do anything. Each with a sample.\n");
-    let mut kinds = [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS].concat();
+    let mut kinds =
+        [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS, packer::PROBLEMS].concat();
     kinds.sort_by_key(|kind| kind.id);
     for kind in kinds {
         let (id, meaning) = (kind.id, kind.meaning);
@@ -117,4 +122,33 @@ build { sources = [\"file.debian\", \"file.ubuntu\"] }
     let mut problems = checked.warnings;
     inputs::check(folder, checked.catalog.images.values(), &checked.places, &mut problems);
     problems.shown_from(folder)
+}
+
+/// Every kind of problem that Packer finds.
+fn of_packer() -> Problems {
+    const TEMPLATE: &str = "source \"file\" \"debian\" {\n  contents=var.text\n}\n";
+    let mut problems = Problems::new(Sources::default());
+    let images = problems.add_source("images.yml", "images:\n  debian:\n    template: packer\n");
+    let place = Span { source: images, start: 32, end: 38 };
+    let missing = "the template is not validated: Packer lacks `github.com/hashicorp/qemu ~> 1`";
+    problems.push(Diagnostic::warning("not-validated", missing).at(place, ""));
+    let source = problems.add_source("packer/debian.pkr.hcl", TEMPLATE);
+    let file = problems.sources().get(source).unwrap().clone();
+    let refused = Problem {
+        level: ProblemLevel::Error,
+        place: Some(("debian.pkr.hcl".to_owned(), 2)),
+        summary: "Unsupported argument".to_owned(),
+        detail: "An argument named \"contents\" is not expected here.".to_owned(),
+    };
+    let place = refused.span(source, &file).unwrap();
+    problems.push(refused.diagnostic().at(place, ""));
+    let unformatted = Unformatted {
+        file: "packer/debian.pkr.hcl".to_owned(),
+        line: 2,
+        lines: 1,
+        wanted: vec!["  contents = var.text".to_owned()],
+    };
+    let (place, label) = unformatted.span(source, &file).unwrap();
+    problems.push(unformatted.diagnostic().at(place, label));
+    problems
 }

@@ -1,0 +1,107 @@
+//! `goldsmith lint` with the real Packer.
+
+use crate::project::Project;
+
+const IMAGES: &str = "\
+version: 1
+registry: ./registry
+defaults:
+  stores: [{ dir: { url: ./store } }]
+images:
+";
+
+#[test]
+fn what_packer_says_of_templates_is_told_with_file_and_line() {
+    let image = |name: &str, template: &str, more: &str| {
+        format!(
+            "  {name}:\n    template: {template}\n    os: {{ family: debian, release: \"12\" }}\n    source: cloud-image\n{more}"
+        )
+    };
+    let images = [
+        IMAGES.to_owned(),
+        image("crooked", "crooked", "    var_files: [shared.pkrvars.hcl]\n"),
+        image("refused", "refused.pkr.hcl", "    secret_vars: { token: TOKEN }\n"),
+        image("broken", "broken", ""),
+        image("lacking", "lacking", ""),
+        image("fine", "fine", "    vars: { base: \"${output_dir}\" }\n"),
+    ];
+    let project = Project::new(&images.concat());
+    let null = "source \"null\" \"n\" {\n  communicator = \"none\"\n}\nbuild {\n  sources = [\"null.n\"]\n}\n";
+    project.write(
+        "crooked/a.pkr.hcl",
+        &format!("variable \"size\" {{\n  default=\"a\"\n type = string\n}}\n{null}"),
+    );
+    project.write("shared.pkrvars.hcl", "size=\"8G\"\n");
+    let inlin = "  provisioner \"shell-local\" {\n    inlin = [var.token]\n  }\n}\n";
+    project.write(
+        "refused.pkr.hcl",
+        &format!("variable \"token\" {{}}\n{}{inlin}", null.trim_end_matches("}\n")),
+    );
+    project.write("broken/a.pkr.hcl", "source \"null\" \"n\" {\n  communicator = \"none\n}\n");
+    project.write("lacking/a.pkr.hcl", &null.replace("null", "amazon-ebs"));
+    project.write("fine/a.pkr.hcl", &format!("variable \"base\" {{}}\n{null}"));
+
+    let said = project.run(&["lint"]).expect(1);
+    insta::assert_snapshot!(said.stdout, @r#"
+    warning[not-validated]: the template is not validated: Packer lacks the one with source `amazon-ebs`
+      --> images.yml:21:15
+       |
+    21 |     template: lacking
+       |               ^^^^^^^
+       |
+       = help: run `packer init lacking`
+
+    error[packer]: Failed preparing provisioner-block "shell-local" ""
+     --> refused.pkr.hcl:8:9
+      |
+    8 |     inlin = [var.token]
+      |         ^^^^^
+      |
+      = help: refused.pkr.hcl:8,5-10: Unsupported argument; An argument named "inlin" is not expected here. Did you mean "inline"?
+
+    error[packer]: Invalid multi-line string
+     --> broken/a.pkr.hcl:2:3
+      |
+    2 |   communicator = "none
+      |   ^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the escape to represent a newline character or use the "heredoc" multi-line template syntax.
+
+    error[packer]: Unterminated template string
+     --> broken/a.pkr.hcl:2:3
+      |
+    2 |   communicator = "none
+      |   ^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: No closing marker was found for the string.
+
+    error[packer]: Invalid multi-line string
+     --> broken/a.pkr.hcl:3:1
+      |
+    3 | }
+      | ^
+      |
+      = help: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the escape to represent a newline character or use the "heredoc" multi-line template syntax.
+
+    warning[unformatted]: the file is not in Packer's form
+     --> crooked/a.pkr.hcl:2:3
+      |
+    2 |   default="a"
+      |   ^^^^^^^^^^^ should be `default = "a"`
+      |
+      = help: `packer fmt` writes it so
+
+    warning[unformatted]: the file is not in Packer's form
+     --> shared.pkrvars.hcl:1:1
+      |
+    1 | size="8G"
+      | ^^^^^^^^^ should be `size = "8G"`
+      |
+      = help: `packer fmt` writes it so
+
+    error: 4 problems and 3 warnings in images.yml, refused.pkr.hcl, broken/a.pkr.hcl, crooked/a.pkr.hcl, shared.pkrvars.hcl
+    every kind of problem is explained in docs/problems.md
+    "#);
+    assert_eq!(said.stderr, "");
+    assert_eq!(project.list("registry"), Vec::<String>::new(), "nothing is written");
+}
