@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    ChannelName, Decision, DefinitionParts, Digest, FailureClass, ImageName, OsIdentity, RunId,
-    Version,
+    ArtifactRecord, ChannelName, Decision, DefinitionParts, Digest, FailureClass, ImageName,
+    OsIdentity, RunId, Version,
 };
 
 /// The version of the entry format that this binary writes.
@@ -114,7 +114,7 @@ pub struct VersionRecord {
     pub fixture: Option<String>,
     /// What the scan found.
     pub os: OsIdentity,
-    /// The files, and where each lies.
+    /// The files, and where each lies: see [`ArtifactRecord::disk_first`].
     pub artifacts: Vec<ArtifactRecord>,
     /// Number of packages.
     pub packages: usize,
@@ -179,19 +179,6 @@ pub struct BlockingFinding {
     /// The version that fixes it, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<String>,
-}
-
-/// One file of a version and where it lies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArtifactRecord {
-    /// Its file name.
-    pub name: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// Digest of the whole content.
-    pub sha256: Digest,
-    /// Every place where it lies.
-    pub locations: Vec<String>,
 }
 
 /// What is remembered of a build that did not pass: enough to judge its artifact again, and to

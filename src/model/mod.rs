@@ -5,6 +5,7 @@
 
 mod advisories;
 mod artifact;
+mod artifact_record;
 mod as_text;
 mod build_record;
 mod catalog;
@@ -33,6 +34,7 @@ mod version;
 
 pub use advisories::{Advisories, Probe};
 pub use artifact::{Artifact, ArtifactFile};
+pub use artifact_record::ArtifactRecord;
 pub use build_record::BuildRecord;
 pub use catalog::{
     Address, Arch, Cadence, Catalog, Image, MaxAge, Parent, Prepare, Rebuild, Source, StoreAddress,
@@ -48,8 +50,8 @@ pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
 pub use log_entry::{
-    ArtifactRecord, BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord,
-    RejectedRecord, SCHEMA, VerifiedRecord, VersionRecord,
+    BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord, RejectedRecord,
+    SCHEMA, VerifiedRecord, VersionRecord,
 };
 pub use names::{ChannelName, ImageName, InvalidName, RunId};
 pub use os::{Os, OsIdentity};

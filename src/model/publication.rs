@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::artifact_record::stem;
 use super::{Artifact, Digest, ImageName, Version};
 
 /// One version of one image on its way into a store.
@@ -44,7 +45,7 @@ impl Publication {
     /// File names in the store: `debian-12-v1.0.20261123.qcow2` for the disk, and the same stem
     /// with the file's own name for further files.
     pub fn file_names(&self) -> Vec<(Utf8PathBuf, String)> {
-        let stem = format!("{}-v{}", self.image, self.version);
+        let stem = stem(&self.image, self.version);
         self.artifact
             .files
             .iter()

@@ -66,7 +66,7 @@ pub struct ChannelFile {
     pub moved_at: Timestamp,
     /// The run that moved it.
     pub run: RunId,
-    /// The files of the version, and where they lie.
+    /// The files of the version, the disk first, and where they lie.
     pub artifacts: Vec<ArtifactRecord>,
 }
 
@@ -121,7 +121,7 @@ impl Projection {
                     previous: last.from,
                     moved_at: last.entry.at,
                     run: last.entry.run.clone(),
-                    artifacts: record.artifacts.clone(),
+                    artifacts: ArtifactRecord::disk_first(&record.artifacts, image, last.to),
                 }))
             }
         }

@@ -5,8 +5,8 @@ use url::Url;
 
 use super::image_task::ImageTask;
 use crate::model::{
-    Digest, Entry, Failure, FailureClass, History, ImageName, Material, ParentFact, ParentRecord,
-    Version, VersionRecord,
+    ArtifactRecord, Digest, Entry, Failure, FailureClass, History, ImageName, Material, ParentFact,
+    ParentRecord, Version, VersionRecord,
 };
 use crate::process::{self, Cancellation};
 
@@ -53,7 +53,8 @@ pub(super) async fn built_upon(task: &ImageTask<'_>) -> Result<Vec<BuiltUpon>, F
 
 impl BuiltUpon {
     fn of(image: &ImageName, record: &VersionRecord) -> Result<Self, Failure> {
-        let disk = record.artifacts.first().ok_or_else(|| {
+        let files = ArtifactRecord::disk_first(&record.artifacts, image, record.version);
+        let disk = files.first().ok_or_else(|| {
             let reason = format!("version {} of the parent `{image}` has no files", record.version);
             Failure::new(FailureClass::Registry, reason)
         })?;

@@ -1,6 +1,6 @@
 //! From a judged artifact to the record: published, verified fresh, or rejected and kept aside.
 
-use std::collections::BTreeMap;
+use indexmap::IndexMap;
 
 use super::examine::objection;
 use super::image_task::{Examined, ImageTask};
@@ -260,9 +260,9 @@ fn note_stale(task: &ImageTask<'_>, error: &RegistryError) {
     events.note(Some(&task.image.name), NoteLevel::Warning, error.failure().reason);
 }
 
-/// One record a file, with every place where it lies.
+/// One record a file, with every place where it lies, in the order of the artifact.
 fn artifact_records(stored: Vec<Stored>) -> Vec<ArtifactRecord> {
-    let mut records: BTreeMap<String, ArtifactRecord> = BTreeMap::new();
+    let mut records: IndexMap<String, ArtifactRecord> = IndexMap::new();
     for file in stored {
         records
             .entry(file.name.clone())

@@ -23,7 +23,10 @@ pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<BuildRecor
         Entry::Rejected(record) if record.version == *version => Some(record),
         _ => None,
     });
-    let found = record.and_then(|record| Some((files(&record.artifacts)?, record)));
+    let found = record.and_then(|record| {
+        let artifacts = ArtifactRecord::disk_first(&record.artifacts, image, *version);
+        Some((files(&artifacts)?, record))
+    });
     let Some((files, record)) = found else {
         let text = format!("the artifact of {version} is not kept on this machine: building anew");
         pipeline.events.note(Some(image), NoteLevel::Info, text);

@@ -41,6 +41,21 @@ build {
 }
 "#;
 
+/// A build that leaves a further file beside the disk, as QEMU with EFI does, and notes that it ran.
+fn with_firmware() -> String {
+    let steps = "build {
+  sources = [\"source.file.debian\"]
+  provisioner \"shell-local\" {
+    inline = [\"echo built >>../built\", \"echo variables >${var.goldsmith_output_dir}/efivars.fd\"]
+  }
+  post-processor \"artifice\" {
+    files               = [\"${var.goldsmith_output_dir}/efivars.fd\"]
+    keep_input_artifact = true
+  }
+}";
+    COPY.replace("build { sources = [\"source.file.debian\"] }", steps)
+}
+
 fn family(base: &str) -> Project {
     let project = Project::new(FAMILY);
     project.write("packer/base.pkr.hcl", base);
@@ -56,11 +71,13 @@ fn today() -> String {
 
 #[test]
 fn children_are_built_from_the_version_that_their_parent_came_to_in_the_same_run() {
-    let project = family(COPY);
+    let project = family(&with_firmware());
     run(&project, &[]).expect(0);
     let told = fs_err::read_to_string(project.path("told")).unwrap();
     let today = today();
     let base = project.json("registry/images/base/channels/candidate.json");
+    let names = [0, 1].map(|file| base["artifacts"][file]["name"].as_str().unwrap());
+    assert_eq!(names, [format!("base-v{today}.raw"), format!("base-v{today}-efivars.fd")]);
     let digest = base["artifacts"][0]["sha256"].as_str().unwrap().replace("sha256:", "");
     let expected = format!("small app-small {today} {digest}\nlarge app-large {today} {digest}\n");
     assert_eq!(told, expected);
@@ -97,11 +114,7 @@ fn children_of_a_parent_that_failed_are_not_built_and_the_rest_is() {
 
 #[test]
 fn a_build_that_was_blocked_is_judged_again_without_being_built() {
-    let project = Project::with_template(&COPY.replace(
-        "build { sources = [\"source.file.debian\"] }",
-        "build {\n  sources = [\"source.file.debian\"]\n  \
-         provisioner \"shell-local\" { inline = [\"echo built >>../built\"] }\n}",
-    ));
+    let project = Project::with_template(&with_firmware());
     project.disk();
     let fix = || "CVE-2019-1010022=2.36-9+deb12u99:HIGH".parse().unwrap();
     project.advisories(|advisories, _| advisories.fix(&fix()).unwrap());
