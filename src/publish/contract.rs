@@ -26,6 +26,7 @@ macro_rules! store_contract {
             a_version_is_stored_whole
             the_same_again_copies_nothing
             a_version_is_immutable
+            the_same_artifact_with_a_report_of_another_run_is_there_already
             a_damaged_version_is_not_taken_for_good
             a_changed_artifact_is_not_stored
             names_that_lead_elsewhere_are_refused
@@ -141,10 +142,25 @@ pub(super) async fn a_version_is_immutable(subject: &impl Subject) {
     let refused = subject.open().put(&other.publication).await;
     assert!(matches!(refused, Err(StoreError::AlreadyStored { .. })));
     other = Build::new("1.0.20261123");
-    other.publication.documents[0].content = b"[]".to_vec();
+    other.publication.documents[0].name = "other.json".to_owned();
     let refused = subject.open().put(&other.publication).await;
     assert!(matches!(refused, Err(StoreError::AlreadyStored { .. })));
     assert_whole(subject, "debian-12/1.0.20261123", &build);
+}
+
+pub(super) async fn the_same_artifact_with_a_report_of_another_run_is_there_already(
+    subject: &impl Subject,
+) {
+    let build = Build::new("1.0.20261123");
+    let first = subject.open().put(&build.publication).await.unwrap();
+    let mut later = Build::new("1.0.20261123");
+    later.publication.documents[0].content = b"[]".to_vec();
+    let again = subject.open().put(&later.publication).await.unwrap();
+    assert_eq!(again, first);
+    assert_whole(subject, "debian-12/1.0.20261123", &build);
+    subject.damage("debian-12/1.0.20261123/sbom.cdx.json");
+    let damaged = subject.open().put(&later.publication).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged { .. })));
 }
 
 pub(super) async fn a_damaged_version_is_not_taken_for_good(subject: &impl Subject) {

@@ -98,6 +98,16 @@ impl Manifest {
         lines
     }
 
+    /// Whether both are of the same version: the same artifact, and documents of the same names.
+    pub(super) fn is_same_version(&self, other: &Self) -> bool {
+        let names = |manifest: &Self| -> Vec<String> {
+            manifest.documents.iter().map(|document| document.name.clone()).collect()
+        };
+        (self.schema, &self.image, self.version) == (other.schema, &other.image, other.version)
+            && self.files == other.files
+            && names(self) == names(other)
+    }
+
     /// The files of the artifact, then the documents.
     pub fn all(&self) -> impl Iterator<Item = &ManifestFile> {
         self.files.iter().chain(&self.documents)

@@ -36,8 +36,9 @@ pub trait Store: Send + Sync {
     /// Brings a version into the store, whole and durable, and says where the files of its artifact
     /// lie, in their order.
     ///
-    /// The digests of the artifact are checked on the way. Again is no error and copies nothing; a
-    /// version that is there with another content is refused.
+    /// The digests of the artifact are checked on the way. The same artifact again is no error and
+    /// copies nothing: a run that was killed after this is followed by one that publishes the same.
+    /// The documents of the first stay. A version that is there with another artifact is refused.
     async fn put(&self, publication: &Publication) -> Result<Vec<Stored>, StoreError>;
 
     /// Keeps the artifact of a build that did not pass aside, in the same form. One is kept for an

@@ -71,7 +71,8 @@ impl Shelf {
         }
     }
 
-    /// Checks that what is there is the version that was to be brought, undamaged.
+    /// Checks that what is there is the version that was to be brought, undamaged. Its documents are
+    /// those of whoever brought it: they tell of a run, and the artifact makes the version.
     fn confirm(
         &self,
         target: &Utf8Path,
@@ -84,14 +85,14 @@ impl Shelf {
                 image: self.image.clone(),
             });
         };
-        if there != *manifest {
+        if !there.is_same_version(manifest) {
             return Err(StoreError::AlreadyStored {
                 path: target.to_owned(),
                 image: self.image.clone(),
                 version: manifest.version,
             });
         }
-        for file in manifest.all() {
+        for file in there.all() {
             let path = target.join(&file.name);
             if let Some(difference) = difference(&path, file, go_on)? {
                 return Err(StoreError::Damaged { path, difference });
