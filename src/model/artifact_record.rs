@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, ImageName, Version};
+use super::{Digest, ImageName, Stored, Version};
 
 /// One file of a version and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,16 @@ impl ArtifactRecord {
         // Stable: the others keep their order.
         files.sort_by_key(|file| !is_disk(file));
         files
+    }
+
+    /// The file in each of its places.
+    pub fn stored(&self) -> impl Iterator<Item = Stored> {
+        self.locations.iter().map(|location| Stored {
+            name: self.name.clone(),
+            size: self.size,
+            digest: self.sha256,
+            location: location.clone(),
+        })
     }
 }
 

@@ -185,7 +185,7 @@ pub struct BlockingFinding {
 /// publish it if it passes then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RejectedRecord {
-    /// The version that was reserved for it and stays unused.
+    /// The version that was reserved for it: unused, unless it passes when it is judged again.
     pub version: Version,
     /// The repository's commit, if it was built in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

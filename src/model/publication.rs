@@ -43,7 +43,7 @@ pub struct Stored {
 
 impl Publication {
     /// File names in the store: `debian-12-v1.0.20261123.qcow2` for the disk, and the same stem
-    /// with the file's own name for further files.
+    /// with the file's own name for further files. What was in a store before is named as it was.
     pub fn file_names(&self) -> Vec<(Utf8PathBuf, String)> {
         let stem = stem(&self.image, self.version);
         self.artifact
@@ -54,10 +54,59 @@ impl Publication {
                 let name = match (index, file.path.extension(), file.path.file_name()) {
                     (0, Some(extension), _) => format!("{stem}.{extension}"),
                     (0, None, _) => stem.clone(),
-                    (_, _, name) => format!("{stem}-{}", name.unwrap_or("file")),
+                    (_, _, name) => {
+                        format!("{stem}-{}", self.own_name(name.unwrap_or("file")))
+                    }
                 };
                 (file.path.clone(), name)
             })
             .collect()
+    }
+
+    /// The name of a further file without what a store, or a build under its scratch name, has put
+    /// before it.
+    fn own_name<'a>(&self, name: &'a str) -> &'a str {
+        let own = || {
+            let named = name.strip_prefix(self.image.as_str())?.strip_prefix("-v")?;
+            let (version, own) = named.split_once('-')?;
+            version.parse::<Version>().ok().map(|_| own)
+        };
+        own().filter(|own| !own.is_empty()).unwrap_or(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ArtifactFile;
+
+    #[test]
+    fn what_was_stored_before_is_not_named_twice() {
+        let names = |files: &[&str]| {
+            let file = |path: &&str| ArtifactFile {
+                path: (*path).into(),
+                size: 0,
+                digest: Digest::of(b""),
+            };
+            let publication = Publication {
+                image: "base".parse().unwrap(),
+                version: "1.0.20261123.2".parse().unwrap(),
+                artifact: Artifact { builder: None, files: files.iter().map(file).collect() },
+                documents: Vec::new(),
+            };
+            let names = publication.file_names().into_iter().map(|(_, name)| name);
+            names.collect::<Vec<_>>()
+        };
+        let first = names(&["disk.raw", "efivars.fd", "base-v1-notes.txt", "base-v1.0.20261123-"]);
+        insta::assert_snapshot!(first.join("\n"), @"
+        base-v1.0.20261123.2.raw
+        base-v1.0.20261123.2-efivars.fd
+        base-v1.0.20261123.2-base-v1-notes.txt
+        base-v1.0.20261123.2-base-v1.0.20261123-
+        ");
+        let again: Vec<&str> = first.iter().map(String::as_str).collect();
+        assert_eq!(names(&again), first);
+        let earlier = names(&["disk.raw", "base-v1.0.20261123-efivars.fd"]);
+        assert_eq!(earlier, first[..2]);
     }
 }

@@ -11,7 +11,6 @@ use super::image_task::ImageTask;
 use super::parents::built_upon;
 use super::prepare::{material, prepare};
 use super::progress::{Progress, Stopped};
-use super::regate::kept_aside;
 use super::secrets::Secrets;
 use super::substitution::variables;
 use super::workdir::Workdir;
@@ -36,9 +35,6 @@ pub(super) async fn artifact(
         return progress.stage(Stage::Build, Some(detail), take(task, path), describe).await;
     }
     let stopped = |failure| Stopped { stage: Stage::Prepare, failure };
-    if let Some(kept) = kept_aside(task).await.map_err(stopped)? {
-        return Ok(kept);
-    }
     task.built_upon.replace(built_upon(task).await.map_err(stopped)?);
     let secrets = secrets(task).await.map_err(stopped)?;
     // Held until Packer, which reads what was prepared, is done.

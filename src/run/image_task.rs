@@ -12,12 +12,13 @@ use super::handed_in::keep;
 use super::journal::{Journal, Thing};
 use super::parents::BuiltUpon;
 use super::progress::{Progress, Stopped};
+use super::regate::{KeptAside, kept_aside};
 use super::{build, phrase, publish};
 use crate::gate::{self, Case};
 use crate::model::{
     Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure, FailureClass,
     History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Scan, Stage, StageOutcome,
-    Verdict, Version,
+    Stored, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::registry;
@@ -40,6 +41,8 @@ pub(super) struct ImageTask<'a> {
     pub(super) built: RefCell<Option<BuildRecord>>,
     /// The versions that it is built upon, once they are known.
     pub(super) built_upon: RefCell<Vec<BuiltUpon>>,
+    /// Where it lies aside already, under its version; nothing for what was built in this run.
+    pub(super) stored: RefCell<Vec<Stored>>,
     /// Whether the record, the commit point, is written.
     pub(super) recorded: Cell<bool>,
 }
@@ -65,6 +68,7 @@ impl<'a> ImageTask<'a> {
             log: run.directory.log(image.name.as_str()),
             built: RefCell::new(None),
             built_upon: RefCell::new(Vec::new()),
+            stored: RefCell::new(Vec::new()),
             recorded: Cell::new(false),
         }
     }
@@ -192,8 +196,7 @@ impl<'a> ImageTask<'a> {
     }
 
     async fn stages(&self, progress: &mut Progress) -> Result<ImageOutcome, Stopped> {
-        let version = self.reserve(progress).await?;
-        let build = build::artifact(self, progress, version).await?;
+        let (version, build) = self.build(progress).await?;
         self.built.replace(Some(build.clone()));
         progress.report.size = Some(build.artifact.size());
         progress.report.digest = Some(build.artifact.disk().digest);
@@ -209,6 +212,26 @@ impl<'a> ImageTask<'a> {
             return publish::verify(self, progress, equal, &examined.build).await;
         }
         publish::publish(self, progress, examined).await
+    }
+
+    /// What is judged, and the version that it gets if it passes: the one that it was built as.
+    async fn build(&self, progress: &mut Progress) -> Result<(Version, BuildRecord), Stopped> {
+        let stopped = |failure| Stopped { stage: Stage::Prepare, failure };
+        let Some(kept) = kept_aside(self).await.map_err(stopped)? else {
+            let version = self.reserve(progress).await?;
+            return Ok((version, build::artifact(self, progress, version).await?));
+        };
+        let KeptAside { version, build, stored } = kept;
+        self.stored.replace(stored);
+        if !self.run.pipeline.options.dry_run {
+            progress.report.version = Some(version);
+        }
+        Ok((version, build))
+    }
+
+    /// Whether an artifact is judged again that an earlier run has built and kept aside.
+    pub(super) fn is_judged_again(&self) -> bool {
+        !self.stored.borrow().is_empty()
     }
 
     /// One reservation for an image and run, before anything is built under its name.

@@ -34,9 +34,17 @@ pub(super) async fn publish(
     let report = report::json::v1::image(&progress.report);
     let entered = progress
         .stage(Stage::Record, None, record(task, &examined, stored, &report), |entered| {
-            (StageOutcome::Done, Some(describe(task, version, *entered)))
+            let told = match entered {
+                Some(entered) => describe(task, version, *entered),
+                None => "another run was faster".to_owned(),
+            };
+            (StageOutcome::Done, Some(told))
         })
         .await?;
+    let Some(entered) = entered else {
+        progress.report.stored.clear();
+        return verify(task, progress, version, &examined.build).await;
+    };
     if let Entered::Entered { from } = entered {
         let channel = task.image.channel.clone();
         progress.report.channel = Some(ChannelMove { channel, from, to: version });
@@ -116,11 +124,20 @@ pub(super) async fn reject(
             artifacts: artifact_records(kept),
             report: report.map_err(|error| error.failure())?,
         };
-        registry::rejected(pipeline.registry, &pipeline.author, &task.image.name, record)
-            .await
-            .map_err(|error| error.failure())
+        let image = &task.image.name;
+        match registry::rejected(pipeline.registry, &pipeline.author, image, record).await {
+            // It passed before another policy or other advisories, in a run beside this one.
+            Err(RegistryError::AlreadyPublished { version, .. }) if task.is_judged_again() => {
+                let text = format!(
+                    "another run has published {version}: that it does not pass here is not recorded"
+                );
+                pipeline.events.note(Some(image), NoteLevel::Warning, text);
+                Ok(())
+            }
+            recorded => recorded.map(drop).map_err(|error| error.failure()),
+        }
     };
-    progress.stage(Stage::Record, None, work, |_| (StageOutcome::Done, None)).await?;
+    progress.stage(Stage::Record, None, work, |()| (StageOutcome::Done, None)).await?;
     Ok(outcome)
 }
 
@@ -180,8 +197,12 @@ fn refuse_demonstration(task: &ImageTask<'_>) -> Result<(), Failure> {
         .hint("run without `--db` to use the real database"))
 }
 
-/// Keeps a rejected artifact aside, in the first store: one copy is enough to judge it again.
+/// Keeps a rejected artifact aside, in the first store: one copy is enough to judge it again. What
+/// lies there already goes on lying there, with the report of the run that built it.
 async fn keep(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Stored>, Failure> {
+    if task.is_judged_again() {
+        return Ok(task.stored.borrow().clone());
+    }
     let Some(address) = task.image.stores.first() else {
         return Ok(Vec::new());
     };
@@ -202,13 +223,14 @@ async fn unless_stopped<T>(
     }
 }
 
-/// Writes the record, the commit point, and then moves the channel.
+/// Writes the record, the commit point, and then moves the channel. Nothing if another run has
+/// judged the same artifact again and published it meanwhile.
 async fn record(
     task: &ImageTask<'_>,
     examined: &Examined,
     stored: Vec<Stored>,
     report: &str,
-) -> Result<Entered, Failure> {
+) -> Result<Option<Entered>, Failure> {
     let pipeline = task.run.pipeline;
     let (registry, author) = (pipeline.registry, &pipeline.author);
     let (image, version) = (&task.image.name, examined.version);
@@ -236,20 +258,27 @@ async fn record(
         };
         match registry::published(registry, author, image, record).await {
             Err(error @ RegistryError::Stale { .. }) => note_stale(task, &error),
+            Err(RegistryError::AlreadyPublished { .. }) if task.is_judged_again() => {
+                return Ok(false);
+            }
             other => drop(other?),
         }
-        Ok(())
+        Ok(true)
     };
-    work.await.map_err(|error: RegistryError| error.failure())?;
-    task.recorded.set(true);
+    let ours = work.await.map_err(|error: RegistryError| error.failure())?;
+    task.recorded.set(ours);
     task.note(|journal| journal.done(&upload(task, version)))?;
+    if !ours {
+        return Ok(None);
+    }
     let channel = &task.image.channel;
     match registry::enter(registry, author, image, channel, version).await {
         Err(error @ RegistryError::Stale { .. }) => {
             note_stale(task, &error);
-            Ok(Entered::Entered { from: task.history.channels.get(channel).copied() })
+            let from = task.history.channels.get(channel).copied();
+            Ok(Some(Entered::Entered { from }))
         }
-        entered => entered.map_err(|error| error.failure()),
+        entered => entered.map(Some).map_err(|error| error.failure()),
     }
 }
 

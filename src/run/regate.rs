@@ -6,28 +6,37 @@ use url::Url;
 use super::image_task::ImageTask;
 use crate::model::{
     Artifact, ArtifactFile, ArtifactRecord, BuildRecord, Digest, Due, Entry, Failure, FailureClass,
-    NoteLevel, RejectedRecord, Version,
+    LogEntry, NoteLevel, RejectedRecord, Stored, Version,
 };
 use crate::process;
 
+/// An artifact that is judged again.
+pub(super) struct KeptAside {
+    /// How it came about.
+    pub(super) build: BuildRecord,
+    /// The version that was reserved for it: the disk says itself that it is this one.
+    pub(super) version: Version,
+    /// Where it lies.
+    pub(super) stored: Vec<Stored>,
+}
+
 /// The artifact that the plan wants to be judged again, if it is still there. If not, that is said,
 /// and it has to be built.
-pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<BuildRecord>, Failure> {
+pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<KeptAside>, Failure> {
     let Due::CanBeRegated { version, .. } = task.planned.why.cause() else {
         return Ok(None);
     };
+    let version = *version;
     let pipeline = task.run.pipeline;
     let image = &task.image.name;
     let log = pipeline.registry.log(image, 0).await.map_err(|error| error.failure())?;
-    let record = log.into_iter().rev().find_map(|entry| match entry.entry {
-        Entry::Rejected(record) if record.version == *version => Some(record),
-        _ => None,
-    });
-    let found = record.and_then(|record| {
-        let artifacts = ArtifactRecord::disk_first(&record.artifacts, image, *version);
-        Some((files(&artifacts)?, record))
-    });
-    let Some((files, record)) = found else {
+    let Some(record) = pending(&log, version) else {
+        let text = format!("{version} is overtaken by a later build: building anew");
+        pipeline.events.note(Some(image), NoteLevel::Info, text);
+        return Ok(None);
+    };
+    let artifacts = ArtifactRecord::disk_first(&record.artifacts, image, version);
+    let Some(files) = files(&artifacts) else {
         let text = format!("the artifact of {version} is not kept on this machine: building anew");
         pipeline.events.note(Some(image), NoteLevel::Info, text);
         return Ok(None);
@@ -47,13 +56,34 @@ pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<BuildRecor
     .flatten()
     .map_err(|error: std::io::Error| process::failure(&error, FailureClass::Build))?;
     match unchanged {
-        Ok(files) => Ok(Some(build_record(task, *record, files, *version))),
+        Ok(files) => Ok(Some(KeptAside {
+            build: build_record(task, record.clone(), files, version),
+            version,
+            stored: artifacts.iter().flat_map(ArtifactRecord::stored).collect(),
+        })),
         Err(path) => {
             let text = format!("`{path}` is not what was kept aside: building anew");
             pipeline.events.note(Some(image), NoteLevel::Warning, text);
             Ok(None)
         }
     }
+}
+
+/// The last rejection of `version`, unless another build came to its end after it: an older one must
+/// not take its place. If another run has judged the same artifact again and published it, that is
+/// found out when it passes here as well.
+fn pending(log: &[LogEntry], version: Version) -> Option<&RejectedRecord> {
+    let overtakes = |entry: &&Entry| match entry {
+        Entry::Published(record) => record.version != version,
+        Entry::Verified(record) => record.version != version,
+        Entry::Rejected(record) => record.version != version,
+        _ => false,
+    };
+    let mut since = log.iter().rev().map(|entry| &entry.entry).take_while(|e| !overtakes(e));
+    since.find_map(|entry| match entry {
+        Entry::Rejected(record) if record.version == version => Some(&**record),
+        _ => None,
+    })
 }
 
 /// The files of a kept artifact, if all of them lie on this machine.

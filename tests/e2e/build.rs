@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::project::{Ended, Project};
+use crate::project::{Ended, Project, today};
 
 /// "Builds" the disk that lies in the project.
 pub(crate) const COPY: &str = r#"
@@ -66,7 +66,7 @@ fn expect_nothing_published(project: &Project, log: &[&str]) {
 #[test]
 fn a_second_run_has_nothing_to_do_and_force_builds_the_second_version_of_the_day() {
     let project = project_with(COPY);
-    let today = jiff::Timestamp::now().strftime("1.0.%Y%m%d").to_string();
+    let today = today();
     let first = run(&project, &[]).expect(0);
     assert!(first.stdout.contains(&today), "{}", first.stdout);
 

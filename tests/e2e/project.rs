@@ -135,6 +135,11 @@ impl Project {
     }
 }
 
+/// The first version of today.
+pub(crate) fn today() -> String {
+    jiff::Timestamp::now().strftime("1.0.%Y%m%d").to_string()
+}
+
 /// One Debian 12, published below the project.
 pub(crate) const DEBIAN: &str = "\
 version: 1

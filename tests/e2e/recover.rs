@@ -6,11 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::build::{COPY, project_with, run, wait_for};
-use crate::project::{DEBIAN, EMPTY_TEMPLATE, Project};
-
-fn today() -> String {
-    jiff::Timestamp::now().strftime("1.0.%Y%m%d").to_string()
-}
+use crate::project::{DEBIAN, EMPTY_TEMPLATE, Project, today};
 
 /// Words as they stand in a report, whatever its line breaks.
 fn words(text: &str) -> String {
