@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     ArtifactRecord, ChannelName, Decision, DefinitionParts, Digest, FailureClass, ImageName,
-    OsIdentity, RunId, Version,
+    OsIdentity, RunId, Stage, Version,
 };
 
 /// The version of the entry format that this binary writes.
@@ -50,7 +50,7 @@ pub enum Entry {
     Verified(Box<VerifiedRecord>),
     /// A build did not pass the gate.
     Rejected(Box<RejectedRecord>),
-    /// A build came to no end: there is no artifact to judge.
+    /// A build came to no end: it failed, or what it left could not be judged or published.
     Failed(Box<FailedRecord>),
     /// A version was withdrawn: nobody should use it any more.
     Revoked {
@@ -243,21 +243,33 @@ pub struct FailedRecord {
     /// What kind of failure it was.
     #[serde(deserialize_with = "known_class")]
     pub class: FailureClass,
+    /// How far it came, if somebody wrote it down.
+    #[serde(default, deserialize_with = "known", skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
     /// What failed and why, in one line.
     pub reason: String,
 }
 
 /// A class of failure. One that only a newer goldsmith knows is no reason not to read a log.
 fn known_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FailureClass, D::Error> {
+    Ok(known(deserializer)?.unwrap_or(FailureClass::Build))
+}
+
+/// A word, if this goldsmith knows it.
+fn known<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Class {
-        Known(FailureClass),
+    enum Word<T> {
+        Known(T),
         Other(IgnoredAny),
     }
-    Ok(match Class::deserialize(deserializer)? {
-        Class::Known(class) => class,
-        Class::Other(_) => FailureClass::Build,
+    Ok(match Word::deserialize(deserializer)? {
+        Word::Known(word) => Some(word),
+        Word::Other(_) => None,
     })
 }
 
@@ -271,10 +283,11 @@ mod tests {
             "schema": 1, "seq": 2, "at": "2026-11-23T10:00:00Z", "image": "debian-12", "run": "r1",
             "entry": "failed", "version": "1.0.20261123", "started_at": "2026-11-23T09:00:00Z",
             "definition": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-            "class": "solar-flare", "reason": "a bit flipped"
+            "class": "solar-flare", "stage": "orbit", "reason": "a bit flipped"
         }"#;
         let entry: LogEntry = serde_json::from_str(text).unwrap();
         let Entry::Failed(record) = entry.entry else { panic!("{entry:?}") };
-        assert_eq!((record.class, record.parents.len()), (FailureClass::Build, 0));
+        let FailedRecord { class, stage, parents, .. } = *record;
+        assert_eq!((class, stage, parents), (FailureClass::Build, None, Vec::new()));
     }
 }

@@ -13,7 +13,7 @@ use super::{
     Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles, Digest,
     Entry, EolRule, Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image,
     Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Rebuild,
-    RejectedRecord, SCHEMA, Scan, Severity, Source, Status, StoreAddress, Timeouts, Tool,
+    RejectedRecord, SCHEMA, Scan, Severity, Source, Stage, Status, StoreAddress, Timeouts, Tool,
     VerifiedRecord, Version, VersionBase, VersionRecord, VersionScheme,
 };
 
@@ -237,6 +237,7 @@ impl Past {
             parents: parents.to_vec(),
             started_at: at,
             class: FailureClass::Provisioner,
+            stage: Some(Stage::Build),
             reason: "script failed".into(),
         };
         self.push(at, Entry::Failed(Box::new(record)))

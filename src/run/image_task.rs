@@ -90,7 +90,7 @@ impl<'a> ImageTask<'a> {
             }
         }
         if let (Some(version), Err(stopped)) = (progress.report.version, &ended) {
-            self.record_failure(version, &stopped.failure).await;
+            self.record_failure(version, stopped).await;
         }
         progress.report.recorded = self.recorded.get();
         if let (Err(stopped), Some(version), true) =
@@ -141,12 +141,14 @@ impl<'a> ImageTask<'a> {
         }
     }
 
-    /// Records a build that failed, so that later runs know how often it was tried. It is no reason
-    /// to fail in yet another way if that cannot be done.
-    async fn record_failure(&self, version: Version, failure: &Failure) {
+    /// Records a build that came to no end, so that later runs know how often it was tried. It is no
+    /// reason to fail in yet another way if that cannot be done.
+    async fn record_failure(&self, version: Version, stopped: &Stopped) {
         let pipeline = self.run.pipeline;
+        let Stopped { stage, failure } = stopped;
         let given = pipeline.options.given.contains_key(&self.image.name);
-        if failure.class.exit_code() != ExitCode::BuildFailed || given {
+        // What is judged again stays as it is, rejected, and costs no build.
+        if given || self.is_judged_again() || !is_attempt(failure.class) {
             return;
         }
         let record = FailedRecord {
@@ -155,6 +157,7 @@ impl<'a> ImageTask<'a> {
             parents: self.parents(),
             started_at: self.started_at,
             class: failure.class,
+            stage: Some(*stage),
             reason: failure.reason.clone(),
         };
         let (registry, author, image) = (pipeline.registry, &pipeline.author, &self.image.name);
@@ -379,5 +382,20 @@ impl<'a> ImageTask<'a> {
         versions.extend(judged.map(|tool| (tool.name.clone(), tool.version.clone())));
         versions.insert("goldsmith".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
         versions
+    }
+}
+
+/// Whether a build that came to grief in this way counts as an attempt. It does not if somebody
+/// stopped it, if it could not even begin, or if nothing is wrong but the registry.
+fn is_attempt(class: FailureClass) -> bool {
+    match class.exit_code() {
+        ExitCode::BuildFailed | ExitCode::Untrusted => true,
+        ExitCode::PublishFailed => class != FailureClass::Registry,
+        ExitCode::Done
+        | ExitCode::Blocked
+        | ExitCode::Usage
+        | ExitCode::ReportFailed
+        | ExitCode::Interrupted
+        | ExitCode::Terminated => false,
     }
 }

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use goldsmith_testkit::advisory_db::truncate;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::build::{COPY, project_with, run, wait_for};
@@ -40,15 +41,47 @@ fn a_build_whose_publishing_failed_goes_on_where_it_stopped() {
     let first = project.list("state/runs").pop().unwrap();
     let kept = project.path(&format!("state/runs/{first}/work/debian-12"));
     assert!(!kept.join("scratch").exists(), "of the scratch space only the artifact is kept");
+    expect_failed(&project, 2, "publish", "publish");
 
     run(&project, &["--from-artifact", &artifact]).expect(0);
-    let published = project.json("registry/images/debian-12/log/00000003.json");
+    let published = project.json("registry/images/debian-12/log/00000004.json");
     assert_eq!(published["entry"], "published");
     assert!(published["tools"]["packer"].is_string(), "who built it is known: {published}");
     assert!(published.get("handed_in").is_none());
     let next = run(&project, &[]).expect(0);
     assert!(next.stdout.contains("not due"), "its slot is satisfied: {}", next.stdout);
     assert!(!kept.exists(), "nobody needs it any more");
+}
+
+/// Expects that entry `seq` says that a build failed in this way.
+#[track_caller]
+fn expect_failed(project: &Project, seq: u64, class: &str, stage: &str) {
+    let failed = project.json(&format!("registry/images/debian-12/log/{seq:08}.json"));
+    let told = [&failed["entry"], &failed["class"], &failed["stage"]];
+    assert_eq!(told, ["failed", class, stage], "{failed}");
+}
+
+#[test]
+fn a_build_that_cannot_be_scanned_is_tried_as_often_as_one_that_fails() {
+    let project = project_with(COPY);
+    project.write("images.yml", &format!("retry_limit: 2\n{DEBIAN}"));
+    truncate(&project.path("advisories")).unwrap();
+    run(&project, &[]).expect(4);
+    expect_failed(&project, 2, "scan", "scan");
+    let plan = project.run(&["plan", "--only-failed"]).expect(0);
+    assert!(words(&plan.stdout).contains("attempt 2 of 2"), "{}", plan.stdout);
+    run(&project, &[]).expect(4);
+    let ended = run(&project, &[]).expect(0);
+    assert!(words(&ended.stdout).contains("given up after 2 attempts"), "{}", ended.stdout);
+    assert_eq!(project.log("debian-12"), ["reserved", "failed", "reserved", "failed"]);
+}
+
+#[test]
+fn a_registry_that_fails_is_no_attempt_to_build() {
+    let project = project_with(COPY);
+    project.write("registry/blobs", "a file where a folder should be");
+    run(&project, &[]).expect(5);
+    assert_eq!(project.log("debian-12"), ["reserved"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use jiff::civil::{Date, date};
 use crate::clock::Clock;
 use crate::model::{
     ArtifactRecord, ChannelName, Decision, Digest, Entry, FailedRecord, FailureClass, ImageName,
-    LogEntry, OsIdentity, ParentRecord, RejectedRecord, SCHEMA, Version, VersionBase,
+    LogEntry, OsIdentity, ParentRecord, RejectedRecord, SCHEMA, Stage, Version, VersionBase,
     VersionRecord,
 };
 use crate::registry::{Author, Projection, Registry, RegistryError, published, reserve};
@@ -91,6 +91,7 @@ pub(crate) fn failure(version: Version) -> FailedRecord {
         parents: vec![ParentRecord { image: image(), version }],
         started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
         class: FailureClass::Provisioner,
+        stage: Some(Stage::Build),
         reason: "script exited with status 1".to_owned(),
     }
 }
