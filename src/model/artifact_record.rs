@@ -1,6 +1,8 @@
 //! The files of a version, as the log remembers them.
 
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{Digest, ImageName, Stored, Version};
 
@@ -31,6 +33,14 @@ impl ArtifactRecord {
         // Stable: the others keep their order.
         files.sort_by_key(|file| !is_disk(file));
         files
+    }
+
+    /// Its places that are on a machine: this one, perhaps.
+    pub fn local_paths(&self) -> impl Iterator<Item = Utf8PathBuf> {
+        self.locations.iter().filter_map(|location| {
+            let path = Url::parse(location).ok()?.to_file_path().ok()?;
+            Utf8PathBuf::from_path_buf(path).ok()
+        })
     }
 
     /// The file in each of its places.

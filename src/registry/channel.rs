@@ -3,11 +3,23 @@
 //! A channel names a published version. It goes forward, in the order in which versions were
 //! published; going back is an act of its own and not in here.
 
-use crate::model::{ChannelName, Entry, ImageName, LogEntry, Version};
+use crate::model::{ChannelName, Entry, ImageName, LogEntry, Version, VersionRecord};
 
 use super::projection::{Projection, refresh};
 use super::transaction::{Author, Step, transact};
 use super::{Registry, RegistryError, log};
+
+/// What is recorded of the version that `channel` names, if it names one. From the log, and never
+/// behind it.
+pub async fn named(
+    registry: &dyn Registry,
+    image: &ImageName,
+    channel: &ChannelName,
+) -> Result<Option<VersionRecord>, RegistryError> {
+    let log = registry.log(image, 0).await?;
+    let record = log::last_move(&log, channel).and_then(|last| log::published(&log, last.to));
+    Ok(record.map(|(_, record)| record.clone()))
+}
 
 /// How it ended when a version was to enter a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

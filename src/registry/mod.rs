@@ -34,7 +34,7 @@ use async_trait::async_trait;
 
 use crate::model::{Digest, History, ImageName, LogEntry};
 
-pub use channel::{Entered, advance, enter};
+pub use channel::{Entered, advance, enter, named};
 pub use error::RegistryError;
 pub use index::{End, Shard, reindex, remember};
 pub use object_store::ObjectStoreRegistry;

@@ -1,14 +1,14 @@
 //! The versions that an image is built upon.
 
 use camino::Utf8PathBuf;
-use url::Url;
 
 use super::image_task::ImageTask;
 use crate::model::{
-    ArtifactRecord, Digest, Entry, Failure, FailureClass, History, ImageName, Material, ParentFact,
-    ParentRecord, Version, VersionRecord,
+    ArtifactRecord, Digest, Failure, FailureClass, ImageName, Material, ParentFact, ParentRecord,
+    Version, VersionRecord,
 };
 use crate::process::{self, Cancellation};
+use crate::registry;
 
 /// A version that an image is built upon.
 #[derive(Debug, Clone)]
@@ -28,25 +28,18 @@ pub(super) async fn built_upon(task: &ImageTask<'_>) -> Result<Vec<BuiltUpon>, F
     let pipeline = task.run.pipeline;
     let mut all = Vec::new();
     for parent in &task.image.parents {
-        let log = pipeline.registry.log(&parent.image, 0).await;
-        let log = log.map_err(|error| error.failure())?;
         let own = pipeline.catalog.images.get(&parent.image).map(|image| &image.channel);
         let Some(channel) = parent.channel.as_ref().or(own) else {
             continue;
         };
-        let version = History::of(&log).channels.get(channel).copied();
-        let record = version.and_then(|version| {
-            log.iter().find_map(|entry| match &entry.entry {
-                Entry::Published(record) if record.version == version => Some(record),
-                _ => None,
-            })
-        });
+        let record = registry::named(pipeline.registry, &parent.image, channel).await;
+        let record = record.map_err(|error| error.failure())?;
         let Some(record) = record else {
             let reason = format!("its parent `{}` has no version in `{channel}`", parent.image);
             let hint = format!("build it first: `goldsmith run {}`", parent.image);
             return Err(Failure::new(FailureClass::Config, reason).hint(hint));
         };
-        all.push(BuiltUpon::of(&parent.image, record)?);
+        all.push(BuiltUpon::of(&parent.image, &record)?);
     }
     Ok(all)
 }
@@ -58,14 +51,10 @@ impl BuiltUpon {
             let reason = format!("version {} of the parent `{image}` has no files", record.version);
             Failure::new(FailureClass::Registry, reason)
         })?;
-        let here = disk.locations.iter().filter_map(|location| {
-            let path = Url::parse(location).ok()?.to_file_path().ok()?;
-            Utf8PathBuf::from_path_buf(path).ok().filter(|path| path.is_file())
-        });
         Ok(Self {
             image: image.clone(),
             version: record.version,
-            path: here.into_iter().next(),
+            path: disk.local_paths().find(|path| path.is_file()),
             digest: disk.sha256,
         })
     }
