@@ -18,7 +18,7 @@ use goldsmith::clock::Clock;
 use goldsmith::inputs::{self, Digests, FileDigests};
 use goldsmith::model::{
     Address, ArtifactRecord, Catalog, Decision, Definition, Digest, Entry, History, ImageName,
-    LogEntry, Material, OsIdentity, SCHEMA, Version, VersionBase, VersionRecord,
+    LogEntry, Material, OsIdentity, Provenance, SCHEMA, Version, VersionBase, VersionRecord,
 };
 use goldsmith::process::Cancellation;
 use goldsmith::{config, registry};
@@ -271,19 +271,21 @@ fn record(
     let digest = |what: &str| Digest::of(format!("{what} of {image} {version}").as_bytes());
     VersionRecord {
         version,
-        commit: None,
-        definition: definition.digest,
-        definition_parts: definition.parts(),
-        materials: vec![Material {
-            name: "packer/base/debian-12.qcow2".to_owned(),
-            digest: digest("base"),
-        }],
-        parents: Vec::new(),
-        started_at,
-        handed_in: false,
-        tools: [("packer", "1.16.0"), ("trivy", "0.74.0")]
-            .map(|(tool, version)| (tool.to_owned(), version.to_owned()))
-            .into(),
+        provenance: Provenance {
+            commit: None,
+            definition: definition.digest,
+            definition_parts: definition.parts(),
+            materials: vec![Material {
+                name: "packer/base/debian-12.qcow2".to_owned(),
+                digest: digest("base"),
+            }],
+            parents: Vec::new(),
+            started_at,
+            handed_in: false,
+            tools: [("packer", "1.16.0"), ("trivy", "0.74.0")]
+                .map(|(tool, version)| (tool.to_owned(), version.to_owned()))
+                .into(),
+        },
         advisories_updated_at: started_at,
         fixture: None,
         os: OsIdentity { family: "debian".to_owned(), release: "12.11".to_owned() },

@@ -120,8 +120,8 @@ impl History {
                     history.rejected = None;
                     history.findings.clear();
                     records.insert(record.version, record);
-                    if !record.handed_in {
-                        history.ended(entry.seq, record.definition);
+                    if !record.provenance.handed_in {
+                        history.ended(entry.seq, record.provenance.definition);
                         history.satisfied = Some(Satisfied::by(record));
                     }
                 }
@@ -136,8 +136,8 @@ impl History {
                     // What was judged again was not built again.
                     let again =
                         history.rejected.as_ref().is_some_and(|a| a.version == record.version);
-                    if !record.handed_in && !again {
-                        history.ended(entry.seq, record.definition);
+                    if !record.provenance.handed_in && !again {
+                        history.ended(entry.seq, record.provenance.definition);
                     }
                     history.rejected = Some(Attempt::of(record));
                 }
@@ -201,12 +201,13 @@ impl History {
 
 impl Satisfied {
     fn by(record: &VersionRecord) -> Self {
+        let built = &record.provenance;
         Self {
             version: record.version,
-            definition: record.definition,
-            definition_parts: record.definition_parts.clone(),
-            parents: record.parents.clone(),
-            started_at: record.started_at,
+            definition: built.definition,
+            definition_parts: built.definition_parts.clone(),
+            parents: built.parents.clone(),
+            started_at: built.started_at,
             package_set: record.package_set,
         }
     }
@@ -214,7 +215,7 @@ impl Satisfied {
     /// By a later build that equals `known`.
     fn again(known: &VersionRecord, record: &VerifiedRecord) -> Self {
         let mut again = Self { started_at: record.started_at, ..Self::by(known) };
-        if record.definition != known.definition {
+        if record.definition != known.provenance.definition {
             again.definition = record.definition;
             again.definition_parts = DefinitionParts::new();
         }
@@ -227,12 +228,13 @@ impl Satisfied {
 
 impl Attempt {
     fn of(record: &RejectedRecord) -> Self {
+        let built = &record.provenance;
         Self {
             version: record.version,
-            definition: record.definition,
-            parents: record.parents.clone(),
-            started_at: record.started_at,
-            handed_in: record.handed_in,
+            definition: built.definition,
+            parents: built.parents.clone(),
+            started_at: built.started_at,
+            handed_in: built.handed_in,
             verdict: record.verdict,
             policy: record.policy,
             advisories_updated_at: record.advisories_updated_at,

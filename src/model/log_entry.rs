@@ -1,14 +1,12 @@
 //! Entries of an image's log: the truth of the registry. Everything else is a projection of them.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    ArtifactRecord, ChannelName, Decision, DefinitionParts, Digest, FailureClass, ImageName,
-    OsIdentity, RunId, Stage, Version,
+    ArtifactRecord, ChannelName, Decision, Digest, FailureClass, ImageName, OsIdentity, Provenance,
+    RunId, Stage, Version,
 };
 
 /// The version of the entry format that this binary writes.
@@ -86,27 +84,9 @@ pub enum Entry {
 pub struct VersionRecord {
     /// The version.
     pub version: Version,
-    /// The repository's commit, if it was built in one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<Commit>,
-    /// Digest of all repository content that defines the image.
-    pub definition: Digest,
-    /// What that content consists of, so that a later plan can say what has changed.
-    #[serde(default, skip_serializing_if = "DefinitionParts::is_empty")]
-    pub definition_parts: DefinitionParts,
-    /// What came from outside.
-    pub materials: Vec<Material>,
-    /// The versions of its parents that it was built from.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parents: Vec<ParentRecord>,
-    /// When the build started; decides which slot it satisfies.
-    pub started_at: Timestamp,
-    /// Whether the artifact was handed in, and nobody knows how and when it was built: it satisfies
-    /// no slot.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub handed_in: bool,
-    /// The tools and their versions.
-    pub tools: BTreeMap<String, String>,
+    /// How the artifact came about.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// When the advisory database was made.
     pub advisories_updated_at: Timestamp,
     /// Which demonstration data it was judged by, if any.
@@ -187,28 +167,9 @@ pub struct BlockingFinding {
 pub struct RejectedRecord {
     /// The version that was reserved for it: unused, unless it passes when it is judged again.
     pub version: Version,
-    /// The repository's commit, if it was built in one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<Commit>,
-    /// Digest of all repository content that defines the image.
-    pub definition: Digest,
-    /// What that content consists of.
-    #[serde(default, skip_serializing_if = "DefinitionParts::is_empty")]
-    pub definition_parts: DefinitionParts,
-    /// What came from outside.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub materials: Vec<Material>,
-    /// The versions of its parents that it was built from.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parents: Vec<ParentRecord>,
-    /// When the build started.
-    pub started_at: Timestamp,
-    /// Whether the artifact was handed in.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub handed_in: bool,
-    /// The tools and their versions.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tools: BTreeMap<String, String>,
+    /// How the artifact came about.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// Digest of the policy that it was judged by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Digest>,
@@ -289,5 +250,55 @@ mod tests {
         let Entry::Failed(record) = entry.entry else { panic!("{entry:?}") };
         let FailedRecord { class, stage, parents, .. } = *record;
         assert_eq!((class, stage, parents), (FailureClass::Build, None, Vec::new()));
+    }
+
+    /// Written before files had their disk first, and before records had parts in common.
+    const PUBLISHED: &str = r#"{
+        "schema": 1, "seq": 3, "at": "2026-11-23T10:00:00Z", "image": "debian-12", "run": "r1",
+        "entry": "published", "version": "1.0.20261123",
+        "commit": { "id": "5f3a9c", "dirty": false },
+        "definition": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "definition_parts": { "prepare": "0123456789ab" },
+        "materials": [{
+            "name": "base.qcow2",
+            "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        }],
+        "parents": [{ "image": "base", "version": "1.0.20261101.2" }],
+        "started_at": "2026-11-23T09:00:00Z", "handed_in": true, "tools": { "packer": "1.16.0" },
+        "advisories_updated_at": "2026-11-23T00:00:00Z", "fixture": "demo",
+        "os": { "family": "debian", "release": "12.11" },
+        "artifacts": [{
+            "name": "debian-12-v1.0.20261123.qcow2", "size": 3,
+            "sha256": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "locations": ["file:///srv/images/debian-12-v1.0.20261123.qcow2"]
+        }],
+        "packages": 208,
+        "package_set": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "inventory": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "report": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "verdict": "passed"
+    }"#;
+
+    /// With nothing but what the first ones had.
+    const REJECTED: &str = r#"{
+        "schema": 1, "seq": 2, "at": "2026-11-23T10:00:00Z", "image": "debian-12", "run": "r1",
+        "entry": "rejected", "version": "1.0.20261123",
+        "definition": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "started_at": "2026-11-23T09:00:00Z", "verdict": "blocked", "reasons": ["1 finding"],
+        "locations": [],
+        "report": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    }"#;
+
+    #[test]
+    fn entries_of_earlier_goldsmiths_are_read_and_written_as_they_were() {
+        for (text, new) in [(PUBLISHED, &[][..]), (REJECTED, &["materials", "tools"])] {
+            let before: serde_json::Value = serde_json::from_str(text).unwrap();
+            let entry: LogEntry = serde_json::from_str(text).unwrap();
+            let mut after = serde_json::to_value(&entry).unwrap();
+            for empty in new {
+                assert_ne!(after.as_object_mut().unwrap().remove(*empty), None);
+            }
+            assert_eq!(after, before);
+        }
     }
 }

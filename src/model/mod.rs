@@ -23,6 +23,7 @@ mod names;
 mod os;
 mod plan;
 mod policy;
+mod provenance;
 mod publication;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -57,6 +58,7 @@ pub use names::{ChannelName, ImageName, InvalidName, RunId};
 pub use os::{Os, OsIdentity};
 pub use plan::{Due, NotDue, Plan, Planned, Regate, Skipped};
 pub use policy::{EolRule, GatePolicy};
+pub use provenance::Provenance;
 pub use publication::{Document, Publication, Stored};
 pub use severity::{ParseSeverityError, Severity};
 pub use text::{ParentFact, Piece, Placeholder, Text};

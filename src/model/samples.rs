@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::{
     Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles, Digest,
     Entry, EolRule, Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image,
-    Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Rebuild,
+    Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Provenance, Rebuild,
     RejectedRecord, SCHEMA, Scan, Severity, Source, Stage, Status, StoreAddress, Timeouts, Tool,
     VerifiedRecord, Version, VersionBase, VersionRecord, VersionScheme,
 };
@@ -205,14 +205,16 @@ impl Past {
     ) -> &mut Self {
         let record = RejectedRecord {
             version: self.reserve(at),
-            commit: None,
-            definition: definition.digest,
-            definition_parts: definition.parts(),
-            materials: Vec::new(),
-            parents: parents.to_vec(),
-            started_at: at,
-            handed_in: false,
-            tools: BTreeMap::new(),
+            provenance: Provenance {
+                commit: None,
+                definition: definition.digest,
+                definition_parts: definition.parts(),
+                materials: Vec::new(),
+                parents: parents.to_vec(),
+                started_at: at,
+                handed_in: false,
+                tools: BTreeMap::new(),
+            },
             policy: Some(policy().digest()),
             advisories_updated_at: Some(at),
             verdict,
@@ -270,14 +272,16 @@ pub(crate) fn version_record(
 ) -> VersionRecord {
     VersionRecord {
         version,
-        commit: None,
-        definition: definition.digest,
-        definition_parts: definition.parts(),
-        materials: Vec::new(),
-        parents: parents.to_vec(),
-        started_at,
-        handed_in: false,
-        tools: BTreeMap::new(),
+        provenance: Provenance {
+            commit: None,
+            definition: definition.digest,
+            definition_parts: definition.parts(),
+            materials: Vec::new(),
+            parents: parents.to_vec(),
+            started_at,
+            handed_in: false,
+            tools: BTreeMap::new(),
+        },
         advisories_updated_at: started_at,
         fixture: None,
         os: debian(),

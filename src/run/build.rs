@@ -57,7 +57,9 @@ pub(super) async fn artifact(
     // Hashing the base image takes a while, and Packer only reads it.
     let work = async {
         let (artifact, materials) = tokio::join!(build(task, version, secrets), materials(task));
-        Ok(BuildRecord { materials: materials?, ..task.record(artifact?) })
+        let mut record = task.record(artifact?);
+        record.provenance.materials = materials?;
+        Ok(record)
     };
     progress.stage(Stage::Build, None, work, describe).await
 }
@@ -113,7 +115,7 @@ async fn take(task: &ImageTask<'_>, path: &Utf8Path) -> Result<BuildRecord, Fail
         .flatten();
     let (artifact, record) = taken.map_err(|error| error.failure())?;
     let Pipeline { options, commit, .. } = task.run.pipeline;
-    let known = |record: &BuildRecord| match &record.commit {
+    let known = |record: &BuildRecord| match &record.provenance.commit {
         Some(commit) => !commit.dirty,
         None => commit.is_none(),
     };
@@ -122,7 +124,11 @@ async fn take(task: &ImageTask<'_>, path: &Utf8Path) -> Result<BuildRecord, Fail
         return Err(Failure::new(FailureClass::Usage, reason)
             .hint("commit them and build again, or use `--allow-dirty` to publish all the same"));
     }
-    Ok(record.unwrap_or_else(|| BuildRecord { handed_in: true, ..task.record(artifact) }))
+    Ok(record.unwrap_or_else(|| {
+        let mut record = task.record(artifact);
+        record.provenance.handed_in = true;
+        record
+    }))
 }
 
 fn describe(record: &BuildRecord) -> (StageOutcome, Option<String>) {

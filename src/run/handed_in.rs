@@ -136,6 +136,7 @@ fn file(path: &Utf8Path, cancellation: &Cancellation) -> io::Result<ArtifactFile
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Provenance;
 
     /// A disk with its firmware variables, as a build has left them, and the record of it.
     fn built(folder: &Utf8Path) -> BuildRecord {
@@ -148,14 +149,16 @@ mod tests {
         BuildRecord {
             schema: BuildRecord::SCHEMA,
             image: "debian-12".parse().unwrap(),
-            handed_in: false,
-            definition: Digest::of(b"definition"),
-            definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
-            commit: None,
-            started_at: "2026-11-23T10:00:00Z".parse().unwrap(),
-            materials: Vec::new(),
-            parents: Vec::new(),
-            tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
+            provenance: Provenance {
+                commit: None,
+                definition: Digest::of(b"definition"),
+                definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
+                materials: Vec::new(),
+                parents: Vec::new(),
+                started_at: "2026-11-23T10:00:00Z".parse().unwrap(),
+                handed_in: false,
+                tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
+            },
             artifact: Artifact { builder: Some("transcend.qemu".to_owned()), files: files.into() },
         }
     }
@@ -176,7 +179,7 @@ mod tests {
 
         let again = found("debian-12", "disk.qcow2").unwrap().unwrap();
         assert_eq!(again.artifact.files[1].path, there.join("efivars.fd"));
-        assert_eq!(again.definition, record.definition);
+        assert_eq!(again.provenance, record.provenance);
         assert_eq!(found("debian-12", "efivars.fd").unwrap(), None, "no record lies beside it");
 
         let told = |error: HandedInError| {

@@ -1,7 +1,6 @@
 //! One image on its way through the stages.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -17,8 +16,8 @@ use super::{build, phrase, publish};
 use crate::gate::{self, Case};
 use crate::model::{
     Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure, FailureClass,
-    History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Scan, Stage, StageOutcome,
-    Stored, Verdict, Version,
+    History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Provenance, Scan, Stage,
+    StageOutcome, Stored, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::registry;
@@ -181,14 +180,16 @@ impl<'a> ImageTask<'a> {
         BuildRecord {
             schema: BuildRecord::SCHEMA,
             image: self.image.name.clone(),
-            handed_in: false,
-            definition: self.planned.definition.digest,
-            definition_parts: self.planned.definition.parts(),
-            commit: self.run.pipeline.commit.clone(),
-            started_at: self.started_at,
-            materials: Vec::new(),
-            parents: self.parents(),
-            tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
+            provenance: Provenance {
+                commit: self.run.pipeline.commit.clone(),
+                definition: self.planned.definition.digest,
+                definition_parts: self.planned.definition.parts(),
+                materials: Vec::new(),
+                parents: self.parents(),
+                started_at: self.started_at,
+                handed_in: false,
+                tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
+            },
             artifact,
         }
     }
@@ -212,7 +213,7 @@ impl<'a> ImageTask<'a> {
             return Ok(ImageOutcome::Passed);
         }
         if let Some(equal) = self.equal_version(&examined).await? {
-            return publish::verify(self, progress, equal, &examined.build).await;
+            return publish::verify(self, progress, equal, &examined.build.provenance).await;
         }
         publish::publish(self, progress, examined).await
     }
@@ -367,21 +368,22 @@ impl<'a> ImageTask<'a> {
             .satisfied
             .filter(|satisfied| {
                 Some(satisfied.version) == newest
-                    && satisfied.definition == examined.build.definition
-                    && satisfied.parents == examined.build.parents
+                    && satisfied.definition == examined.build.provenance.definition
+                    && satisfied.parents == examined.build.provenance.parents
                     && satisfied.package_set == examined.evidence.inventory.package_set()
             })
             .map(|satisfied| satisfied.version))
     }
 
-    /// Names and versions of everything that had a hand in `build` and in judging it.
-    pub(super) fn tools(&self, build: &BuildRecord) -> BTreeMap<String, String> {
+    /// How an artifact came about that was `built` in this way and that this run has judged.
+    pub(super) fn provenance(&self, built: &Provenance) -> Provenance {
         let tools = &self.run.pipeline.tools;
-        let mut versions = build.tools.clone();
         let judged = [&tools.trivy, &tools.qemu_img];
-        versions.extend(judged.map(|tool| (tool.name.clone(), tool.version.clone())));
-        versions.insert("goldsmith".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        versions
+        let judged = judged.map(|tool| (tool.name.clone(), tool.version.clone()));
+        let mut all = built.clone();
+        all.tools.extend(judged);
+        all.tools.insert("goldsmith".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        all
     }
 }
 

@@ -7,7 +7,7 @@ use super::image_task::{Examined, ImageTask};
 use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use crate::model::{
-    ArtifactRecord, BuildRecord, Document, Failure, FailureClass, ImageOutcome, NoteLevel,
+    ArtifactRecord, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Provenance,
     Publication, RejectedRecord, Stage, StageOutcome, Stored, VerifiedRecord, Version,
     VersionRecord,
 };
@@ -43,7 +43,7 @@ pub(super) async fn publish(
         .await?;
     let Some(entered) = entered else {
         progress.report.stored.clear();
-        return verify(task, progress, version, &examined.build).await;
+        return verify(task, progress, version, &examined.build.provenance).await;
     };
     if let Entered::Entered { from } = entered {
         let channel = task.image.channel.clone();
@@ -57,7 +57,7 @@ pub(super) async fn verify(
     task: &ImageTask<'_>,
     progress: &mut Progress,
     version: Version,
-    build: &BuildRecord,
+    build: &Provenance,
 ) -> Result<ImageOutcome, Stopped> {
     let pipeline = task.run.pipeline;
     let record = VerifiedRecord {
@@ -105,17 +105,9 @@ pub(super) async fn reject(
     let work = async {
         let pipeline = task.run.pipeline;
         let report = pipeline.registry.put_blob(report.as_bytes()).await;
-        let build = &examined.build;
         let record = RejectedRecord {
             version: examined.version,
-            commit: build.commit.clone(),
-            definition: build.definition,
-            definition_parts: build.definition_parts.clone(),
-            materials: build.materials.clone(),
-            parents: build.parents.clone(),
-            started_at: build.started_at,
-            handed_in: build.handed_in,
-            tools: task.tools(build),
+            provenance: task.provenance(&examined.build.provenance),
             policy: Some(task.image.gate.digest()),
             advisories_updated_at: Some(examined.scan.advisories.updated_at),
             verdict: examined.verdict.decision,
@@ -235,17 +227,10 @@ async fn record(
     let (registry, author) = (pipeline.registry, &pipeline.author);
     let (image, version) = (&task.image.name, examined.version);
     let work = async {
-        let (build, inventory) = (&examined.build, &examined.evidence.inventory);
+        let inventory = &examined.evidence.inventory;
         let record = VersionRecord {
             version,
-            commit: build.commit.clone(),
-            definition: build.definition,
-            definition_parts: build.definition_parts.clone(),
-            materials: build.materials.clone(),
-            parents: build.parents.clone(),
-            started_at: build.started_at,
-            handed_in: build.handed_in,
-            tools: task.tools(build),
+            provenance: task.provenance(&examined.build.provenance),
             advisories_updated_at: examined.scan.advisories.updated_at,
             fixture: examined.scan.advisories.fixture.clone(),
             os: examined.evidence.os.clone().expect("a verdict of passed has an operating system"),

@@ -1,8 +1,5 @@
 //! Judging a kept artifact again: nothing is built.
 
-use camino::Utf8PathBuf;
-use url::Url;
-
 use super::image_task::ImageTask;
 use crate::model::{
     Artifact, ArtifactFile, ArtifactRecord, BuildRecord, Digest, Due, Entry, Failure, FailureClass,
@@ -56,11 +53,18 @@ pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<KeptAside>
     .flatten()
     .map_err(|error: std::io::Error| process::failure(&error, FailureClass::Build))?;
     match unchanged {
-        Ok(files) => Ok(Some(KeptAside {
-            build: build_record(task, record.clone(), files, version),
-            version,
-            stored: artifacts.iter().flat_map(ArtifactRecord::stored).collect(),
-        })),
+        Ok(files) => {
+            let text = format!("judging again what was built as {version}: nothing is built");
+            pipeline.events.note(Some(image), NoteLevel::Info, text);
+            let build = BuildRecord {
+                schema: BuildRecord::SCHEMA,
+                image: image.clone(),
+                provenance: record.provenance.clone(),
+                artifact: Artifact { builder: None, files },
+            };
+            let stored = artifacts.iter().flat_map(ArtifactRecord::stored).collect();
+            Ok(Some(KeptAside { build, version, stored }))
+        }
         Err(path) => {
             let text = format!("`{path}` is not what was kept aside: building anew");
             pipeline.events.note(Some(image), NoteLevel::Warning, text);
@@ -91,35 +95,9 @@ fn files(artifacts: &[ArtifactRecord]) -> Option<Vec<ArtifactFile>> {
     let files: Option<Vec<ArtifactFile>> = artifacts
         .iter()
         .map(|artifact| {
-            let path = artifact.locations.iter().find_map(|location| {
-                let path = Url::parse(location).ok()?.to_file_path().ok()?;
-                Utf8PathBuf::from_path_buf(path).ok().filter(|path| path.is_file())
-            })?;
+            let path = artifact.local_paths().find(|path| path.is_file())?;
             Some(ArtifactFile { path, size: artifact.size, digest: artifact.sha256 })
         })
         .collect();
     files.filter(|files| !files.is_empty())
-}
-
-fn build_record(
-    task: &ImageTask<'_>,
-    record: RejectedRecord,
-    files: Vec<ArtifactFile>,
-    version: Version,
-) -> BuildRecord {
-    let text = format!("judging again what was built as {version}: nothing is built");
-    task.run.pipeline.events.note(Some(&task.image.name), NoteLevel::Info, text);
-    BuildRecord {
-        schema: BuildRecord::SCHEMA,
-        image: task.image.name.clone(),
-        handed_in: record.handed_in,
-        definition: record.definition,
-        definition_parts: record.definition_parts,
-        commit: record.commit,
-        started_at: record.started_at,
-        materials: record.materials,
-        parents: record.parents,
-        tools: record.tools,
-        artifact: Artifact { builder: None, files },
-    }
 }

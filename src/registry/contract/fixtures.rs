@@ -8,8 +8,8 @@ use jiff::civil::{Date, date};
 use crate::clock::Clock;
 use crate::model::{
     ArtifactRecord, ChannelName, Decision, Digest, Entry, FailedRecord, FailureClass, ImageName,
-    LogEntry, OsIdentity, ParentRecord, RejectedRecord, SCHEMA, Stage, Version, VersionBase,
-    VersionRecord,
+    LogEntry, OsIdentity, ParentRecord, Provenance, RejectedRecord, SCHEMA, Stage, Version,
+    VersionBase, VersionRecord,
 };
 use crate::registry::{Author, Projection, Registry, RegistryError, published, reserve};
 
@@ -38,13 +38,16 @@ pub(crate) fn version(text: &str) -> Version {
 pub(crate) fn record(version: Version) -> VersionRecord {
     VersionRecord {
         version,
-        commit: None,
-        definition: Digest::of(b"definition"),
-        definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
-        materials: Vec::new(),
-        parents: Vec::new(),
-        started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
-        tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
+        provenance: Provenance {
+            commit: None,
+            definition: Digest::of(b"definition"),
+            definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
+            materials: Vec::new(),
+            parents: Vec::new(),
+            started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
+            handed_in: false,
+            tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
+        },
         advisories_updated_at: "2026-11-23T00:00:00Z".parse().unwrap(),
         fixture: None,
         os: OsIdentity { family: "debian".to_owned(), release: "12.11".to_owned() },
@@ -56,7 +59,6 @@ pub(crate) fn record(version: Version) -> VersionRecord {
         }],
         packages: 208,
         package_set: Digest::of(b"packages"),
-        handed_in: false,
         inventory: Digest::of(b"inventory"),
         report: Digest::of(b"report"),
         verdict: Decision::Passed,
@@ -66,14 +68,16 @@ pub(crate) fn record(version: Version) -> VersionRecord {
 pub(crate) fn rejection(version: Version) -> RejectedRecord {
     RejectedRecord {
         version,
-        commit: None,
-        definition: Digest::of(b"definition"),
-        definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
-        materials: Vec::new(),
-        parents: Vec::new(),
-        started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
-        handed_in: false,
-        tools: BTreeMap::new(),
+        provenance: Provenance {
+            commit: None,
+            definition: Digest::of(b"definition"),
+            definition_parts: [("prepare".to_owned(), "0123456789ab".to_owned())].into(),
+            materials: Vec::new(),
+            parents: Vec::new(),
+            started_at: "2026-11-23T09:00:00Z".parse().unwrap(),
+            handed_in: false,
+            tools: BTreeMap::new(),
+        },
         policy: Some(Digest::of(b"policy")),
         advisories_updated_at: None,
         verdict: Decision::Blocked,
