@@ -20,7 +20,8 @@ pub(super) fn shards(root: &Utf8Path, shards: &[Shard]) -> Vec<Option<Vec<u8>>> 
     shards.iter().map(|shard| read(&root.join(layout::shard(*shard))).ok()).collect()
 }
 
-/// The contents of the entries `seqs` of the log of `image`, as far as they are there. Blocks.
+/// The contents of the entries `seqs` of the log of `image`, up to the first that is not there or
+/// cannot be read: a stray file with a large number must not make us look for all before it. Blocks.
 ///
 /// [`io::ErrorKind::FileTooLarge`] if one is larger than any entry.
 pub(super) fn entries(
@@ -35,7 +36,15 @@ pub(super) fn entries(
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
         Err(error) => Err(error),
     };
-    seqs.map(read).collect()
+    let mut entries = Vec::new();
+    for content in seqs.map(read) {
+        let is_last = !matches!(content, Ok(Some(_)));
+        entries.push(content);
+        if is_last {
+            break;
+        }
+    }
+    entries
 }
 
 fn read(path: &Utf8Path) -> io::Result<Vec<u8>> {

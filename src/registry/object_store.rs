@@ -310,7 +310,7 @@ mod tests {
     use camino::{Utf8Path, Utf8PathBuf};
 
     use super::super::contract::{Subject, fixtures, registry_contract};
-    use super::super::{enter, open};
+    use super::super::{enter, look, open};
     use super::*;
     use crate::model::Address;
 
@@ -453,6 +453,8 @@ mod tests {
             let reason = error.failure().reason;
             reason.replace(folder.0.path().to_str().unwrap(), "ROOT")
         };
+        let looked = look(&Address::Directory(file.join("registry"))).await;
+        insta::assert_snapshot!(refusal(looked.err().unwrap()), @"cannot open `ROOT/file/registry`: Not a directory (os error 20)");
         let registry = open(&Address::Directory(file.join("registry"))).await;
         insta::assert_snapshot!(refusal(registry.err().unwrap()), @"cannot create `ROOT/file/registry`: Not a directory (os error 20)");
 

@@ -29,8 +29,11 @@ pub async fn open(address: &Address) -> Result<Box<dyn Registry>, RegistryError>
 /// images, and is not made.
 pub async fn look(address: &Address) -> Result<Box<dyn Registry>, RegistryError> {
     let Address::Directory(folder) = address;
-    if folder.symlink_metadata().is_ok() {
-        return open(address).await;
+    match folder.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // One that cannot be looked at is not taken for one without images.
+        Err(error) => return Err(RegistryError::access("open", folder.as_str(), error)),
+        Ok(_) => return open(address).await,
     }
     let nothing = Arc::new(InMemory::new());
     Ok(Box::new(ObjectStoreRegistry::open(nothing, folder.as_str()).await?))

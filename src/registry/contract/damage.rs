@@ -54,6 +54,9 @@ pub(crate) async fn a_missing_entry_is_damage(subject: &impl Subject) {
     let below = format!("{}/a-folder-is-no-entry", layout::entry(&image(), 2));
     subject.plant(&below, b"{}").await;
     assert_missing().await;
+    // Nobody looks for all the entries that should be before this one.
+    subject.plant(&layout::entry(&image(), u64::MAX), b"{}").await;
+    assert_missing().await;
     let reserved = take(&*registry, "r2").await;
     assert!(reserved.is_err(), "nothing is written to such a log");
 }
