@@ -115,7 +115,8 @@ pub enum Kept {
 }
 
 /// Removes the folders of old runs that ended well: nobody holds their lock, their journal has
-/// nothing outstanding, and they keep no artifact. The newest stay.
+/// nothing outstanding, and they keep no artifact. The newest stay. One that cannot be removed keeps
+/// none of the others.
 pub fn forget_old_runs(state: &Utf8Path) -> io::Result<()> {
     let mut runs: Vec<Utf8PathBuf> = match state.join("runs").read_dir_utf8() {
         Ok(entries) => entries.flatten().map(Utf8DirEntry::into_path).collect(),
@@ -124,16 +125,17 @@ pub fn forget_old_runs(state: &Utf8Path) -> io::Result<()> {
     };
     runs.sort();
     let old = runs.len().saturating_sub(KEPT);
+    let mut all = Ok(());
     for run in &runs[..old] {
         // A kept artifact goes when another one of its image takes its place.
         if !run.join("work").exists()
             && let Some((_lock, outstanding)) = ended(run)
             && outstanding.is_empty()
         {
-            fs_err::remove_dir_all(run)?;
+            all = all.and(fs_err::remove_dir_all(run));
         }
     }
-    Ok(())
+    all
 }
 
 /// Removes the artifacts of `image` that runs other than the one in `folder` have kept.

@@ -1,8 +1,8 @@
 //! The journal of a run: what it is about to create, has created, and is done with.
 //!
 //! Every line is on disk before the thing itself exists, so that after a kill or a power cut
-//! somebody can tell what there may be to clean up. Lines are only ever appended; a last line that
-//! is cut off was never acted on.
+//! somebody can tell what there may be to clean up. Lines are only ever appended; one that is cut
+//! off, by a kill or by a full disk, was never acted on.
 
 use std::io::{self, Write as _};
 
@@ -66,13 +66,15 @@ pub enum Thing {
 pub struct Journal {
     file: fs_err::File,
     clock: Clock,
+    /// Whether the last line may be cut off.
+    torn: bool,
 }
 
 impl Journal {
     /// Creates the journal at `path`, which must not exist.
     pub fn create(path: &Utf8Path, clock: Clock) -> io::Result<Self> {
         let file = fs_err::OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Self { file, clock })
+        Ok(Self { file, clock, torn: false })
     }
 
     /// Notes that `thing` may exist from now on.
@@ -94,8 +96,13 @@ impl Journal {
         let line = JournalLine { at: self.clock.now(), step, thing: thing.clone() };
         let mut text = serde_json::to_string(&line)?;
         text.push('\n');
-        // One write, so that a reader sees whole lines or a cut-off last one.
+        if self.torn {
+            text.insert(0, '\n');
+        }
+        // One write, so that a reader sees whole lines or a cut-off one.
+        self.torn = true;
         self.file.write_all(text.as_bytes())?;
+        self.torn = false;
         self.file.sync_data()
     }
 }
@@ -105,9 +112,9 @@ pub fn outstanding(path: &Utf8Path) -> io::Result<Vec<Thing>> {
     let text = fs_err::read_to_string(path)?;
     let mut things: Vec<Thing> = Vec::new();
     for line in text.lines() {
-        // Only the last line can be cut off, and nothing was created after it.
+        // What was to be written there was not done.
         let Ok(line) = serde_json::from_str::<JournalLine>(line) else {
-            break;
+            continue;
         };
         match line.step {
             Step::Done => things.retain(|thing| *thing != line.thing),
@@ -146,6 +153,23 @@ mod tests {
             let whole = text[..cut].matches('\n').count();
             assert_eq!(things.contains(&folder("/c")), whole == 5 || cut == text.len() - 1);
         }
+    }
+
+    #[test]
+    fn what_is_written_after_a_full_disk_counts() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(scratch.path()).unwrap().join("journal.jsonl");
+        let mut journal = Journal::create(&path, Clock::system()).unwrap();
+        journal.intend(&folder("/a")).unwrap();
+        // As a disk does that takes the beginning of a line.
+        let full = fs_err::OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let file = std::mem::replace(&mut journal.file, full);
+        journal.intend(&folder("/b")).unwrap_err();
+        journal.file = file;
+        journal.file.write_all(b"{\"at\":").unwrap();
+        journal.intend(&folder("/c")).unwrap();
+        journal.done(&folder("/a")).unwrap();
+        assert_eq!(outstanding(&path).unwrap(), [folder("/c")]);
     }
 
     #[test]
