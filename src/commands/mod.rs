@@ -31,6 +31,10 @@ use crate::run::{Events, listen};
 use crate::runner::{Context, Runner, neutralize};
 use crate::terminal::{EventLog, EventSink, Flags, Terminal, Verbosity};
 
+/// How long threads may go on that nobody waits for any more: they clean up behind themselves. One
+/// that waits for another process, or for a file system that does not answer, would go on for ever.
+const UNHEARD: Duration = Duration::from_secs(2);
+
 /// Does what the command line says.
 pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
     let code = match cli.command {
@@ -89,7 +93,11 @@ fn go(cli: Cli, environment: Environment, asked: Asked) -> Done {
     let result = match runtime {
         Ok(runtime) => {
             let tasks = tokio::task::LocalSet::new();
-            tasks.block_on(&runtime, dispatch(cli, environment, context.clone(), terminal, asked))
+            let work = dispatch(cli, environment, context.clone(), terminal, asked);
+            let result = tasks.block_on(&runtime, work);
+            drop(tasks);
+            runtime.shutdown_timeout(UNHEARD);
+            result
         }
         Err(error) => Err(Failure::caused_by(FailureClass::Usage, &error)),
     };

@@ -159,6 +159,32 @@ fn an_interrupt_is_heard_while_a_large_artifact_is_read() {
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 
+#[test]
+fn an_interrupt_is_heard_while_a_store_waits_for_somebody_else() {
+    let project = project_with(COPY);
+    let shelf = project.path("store/debian-12");
+    fs_err::create_dir_all(&shelf).unwrap();
+    let held = fs_err::File::open(&shelf).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut goldsmith = project
+        .goldsmith()
+        .args(["run", "--db", "advisories"])
+        .stdout(Stdio::null())
+        .stderr(fs_err::File::create(project.path("stderr")).unwrap().into_file())
+        .spawn()
+        .unwrap();
+    let told = || fs_err::read_to_string(project.path("stderr")).unwrap();
+    wait_for("the publishing", || told().contains("│ publish"));
+
+    let asked = Instant::now();
+    kill_process(Pid::from_child(&goldsmith), Signal::INT).unwrap();
+    wait_for("the end", || goldsmith.try_wait().unwrap().is_some());
+    assert_eq!(goldsmith.wait().unwrap().code(), Some(130), "{}", told());
+    // Not a measurement: the promise is ten seconds.
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert_eq!(project.log("debian-12"), ["reserved"]);
+}
+
 /// A build whose publishing failed, and the artifact that it kept, as its report names it.
 fn kept_artifact(project: &Project) -> String {
     project.write("store", "a file where a folder should be");
