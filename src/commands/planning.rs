@@ -201,7 +201,7 @@ fn parents<'a>(
     histories: &BTreeMap<ImageName, History>,
 ) -> Vec<ParentNow<'a>> {
     let now = |parent: &'a Parent| {
-        let channel = parent.channel.as_ref().unwrap_or(&catalog.images[&parent.image].channel);
+        let channel = parent.follows(&catalog.images[&parent.image]);
         let version = histories[&parent.image].channels.get(channel).copied();
         ParentNow { image: &parent.image, channel, version }
     };

@@ -109,6 +109,14 @@ pub struct Image {
     pub channel: ChannelName,
 }
 
+impl Image {
+    /// Whether a version of it that a run publishes moves `channel`, which an image follows that is
+    /// built upon it. Of one that follows another channel, no run makes anything new.
+    pub fn moves(&self, channel: &ChannelName) -> bool {
+        self.channel == *channel
+    }
+}
+
 /// How an image comes about. Decides the defaults of cadence and timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -167,6 +175,13 @@ pub struct Parent {
     pub image: ImageName,
     /// The channel whose version is taken; the one that it enters by itself if none is named.
     pub channel: Option<ChannelName>,
+}
+
+impl Parent {
+    /// The channel of `image`, which is this parent, whose version is taken.
+    pub fn follows<'a>(&'a self, image: &'a Image) -> &'a ChannelName {
+        self.channel.as_ref().unwrap_or(&image.channel)
+    }
 }
 
 /// When an image is built again although nothing changed.

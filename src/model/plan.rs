@@ -27,7 +27,8 @@ pub struct Planned {
     pub image: ImageName,
     /// Why.
     pub why: Due,
-    /// Its wave, from 0: every parent that is built too is in an earlier one.
+    /// Its wave, from 0: every parent that is built too, and moves the channel that it follows, is in
+    /// an earlier one.
     pub wave: u32,
     /// Its definition as it is now.
     pub definition: Definition,

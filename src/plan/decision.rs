@@ -60,8 +60,8 @@ impl Decider<'_> {
     }
 
     /// What is planned for `parent`, if a version of it would move the channel that is followed.
-    fn coming(&self, parent: &ParentNow<'_>) -> Option<&PlannedParent<'_>> {
-        self.planned.get(parent.image).filter(|planned| planned.channel == parent.channel)
+    pub(super) fn coming(&self, parent: &ParentNow<'_>) -> Option<&PlannedParent<'_>> {
+        self.planned.get(parent.image).filter(|planned| planned.image.moves(parent.channel))
     }
 
     /// Reasons in the order in which people would give them. The first one that another attempt may

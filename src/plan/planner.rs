@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use super::calendar::Calendars;
 use super::decision::Decider;
 use super::{Candidate, PlanInputs, SlotError};
-use crate::model::{ChannelName, Due, ImageName, Plan, Planned, Skipped, Version};
+use crate::model::{Due, Image, ImageName, Plan, Planned, Skipped, Version};
 
 /// An image of the plan, as its children see it.
 pub(super) struct PlannedParent<'a> {
     wave: u32,
-    /// Where a version of it goes.
-    pub(super) channel: &'a ChannelName,
+    /// The image.
+    pub(super) image: &'a Image,
     /// Whether it will be another one than it was.
     pub(super) is_built: bool,
 }
@@ -30,12 +30,11 @@ pub fn plan(inputs: &PlanInputs<'_>, now: Timestamp) -> Result<Plan, SlotError> 
         match decider.decide() {
             Ok(why) => {
                 let parents = candidate.parents.iter();
-                let parents = parents.filter_map(|parent| planned.get(parent.image));
+                let parents = parents.filter_map(|parent| decider.coming(parent));
                 let wave = parents.map(|parent| parent.wave + 1).max().unwrap_or(0);
                 let version = version(candidate, &why, calendar.day);
-                let (channel, is_built) =
-                    (&image.channel, !matches!(why, Due::CanBeRegated { .. }));
-                planned.insert(&image.name, PlannedParent { wave, channel, is_built });
+                let is_built = !matches!(why, Due::CanBeRegated { .. });
+                planned.insert(&image.name, PlannedParent { wave, image, is_built });
                 let definition = candidate.definition.clone();
                 let image = image.name.clone();
                 plan.build.push(Planned { image, why, wave, definition, version });

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::{Candidate, ParentNow, PlanInputs, Selection, plan};
 use crate::model::samples::{Past, definition, image};
 use crate::model::{
-    Cadence, Change, Decision, Definition, History, Image, ImageName, MaxAge, Parent, ParentRecord,
-    Plan,
+    Cadence, Change, Decision, Definition, Entry, History, Image, ImageName, MaxAge, Parent,
+    ParentRecord, Plan,
 };
 
 mod properties;
@@ -95,7 +95,7 @@ impl World {
     ) -> Vec<ParentNow<'a>> {
         let now = |parent: &'a Parent| {
             let (above, ..) = self.images.iter().find(|(i, ..)| i.name == parent.image).unwrap();
-            let channel = parent.channel.as_ref().unwrap_or(&above.channel);
+            let channel = parent.follows(above);
             let version = histories[&parent.image].channels.get(channel).copied();
             ParentNow { image: &parent.image, channel, version }
         };
@@ -337,6 +337,34 @@ fn children_follow_their_parents() {
 }
 
 #[test]
+fn children_wait_only_for_parents_that_may_move_the_channel_that_they_follow() {
+    let mut world = family();
+    let past = world.past("middle").published(at("2026-10-02T10:00:00Z"), &define("a"), &[]);
+    let (channel, to) = ("stable".parse().unwrap(), "1.0.20261002".parse().unwrap());
+    past.push(at("2026-10-02T11:00:00Z"), Entry::Moved { channel, from: None, to });
+    let mut told = vec!["top follows another one".into(), world.says("2026-11-02T10:00:00Z")];
+
+    let mut world = World::of([image("base"), built_upon(image("top"), "base", None)]);
+    let past = world.past("base");
+    past.rejected(at("2026-11-02T10:00:00Z"), &define("a"), &[], Decision::Blocked);
+    told.extend(["base did not pass".into(), world.says("2026-11-03T10:00:00Z")]);
+    world.advisories_at = Some(at("2026-11-03T00:00:00Z"));
+    told.extend(["it is judged again".into(), world.says("2026-11-03T10:00:00Z")]);
+    insta::assert_snapshot!(told.join("\n"), @"
+    top follows another one
+    0 base 1.0.20261102 {reason:never-built}
+    0 top 1.0.20261102 {reason:never-built}
+    1 middle 1.0.20261102 {reason:slot-began,slot:2026-11-01T02:00:00Z,since:1.0.20261002,missed:[]}
+    base did not pass
+    - base {reason:rejected,version:1.0.20261102,verdict:blocked,at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - top {reason:parent-missing,parent:base,channel:candidate}
+    it is judged again
+    0 base 1.0.20261102 {reason:can-be-regated,version:1.0.20261102,why:advisories}
+    1 top 1.0.20261103 {reason:never-built}
+    ");
+}
+
+#[test]
 fn what_is_selected_is_all_that_is_built() {
     let mut world = family();
     world.selection.names = Some([name("base")].into());
@@ -386,7 +414,7 @@ fn what_is_selected_is_all_that_is_built() {
     - top {reason:parent-missing,parent:middle,channel:stable}
     what was handed in
     0 middle 1.0.20261102.2 {reason:retry,attempt:2,of:3,last:script failed,why:{reason:never-built}}
-    1 top 1.0.20261102 {reason:artifact-given}
+    0 top 1.0.20261102 {reason:artifact-given}
     - base {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T09:00:00Z,next:2026-12-01T02:00:00Z}
     ");
 }

@@ -28,10 +28,7 @@ pub(super) async fn built_upon(task: &ImageTask<'_>) -> Result<Vec<BuiltUpon>, F
     let pipeline = task.run.pipeline;
     let mut all = Vec::new();
     for parent in &task.image.parents {
-        let own = pipeline.catalog.images.get(&parent.image).map(|image| &image.channel);
-        let Some(channel) = parent.channel.as_ref().or(own) else {
-            continue;
-        };
+        let channel = parent.follows(&pipeline.catalog.images[&parent.image]);
         let record = registry::named(pipeline.registry, &parent.image, channel).await;
         let record = record.map_err(|error| error.failure())?;
         let Some(record) = record else {

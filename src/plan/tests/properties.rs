@@ -179,6 +179,7 @@ proptest! {
         let histories = world.histories();
         for planned in &plan.build {
             let above = world.image(&planned.image).parents.iter();
+            let above = above.filter(|p| p.channel.is_none());
             let above = above.filter_map(|parent| waves.get(&parent.image));
             prop_assert_eq!(planned.wave, above.map(|wave| wave + 1).max().unwrap_or(0));
             let regated = matches!(planned.why, Due::CanBeRegated { .. });
