@@ -10,12 +10,13 @@ use camino::Utf8PathBuf;
 use super::directory::{Kept, RunDirectory, forget_kept_artifacts};
 use super::image_task::ImageTask;
 use super::journal::Journal;
+use super::obstacle::SoFar;
 use super::progress::Events;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::model::{
-    Catalog, Commit, Due, Event, ExitCode, History, Image, ImageName, ImageOutcome, NotDue,
-    NoteLevel, Plan, Planned, RunId, Skipped, Tool,
+    Catalog, Commit, Event, ExitCode, History, ImageName, ImageOutcome, NoteLevel, Plan, Planned,
+    RunId, Skipped, Tool,
 };
 use crate::process::{Cancellation, Launcher};
 use crate::registry::{Author, Registry};
@@ -112,13 +113,24 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
     let mut skipped = pipeline.plan.skip.clone();
     for planned in &pipeline.plan.build {
         let image = &pipeline.catalog.images[&planned.image];
-        if let Some(why) = obstacle(image, planned, pipeline.plan, &images, &skipped) {
-            let text = format!("not built: {}", sentence::not_due(&why));
-            events.note(Some(&image.name), NoteLevel::Warning, text);
-            skipped.push(Skipped { image: image.name.clone(), why });
-            continue;
-        }
-        let (report, left) = ImageTask::new(&run, image, planned).go().await;
+        let so_far = SoFar {
+            catalog: pipeline.catalog,
+            plan: pipeline.plan,
+            histories: pipeline.histories,
+            caught_up: &pipeline.caught_up,
+            done: &images,
+            skipped: &skipped,
+        };
+        let planned = match so_far.decide(image, planned) {
+            Ok(why) => Planned { why, ..planned.clone() },
+            Err(why) => {
+                let text = format!("not built: {}", sentence::not_due(&why));
+                events.note(Some(&image.name), NoteLevel::Warning, text);
+                skipped.push(Skipped { image: image.name.clone(), why });
+                continue;
+            }
+        };
+        let (report, left) = ImageTask::new(&run, image, &planned).go().await;
         if !pipeline.options.dry_run && (left || report.live_version().is_some()) {
             // Of an image one artifact is kept at most, and none that a newer one has overtaken.
             let state = &pipeline.state;
@@ -155,40 +167,6 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         caught_up: pipeline.caught_up.clone(),
         directory: Some(run.directory.path().to_owned()),
     })
-}
-
-/// Why an image is not built after all, now that it is known what became of its parents.
-fn obstacle(
-    image: &Image,
-    planned: &Planned,
-    plan: &Plan,
-    done: &[ImageReport],
-    skipped: &[Skipped],
-) -> Option<NotDue> {
-    // A parent that is only judged again changes nothing for its children if it still does not pass:
-    // its channel names what it named.
-    let only_judged = |parent: &ImageName| {
-        let planned = plan.build.iter().find(|planned| planned.image == *parent);
-        planned.is_some_and(|planned| matches!(planned.why.cause(), Due::CanBeRegated { .. }))
-    };
-    for parent in image.parents.iter().map(|parent| &parent.image) {
-        let failed = !only_judged(parent)
-            && done.iter().any(|report| report.image == *parent && !report.standing().is_good());
-        let not_built = skipped.iter().any(|skipped| {
-            skipped.image == *parent && matches!(skipped.why, NotDue::ParentFailed { .. })
-        });
-        if failed || not_built {
-            return Some(NotDue::ParentFailed { parent: parent.clone() });
-        }
-    }
-    let Due::ParentBuilt { parent } = planned.why.cause() else {
-        return None;
-    };
-    let report = done.iter().find(|report| report.image == *parent);
-    let unchanged = report.is_none_or(|report| {
-        matches!(report.outcome, ImageOutcome::VerifiedFresh { .. }) || !report.standing().is_good()
-    });
-    unchanged.then(|| NotDue::ParentUnchanged { parent: parent.clone() })
 }
 
 fn gravest(images: &[ImageReport]) -> ExitCode {

@@ -12,6 +12,7 @@ mod examine;
 mod handed_in;
 mod image_task;
 mod journal;
+mod obstacle;
 mod parents;
 mod phrase;
 mod prepare;
