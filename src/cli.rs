@@ -150,6 +150,9 @@ pub struct Plan {
     /// What to look at.
     #[command(flatten)]
     pub selection: Selection,
+    /// Advisory database that a run would be given: a Trivy cache folder with `db/trivy.db`
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<Utf8PathBuf>,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: PlanFormat,

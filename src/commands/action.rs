@@ -100,9 +100,7 @@ fn arguments(inputs: &Inputs) -> Vec<OsString> {
             option("store", store);
         }
     }
-    if command != "plan"
-        && let Some(db) = &inputs.db
-    {
+    if let Some(db) = &inputs.db {
         option("db", db.as_str());
     }
     let flags = [("--force", inputs.force), ("--dry-run", inputs.dry_run && command == "run")];

@@ -22,6 +22,8 @@ use crate::model::{
 use crate::plan::{self, Candidate, ParentNow, PlanInputs};
 use crate::process;
 use crate::registry::{self, Registry};
+use crate::run::state_folder;
+use crate::trivy::{ADVISORIES, Database};
 
 /// What was asked for.
 pub(super) struct Wanted<'a> {
@@ -32,8 +34,8 @@ pub(super) struct Wanted<'a> {
     pub(super) stores: &'a [String],
     /// Whether anything will be recorded.
     pub(super) records: bool,
-    /// When the advisories were made that builds will be judged by, if that is known.
-    pub(super) advisories_at: Option<Timestamp>,
+    /// The advisories that were given. Without them, those at hand count if they are young.
+    pub(super) database: Option<&'a Database>,
 }
 
 /// A plan, and what it was made from.
@@ -51,7 +53,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     let (catalog, later, places) = catalog(session, &wanted)?;
     let catalog = Arc::new(catalog);
     refuse_folders_that_a_checkout_wipes(session, &catalog, wanted.records)?;
-    let Wanted { selection: arguments, given, records, advisories_at, .. } = wanted;
+    let Wanted { selection: arguments, given, records, database, .. } = wanted;
     let graph = Graph::new(catalog.images.values()).map_err(|errors| circular(&errors))?;
     let names = selected(arguments, &given, &catalog)?;
     let changed = match &arguments.changed_since {
@@ -103,13 +105,25 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
             given,
         },
         retry_limit: catalog.retry_limit,
-        advisories_at,
+        advisories_at: advisories_at(session, database),
     };
     let mut plan = plan::plan(&inputs, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
     plan.untracked = untracked;
     let catalog = Arc::unwrap_or_clone(catalog);
     Ok(Planning { catalog, later, registry, histories, plan })
+}
+
+/// When the advisories will have been made that a run judges by: those that were given, or those at
+/// hand if they are young, or new ones.
+fn advisories_at(session: &Session, given: Option<&Database>) -> Timestamp {
+    let now = session.clock.now();
+    let at_hand = || {
+        // Without a place of its own there are none.
+        let state = state_folder(&session.environment).ok()?;
+        Database::open(&state.join(ADVISORIES)).ok().filter(|database| database.is_fresh(now))
+    };
+    given.cloned().or_else(at_hand).map_or(now, |database| database.updated_at)
 }
 
 /// What `images.yml` says, with what the command line says instead.

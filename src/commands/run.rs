@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use jiff::Timestamp;
 
 use super::planning::{self, Planning, Wanted};
 use super::session::{Session, no_state};
@@ -22,16 +21,13 @@ use crate::trivy::{self, ADVISORIES, Database, Scanner};
 pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Report, Failure> {
     let given = given(session, arguments)?;
     let state = run::state_folder(&session.environment)?;
-    let database = match &arguments.db {
-        Some(folder) => Some(open_database(session, folder)?),
-        None => None,
-    };
+    let database = given_database(session, arguments.db.as_deref())?;
     let wanted = Wanted {
         selection: &arguments.selection,
         given: given.keys().cloned().collect(),
         stores: &arguments.store,
         records: !arguments.dry_run,
-        advisories_at: Some(advisories_at(session, database.as_ref(), &state)),
+        database: database.as_ref(),
     };
     let planning = planning::plan(session, wanted).await?;
     let planned =
@@ -93,19 +89,6 @@ fn given(
         }
     }
     Ok(given)
-}
-
-/// When the advisories will have been made that this run judges by: those that were given, or those
-/// at hand if they are young, or new ones.
-fn advisories_at(
-    session: &Session,
-    given: Option<&Database>,
-    state: &camino::Utf8Path,
-) -> Timestamp {
-    let now = session.clock.now();
-    let at_hand = || Database::open(&state.join(ADVISORIES)).ok();
-    let known = given.cloned().or_else(|| at_hand().filter(|database| database.is_fresh(now)));
-    known.map_or(now, |database| database.updated_at)
 }
 
 /// Finishes what earlier runs have left half done. The last thing before the run: whatever refuses
@@ -175,6 +158,14 @@ async fn toolbox(
     let trivy = trivy::find(environment, launcher, cancellation).await?;
     let qemu_img = session.qemu_img().await?;
     Ok(Toolbox { packer, trivy, qemu_img })
+}
+
+/// The database in the folder that was named, if one was.
+pub(super) fn given_database(
+    session: &Session,
+    folder: Option<&camino::Utf8Path>,
+) -> Result<Option<Database>, Failure> {
+    folder.map(|folder| open_database(session, folder)).transpose()
 }
 
 /// The database in `folder`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::{BlockingFinding, ChannelName, Decision, Definition, ImageName, Version};
@@ -60,13 +60,13 @@ pub enum Due {
     },
     /// A calendar slot has begun since the newest version was built.
     SlotBegan {
-        /// When the slot began.
-        slot: Timestamp,
+        /// When the slot began, in the time zone of the image like all slots.
+        slot: Zoned,
         /// The newest version.
         since: Version,
         /// Slots before it in which nobody even tried, newest first: schedules that were missed. Of
         /// very many, the newest.
-        missed: Vec<Timestamp>,
+        missed: Vec<Zoned>,
     },
     /// The newest build is older than it may become.
     TooOld {
@@ -169,7 +169,7 @@ pub enum NotDue {
         /// When that was built.
         built_at: Timestamp,
         /// When the next slot begins, if one ever does.
-        next: Option<Timestamp>,
+        next: Option<Zoned>,
     },
     /// Built in this slot, did not pass, and nothing has changed that could change that.
     Rejected {
@@ -180,7 +180,7 @@ pub enum NotDue {
         /// When it was built.
         at: Timestamp,
         /// When the next slot begins, if one ever does.
-        next: Option<Timestamp>,
+        next: Option<Zoned>,
     },
     /// Tried again and again in this slot, in vain.
     GaveUp {
@@ -191,7 +191,7 @@ pub enum NotDue {
         /// When that started.
         at: Timestamp,
         /// When the next slot begins, if one ever does.
-        next: Option<Timestamp>,
+        next: Option<Zoned>,
     },
     /// `enabled: false` in images.yml.
     Disabled,

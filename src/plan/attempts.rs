@@ -20,7 +20,7 @@ pub(super) struct Attempts<'a> {
     now: Timestamp,
     limit: usize,
     policy: &'a GatePolicy,
-    advisories_at: Option<Timestamp>,
+    advisories_at: Timestamp,
 }
 
 impl<'a> Attempts<'a> {
@@ -60,7 +60,7 @@ impl<'a> Attempts<'a> {
 
     /// Whether another attempt for the reason `why` may come to something else.
     pub(super) fn weigh(&self, why: Due) -> Result<Due, NotDue> {
-        let next = self.calendar.next;
+        let next = self.calendar.next.clone();
         if let Some(attempt) = self.rejected
             && self.answers(attempt, &why)
         {
@@ -97,7 +97,7 @@ impl<'a> Attempts<'a> {
         let attempt = self.rejected.filter(|attempt| attempt.kept)?;
         let why = if attempt.policy.is_some_and(|policy| policy != self.policy.digest()) {
             Regate::Policy
-        } else if attempt.advisories_updated_at? < self.advisories_at? {
+        } else if attempt.advisories_updated_at? < self.advisories_at {
             Regate::Advisories
         } else {
             return None;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, Zoned};
 
 use super::{SlotError, Slots};
 use crate::model::{Cadence, Image, MaxAge};
@@ -21,8 +21,8 @@ pub(super) struct Calendar {
     pub(super) day: Date,
     /// The slot that has begun last.
     pub(super) latest: Option<Timestamp>,
-    /// The slot that begins next.
-    pub(super) next: Option<Timestamp>,
+    /// The slot that begins next, in the time of the zone.
+    pub(super) next: Option<Zoned>,
     /// Slots before the latest, newest first, as far as anybody has asked.
     earlier: RefCell<Vec<Timestamp>>,
 }
@@ -55,15 +55,20 @@ impl Calendar {
         Self {
             day: slots.day(now),
             latest: slots.latest(now),
-            next: slots.next(now),
+            next: slots.next(now).map(|next| slots.local(next)),
             earlier: RefCell::default(),
             slots,
         }
     }
 
-    /// The slots that began after `last` and before the latest, newest first. Of very many, the
-    /// newest.
-    pub(super) fn missed_since(&self, last: Timestamp) -> Vec<Timestamp> {
+    /// `at` in the time of the zone.
+    pub(super) fn local(&self, at: Timestamp) -> Zoned {
+        self.slots.local(at)
+    }
+
+    /// The slots that began after `last` and before the latest, newest first, in the time of the
+    /// zone. Of very many, the newest.
+    pub(super) fn missed_since(&self, last: Timestamp) -> Vec<Zoned> {
         let mut earlier = self.earlier.borrow_mut();
         let mut oldest = earlier.last().copied().or(self.latest);
         while let Some(slot) = oldest
@@ -73,15 +78,18 @@ impl Calendar {
             oldest = self.slots.before(slot);
             earlier.extend(oldest);
         }
-        earlier.iter().copied().take_while(|slot| *slot > last).collect()
+        let missed = earlier.iter().copied().take_while(|slot| *slot > last);
+        missed.map(|slot| self.local(slot)).collect()
     }
 
     /// How old a build may become.
     pub(super) fn limit(&self, max_age: MaxAge) -> Option<Duration> {
-        match (max_age, self.latest, self.next) {
+        match (max_age, self.latest, &self.next) {
             (MaxAge::After(limit), _, _) => Some(limit),
             (MaxAge::Auto, Some(latest), Some(next)) => {
-                Duration::try_from(next.duration_since(latest)).ok().map(|period| period * 3 / 2)
+                Duration::try_from(next.timestamp().duration_since(latest))
+                    .ok()
+                    .map(|period| period * 3 / 2)
             }
             (MaxAge::Auto | MaxAge::Unlimited, _, _) => None,
         }

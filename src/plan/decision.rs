@@ -89,7 +89,7 @@ impl Decider<'_> {
             (None, Some(satisfied)) => Err(NotDue::SlotSatisfied {
                 by: satisfied.version,
                 built_at: satisfied.started_at,
-                next: self.calendar.next,
+                next: self.calendar.next.clone(),
             }),
             (None, None) => Ok(Due::NeverBuilt),
         }
@@ -156,6 +156,7 @@ impl Decider<'_> {
         ];
         let last = others.into_iter().flatten().fold(satisfied.started_at, Timestamp::max);
         let missed = self.calendar.missed_since(last);
+        let slot = self.calendar.local(slot);
         Some(Due::SlotBegan { slot, since: satisfied.version, missed })
     }
 

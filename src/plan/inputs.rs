@@ -17,8 +17,8 @@ pub struct PlanInputs<'a> {
     pub selection: Selection,
     /// After so many failed attempts, a build is not tried again by itself.
     pub retry_limit: u32,
-    /// When the advisories at hand were made, if that is known.
-    pub advisories_at: Option<Timestamp>,
+    /// When the advisories were made that builds will be judged by.
+    pub advisories_at: Timestamp,
 }
 
 /// An image with everything that the decision needs.

@@ -6,8 +6,8 @@
 use std::str::FromStr as _;
 
 use croner::Cron;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use thiserror::Error;
 
 use crate::model::Cadence;
@@ -51,28 +51,33 @@ impl Slots {
 
     /// The slot that `now` lies in: the latest that has begun.
     pub fn latest(&self, now: Timestamp) -> Option<Timestamp> {
-        let now = now.to_zoned(self.zone.clone());
+        let now = self.local(now);
         let slot = self.cron.as_ref()?.find_previous_occurrence(&now, true);
         slot.ok().map(|slot| slot.timestamp())
     }
 
     /// The slot before the slot `slot`.
     pub fn before(&self, slot: Timestamp) -> Option<Timestamp> {
-        let slot = slot.to_zoned(self.zone.clone());
+        let slot = self.local(slot);
         let before = self.cron.as_ref()?.find_previous_occurrence(&slot, false);
         before.ok().map(|before| before.timestamp())
     }
 
     /// The slot after `now`.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        let now = now.to_zoned(self.zone.clone());
+        let now = self.local(now);
         let slot = self.cron.as_ref()?.find_next_occurrence(&now, false);
         slot.ok().map(|slot| slot.timestamp())
     }
 
+    /// `at` as people in the zone would say it.
+    pub fn local(&self, at: Timestamp) -> Zoned {
+        at.to_zoned(self.zone.clone())
+    }
+
     /// The calendar day of `now` in the zone: the day in a version.
     pub fn day(&self, now: Timestamp) -> jiff::civil::Date {
-        now.to_zoned(self.zone.clone()).date()
+        self.local(now).date()
     }
 }
 

@@ -37,7 +37,7 @@ fn built_upon(mut image: Image, parent: &str, channel: Option<&str>) -> Image {
 struct World {
     images: Vec<(Image, Definition, Past)>,
     selection: Selection,
-    advisories_at: Option<Timestamp>,
+    advisories_at: Timestamp,
 }
 
 impl World {
@@ -46,7 +46,7 @@ impl World {
         Self {
             images: images.into_iter().map(image).collect(),
             selection: Selection::default(),
-            advisories_at: None,
+            advisories_at: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -147,14 +147,14 @@ fn what_time_and_definition_demand() {
     told.push(world.says("2026-11-24T10:00:00Z"));
     insta::assert_snapshot!(told.join("\n"), @"
     0 debian-12 1.0.20261123 {reason:never-built}
-    2026-11-23T10:00:00Z - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-23T10:00:00Z,next:2026-12-01T02:00:00Z}
-    2026-12-01T01:59:59Z - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-23T10:00:00Z,next:2026-12-01T02:00:00Z}
-    2026-12-01T02:00:00Z 0 debian-12 1.0.20261201 {reason:slot-began,slot:2026-12-01T02:00:00Z,since:1.0.20261123,missed:[]}
-    2027-03-20T02:00:00Z 0 debian-12 1.0.20270320 {reason:slot-began,slot:2027-03-01T02:00:00Z,since:1.0.20261123,missed:[2027-02-01T02:00:00Z,2027-01-01T02:00:00Z,2026-12-01T02:00:00Z]}
-    2026-11-23T09:00:00Z - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-23T10:00:00Z,next:2026-12-01T02:00:00Z}
+    2026-11-23T10:00:00Z - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-23T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
+    2026-12-01T01:59:59Z - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-23T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
+    2026-12-01T02:00:00Z 0 debian-12 1.0.20261201 {reason:slot-began,slot:2026-12-01T02:00:00+00:00[UTC],since:1.0.20261123,missed:[]}
+    2027-03-20T02:00:00Z 0 debian-12 1.0.20270320 {reason:slot-began,slot:2027-03-01T02:00:00+00:00[UTC],since:1.0.20261123,missed:[2027-02-01T02:00:00+00:00[UTC],2027-01-01T02:00:00+00:00[UTC],2026-12-01T02:00:00+00:00[UTC]]}
+    2026-11-23T09:00:00Z - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-23T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     2026-11-23T08:59:59Z 0 debian-12 1.0.20261123.2 {reason:clock-was-wrong,since:1.0.20261123,built_at:2026-11-23T10:00:00Z}
     0 debian-12 1.0.20261123.2 {reason:definition-changed,since:1.0.20261123,changed:[file:debian.pkr.hcl]}
-    - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-24T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - debian-12 {reason:slot-satisfied,by:1.0.20261123,built_at:2026-11-24T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     ");
 }
 
@@ -197,11 +197,11 @@ fn a_build_that_fails_is_given_up_until_the_next_slot_or_another_definition() {
     world.selection.force = true;
     told.push(world.says("2026-11-04T03:00:00Z"));
     insta::assert_snapshot!(told.join("\n"), @"
-    0 debian-12 1.0.20261101 {reason:slot-began,slot:2026-11-01T02:00:00Z,since:1.0.20261023,missed:[]}
-    0 debian-12 1.0.20261102 {reason:retry,attempt:2,of:3,last:script failed,why:{reason:slot-began,slot:2026-11-01T02:00:00Z,since:1.0.20261023,missed:[]}}
-    0 debian-12 1.0.20261103 {reason:retry,attempt:3,of:3,last:script failed,why:{reason:slot-began,slot:2026-11-01T02:00:00Z,since:1.0.20261023,missed:[]}}
-    - debian-12 {reason:gave-up,attempts:3,last:script failed,at:2026-11-03T03:00:00Z,next:2026-12-01T02:00:00Z}
-    0 debian-12 1.0.20261201 {reason:slot-began,slot:2026-12-01T02:00:00Z,since:1.0.20261023,missed:[]}
+    0 debian-12 1.0.20261101 {reason:slot-began,slot:2026-11-01T02:00:00+00:00[UTC],since:1.0.20261023,missed:[]}
+    0 debian-12 1.0.20261102 {reason:retry,attempt:2,of:3,last:script failed,why:{reason:slot-began,slot:2026-11-01T02:00:00+00:00[UTC],since:1.0.20261023,missed:[]}}
+    0 debian-12 1.0.20261103 {reason:retry,attempt:3,of:3,last:script failed,why:{reason:slot-began,slot:2026-11-01T02:00:00+00:00[UTC],since:1.0.20261023,missed:[]}}
+    - debian-12 {reason:gave-up,attempts:3,last:script failed,at:2026-11-03T03:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
+    0 debian-12 1.0.20261201 {reason:slot-began,slot:2026-12-01T02:00:00+00:00[UTC],since:1.0.20261023,missed:[]}
     0 debian-12 1.0.20261104 {reason:definition-changed,since:1.0.20261023,changed:[file:debian.pkr.hcl]}
     0 debian-12 1.0.20261104 {reason:forced}
     ");
@@ -213,9 +213,9 @@ fn a_build_that_did_not_pass_is_judged_again_and_built_again_only_when_that_coul
     let past = world.past("debian-12");
     past.rejected(at("2026-11-02T10:00:00Z"), &define("a"), &[], Decision::Blocked);
     let mut told = vec![world.says("2026-11-03T10:00:00Z")];
-    world.advisories_at = Some(at("2026-11-02T10:00:00Z"));
+    world.advisories_at = at("2026-11-02T10:00:00Z");
     told.push(world.says("2026-11-03T10:00:00Z"));
-    world.advisories_at = Some(at("2026-11-03T00:00:00Z"));
+    world.advisories_at = at("2026-11-03T00:00:00Z");
     told.push(world.says("2026-11-03T10:00:00Z"));
     world.images[0].0.gate.ignore_unfixed = false;
     told.push(world.says("2026-11-03T10:00:00Z"));
@@ -223,8 +223,8 @@ fn a_build_that_did_not_pass_is_judged_again_and_built_again_only_when_that_coul
     world.images[0].1 = define("b");
     told.push(world.says("2026-11-03T10:00:00Z"));
     insta::assert_snapshot!(told.join("\n"), @"
-    - debian-12 {reason:rejected,version:1.0.20261102,verdict:blocked,at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00Z}
-    - debian-12 {reason:rejected,version:1.0.20261102,verdict:blocked,at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - debian-12 {reason:rejected,version:1.0.20261102,verdict:blocked,at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
+    - debian-12 {reason:rejected,version:1.0.20261102,verdict:blocked,at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     0 debian-12 1.0.20261102 {reason:can-be-regated,version:1.0.20261102,why:advisories}
     0 debian-12 1.0.20261102 {reason:can-be-regated,version:1.0.20261102,why:policy}
     0 debian-12 1.0.20261201 {reason:never-built}
@@ -252,9 +252,9 @@ fn a_finding_demands_one_build_of_a_definition_for_each_fix() {
     insta::assert_snapshot!(told.join("\n"), @"
     0 debian-12 1.0.20261104 {reason:finding,version:1.0.20261102,findings:[{id:CVE-1,source:krb5,fixed:2}]}
     0 debian-12 1.0.20261105 {reason:retry,attempt:2,of:3,last:script failed,why:{reason:finding,version:1.0.20261102,findings:[{id:CVE-1,source:krb5,fixed:2}]}}
-    - debian-12 {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - debian-12 {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     0 debian-12 1.0.20261107 {reason:finding,version:1.0.20261102,findings:[{id:CVE-2,source:krb5,fixed:2}]}
-    - debian-12 {reason:slot-satisfied,by:1.0.20261108,built_at:2026-11-08T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - debian-12 {reason:slot-satisfied,by:1.0.20261108,built_at:2026-11-08T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     ");
 }
 
@@ -272,8 +272,8 @@ fn a_version_that_was_withdrawn_satisfies_nobody() {
     told.push(world.says("2026-11-04T11:00:00Z"));
     insta::assert_snapshot!(told.join("\n"), @"
     0 debian-12 1.0.20261103 {reason:revoked,version:1.0.20261102,because:leaked key}
-    - debian-12 {reason:rejected,version:1.0.20261103,verdict:untrusted,at:2026-11-03T11:00:00Z,next:2026-12-01T02:00:00Z}
-    - debian-12 {reason:slot-satisfied,by:1.0.20261104,built_at:2026-11-04T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - debian-12 {reason:rejected,version:1.0.20261103,verdict:untrusted,at:2026-11-03T11:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
+    - debian-12 {reason:slot-satisfied,by:1.0.20261104,built_at:2026-11-04T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     ");
 }
 
@@ -318,16 +318,16 @@ fn children_follow_their_parents() {
     - middle {reason:parent-missing,parent:base,channel:candidate}
     - top {reason:parent-missing,parent:middle,channel:stable}
     all is well
-    - base {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00Z}
-    - middle {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - base {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
+    - middle {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     - top {reason:parent-missing,parent:middle,channel:stable}
     base has moved
     0 middle 1.0.20261103 {reason:parent-moved,parent:base,from:1.0.20261102,to:1.0.20261103}
-    - base {reason:slot-satisfied,by:1.0.20261103,built_at:2026-11-03T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - base {reason:slot-satisfied,by:1.0.20261103,built_at:2026-11-03T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     - top {reason:parent-missing,parent:middle,channel:stable}
     middle did not pass upon the old base
     0 middle 1.0.20261103.2 {reason:parent-moved,parent:base,from:1.0.20261102,to:1.0.20261103}
-    - base {reason:slot-satisfied,by:1.0.20261103,built_at:2026-11-03T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - base {reason:slot-satisfied,by:1.0.20261103,built_at:2026-11-03T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     - top {reason:parent-missing,parent:middle,channel:stable}
     base is built
     0 base 1.0.20261103.2 {reason:definition-changed,since:1.0.20261103,changed:[file:debian.pkr.hcl]}
@@ -348,15 +348,15 @@ fn children_wait_only_for_parents_that_may_move_the_channel_that_they_follow() {
     let past = world.past("base");
     past.rejected(at("2026-11-02T10:00:00Z"), &define("a"), &[], Decision::Blocked);
     told.extend(["base did not pass".into(), world.says("2026-11-03T10:00:00Z")]);
-    world.advisories_at = Some(at("2026-11-03T00:00:00Z"));
+    world.advisories_at = at("2026-11-03T00:00:00Z");
     told.extend(["it is judged again".into(), world.says("2026-11-03T10:00:00Z")]);
     insta::assert_snapshot!(told.join("\n"), @"
     top follows another one
     0 base 1.0.20261102 {reason:never-built}
     0 top 1.0.20261102 {reason:never-built}
-    1 middle 1.0.20261102 {reason:slot-began,slot:2026-11-01T02:00:00Z,since:1.0.20261002,missed:[]}
+    1 middle 1.0.20261102 {reason:slot-began,slot:2026-11-01T02:00:00+00:00[UTC],since:1.0.20261002,missed:[]}
     base did not pass
-    - base {reason:rejected,version:1.0.20261102,verdict:blocked,at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00Z}
+    - base {reason:rejected,version:1.0.20261102,verdict:blocked,at:2026-11-02T10:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     - top {reason:parent-missing,parent:base,channel:candidate}
     it is judged again
     0 base 1.0.20261102 {reason:can-be-regated,version:1.0.20261102,why:advisories}
@@ -415,6 +415,6 @@ fn what_is_selected_is_all_that_is_built() {
     what was handed in
     0 middle 1.0.20261102.2 {reason:retry,attempt:2,of:3,last:script failed,why:{reason:never-built}}
     0 top 1.0.20261102 {reason:artifact-given}
-    - base {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T09:00:00Z,next:2026-12-01T02:00:00Z}
+    - base {reason:slot-satisfied,by:1.0.20261102,built_at:2026-11-02T09:00:00Z,next:2026-12-01T02:00:00+00:00[UTC]}
     ");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 
 /// A size in binary units, three digits or so: `612.4 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown; 52 bits are plenty")]
@@ -55,8 +55,14 @@ pub fn moment(at: Timestamp) -> String {
     at.strftime("%-d %B %Y, %H:%M UTC").to_string()
 }
 
-/// The day of a point in time, in UTC: `1 December 2026`.
-pub fn day(at: Timestamp) -> String {
+/// When a calendar slot begins, in the zone that it is of, by the name that `images.yml` has for it:
+/// `1 December 2026, 02:00 Europe/Berlin`.
+pub fn slot(at: &Zoned) -> String {
+    at.strftime("%-d %B %Y, %H:%M %Q").to_string()
+}
+
+/// The day on which a calendar slot begins: `1 December 2026`.
+pub fn day(at: &Zoned) -> String {
     at.strftime("%-d %B %Y").to_string()
 }
 
@@ -121,10 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_in_utc_and_ages_are_coarse() {
+    fn moments_are_in_utc_slots_where_they_are_and_ages_are_coarse() {
         let now: Timestamp = "2026-11-23T10:26:46Z".parse().unwrap();
         let at: Timestamp = "2026-12-01T03:00:00+01:00".parse().unwrap();
         assert_eq!(moment(at), "1 December 2026, 02:00 UTC");
+        let at: Timestamp = "2026-11-30T23:30:00Z".parse().unwrap();
+        let at = at.in_tz("Europe/Berlin").unwrap();
+        assert_eq!(slot(&at), "1 December 2026, 00:30 Europe/Berlin");
+        assert_eq!(day(&at), "1 December 2026");
         let ago = |hours| age(now - jiff::SignedDuration::from_hours(hours), now);
         assert_eq!(
             [ago(-1), ago(0), ago(8), ago(47), ago(49)].join(", "),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 
 use crate::model::{BlockingFinding, Decision, Due, ImageName, NotDue, Regate, Version};
 
@@ -10,13 +10,19 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+/// A slot, as images in Berlin have them.
+fn slot(text: &str) -> Zoned {
+    at(text).in_tz("Europe/Berlin").unwrap()
+}
+
 /// Every reason to build.
 pub(super) fn due() -> Vec<Due> {
     let version = |text: &str| -> Version { text.parse().unwrap() };
     let parent = || -> ImageName { "debian-12".parse().unwrap() };
     let since = version("1.0.20261001");
-    let (slot, built_at) = (at("2026-11-01T02:00:00Z"), at("2026-10-01T02:00:04Z"));
-    let month = |month: i8| at(&format!("2026-{month:02}-01T02:00:00Z"));
+    let built_at = at("2026-10-01T02:00:04Z");
+    let month = |month: i8| slot(&format!("2026-{month:02}-01T02:00:00Z"));
+    let slot = month(11);
     let finding = |number: u32, fixed: Option<&str>| BlockingFinding {
         id: format!("CVE-2026-{number}"),
         source: "krb5".to_owned(),
@@ -33,8 +39,8 @@ pub(super) fn due() -> Vec<Due> {
                 .map(Into::into)
                 .into(),
         },
-        Due::SlotBegan { slot, since, missed: Vec::new() },
-        Due::SlotBegan { slot, since, missed: vec![month(10)] },
+        Due::SlotBegan { slot: slot.clone(), since, missed: Vec::new() },
+        Due::SlotBegan { slot: slot.clone(), since, missed: vec![month(10)] },
         Due::SlotBegan { slot, since, missed: (6..=10).rev().map(month).collect() },
         Due::TooOld { limit: Duration::from_hours(45 * 24), since, built_at },
         Due::ClockWasWrong { since, built_at: at("2027-10-01T02:00:04Z") },
@@ -65,12 +71,12 @@ pub(super) fn due() -> Vec<Due> {
 pub(super) fn not_due() -> Vec<NotDue> {
     let parent = || -> ImageName { "debian-12".parse().unwrap() };
     let version: Version = "1.0.20261101".parse().unwrap();
-    let (at, next) = (at("2026-11-01T02:00:07Z"), Some(at("2026-12-01T02:00:00Z")));
+    let (at, next) = (at("2026-11-01T02:00:07Z"), Some(slot("2026-12-01T02:00:00Z")));
     let rejected = |verdict, next| NotDue::Rejected { version, verdict, at, next };
     vec![
-        NotDue::SlotSatisfied { by: version, built_at: at, next },
+        NotDue::SlotSatisfied { by: version, built_at: at, next: next.clone() },
         NotDue::SlotSatisfied { by: version, built_at: at, next: None },
-        rejected(Decision::Blocked, next),
+        rejected(Decision::Blocked, next.clone()),
         rejected(Decision::Untrusted, None),
         NotDue::GaveUp {
             attempts: 3,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::model::{
     Advisories, Bucket, Catalog, Decision, Digest, Due, ExitCode, Failure, FailureClass, Finding,
@@ -15,6 +16,10 @@ use super::{ChannelMove, ImageReport, Report, StageReport};
 
 fn timestamp(text: &str) -> Timestamp {
     text.parse().unwrap()
+}
+
+fn slot(text: &str) -> Zoned {
+    timestamp(text).to_zoned(TimeZone::UTC)
 }
 
 /// A run with these images, started on 23 November 2026.
@@ -186,7 +191,7 @@ fn image(name: &str, outcome: ImageOutcome, ended: (Stage, StageOutcome)) -> Ima
     let seen = ended.0 > Stage::Evidence;
     ImageReport {
         why: Some(Due::SlotBegan {
-            slot: timestamp("2026-11-01T02:00:00Z"),
+            slot: slot("2026-11-01T02:00:00Z"),
             since: "1.0.20261001".parse().unwrap(),
             missed: Vec::new(),
         }),
@@ -337,7 +342,7 @@ fn not_due() -> Skipped {
         why: NotDue::SlotSatisfied {
             by: "1.0.20261101".parse().unwrap(),
             built_at: timestamp("2026-11-01T02:00:07Z"),
-            next: Some(timestamp("2026-12-01T02:00:00Z")),
+            next: Some(slot("2026-12-01T02:00:00Z")),
         },
     }
 }
@@ -519,12 +524,9 @@ pub(super) fn plan() -> Plan {
                 "ubuntu-2404",
                 0,
                 Due::SlotBegan {
-                    slot: timestamp("2026-11-01T02:00:00Z"),
+                    slot: slot("2026-11-01T02:00:00Z"),
                     since: "1.0.20260801".parse().unwrap(),
-                    missed: vec![
-                        timestamp("2026-10-01T02:00:00Z"),
-                        timestamp("2026-09-01T02:00:00Z"),
-                    ],
+                    missed: vec![slot("2026-10-01T02:00:00Z"), slot("2026-09-01T02:00:00Z")],
                 },
                 "1.0.20261123",
             ),

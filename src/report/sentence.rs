@@ -1,13 +1,13 @@
 //! What happened, in English sentences. Without a final period, so that they can stand in headings
 //! and lists. They may hold untrusted text: whoever shows them makes it harmless first.
 
-use jiff::Timestamp;
+use jiff::Zoned;
 
 use crate::model::{
     BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate, Skipped,
 };
 
-use super::quantity::{count, day, moment, span};
+use super::quantity::{self, count, day, moment, span};
 use super::{ChannelMove, ImageReport, Report, Standing};
 
 /// What the run did, in one sentence.
@@ -114,13 +114,13 @@ pub fn due(why: &Due) -> String {
             format!("its definition has changed since {since}{parts}")
         }
         Due::SlotBegan { slot, since, missed } => {
-            let slots = missed.iter().map(|slot| day(*slot));
+            let slots = missed.iter().map(day);
             let missed = match (missed.len(), some(slots, NAMED)) {
                 (_, None) => String::new(),
                 (1, Some(slot)) => format!("; overdue: the slot of {slot} was missed"),
                 (count, Some(slots)) => format!("; overdue: {count} slots were missed: {slots}"),
             };
-            format!("the slot of {} has begun; newest is {since}{missed}", moment(*slot))
+            format!("the slot of {} has begun; newest is {since}{missed}", quantity::slot(slot))
         }
         Due::TooOld { limit, since, built_at } => {
             let (built_at, limit) = (moment(*built_at), span(*limit));
@@ -166,7 +166,7 @@ pub fn not_due(why: &NotDue) -> String {
     match why {
         NotDue::SlotSatisfied { by, next: Some(next), .. } => format!(
             "built in this slot as {by} and its definition is unchanged; next slot {}",
-            moment(*next)
+            quantity::slot(next)
         ),
         NotDue::SlotSatisfied { by, next: None, .. } => {
             format!("built as {by} and its definition is unchanged; time alone never makes it due")
@@ -176,7 +176,7 @@ pub fn not_due(why: &NotDue) -> String {
                 Decision::Untrusted => "untrusted",
                 Decision::Blocked | Decision::Passed => "blocked",
             };
-            let (at, next) = (moment(*at), next_slot(*next));
+            let (at, next) = (moment(*at), next_slot(next.as_ref()));
             format!(
                 "{version}, built on {at}, is {word}, and nothing has changed that could change that{next}"
             )
@@ -184,7 +184,7 @@ pub fn not_due(why: &NotDue) -> String {
         NotDue::GaveUp { attempts, last, next, .. } => format!(
             "given up after {}, of which the last failed: {last}; repair it, or ask for it by name{}",
             count(*attempts as usize, "attempt"),
-            next_slot(*next)
+            next_slot(next.as_ref())
         ),
         NotDue::Disabled => "disabled in images.yml".to_owned(),
         NotDue::ParentMissing { parent, channel } => {
@@ -203,8 +203,8 @@ pub fn not_due(why: &NotDue) -> String {
     }
 }
 
-fn next_slot(next: Option<Timestamp>) -> String {
-    next.map_or_else(String::new, |next| format!("; next slot {}", moment(next)))
+fn next_slot(next: Option<&Zoned>) -> String {
+    next.map_or_else(String::new, |next| format!("; next slot {}", quantity::slot(next)))
 }
 
 /// A finding, as a reason to build.
@@ -239,9 +239,9 @@ mod tests {
         never built
         its definition has changed since 1.0.20261001
         its definition has changed since 1.0.20261001: a.sh, b.sh, prepare and 2 more
-        the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001
-        the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001; overdue: the slot of 1 October 2026 was missed
-        the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001; overdue: 5 slots were missed: 1 October 2026, 1 September 2026, 1 August 2026 and 2 more
+        the slot of 1 November 2026, 03:00 Europe/Berlin has begun; newest is 1.0.20261001
+        the slot of 1 November 2026, 03:00 Europe/Berlin has begun; newest is 1.0.20261001; overdue: the slot of 1 October 2026 was missed
+        the slot of 1 November 2026, 03:00 Europe/Berlin has begun; newest is 1.0.20261001; overdue: 5 slots were missed: 1 October 2026, 1 September 2026, 1 August 2026 and 2 more
         1.0.20261001 was built on 1 October 2026, 02:00 UTC and may become 45 days old
         1.0.20261001 says that it was built on 1 October 2027, 02:00 UTC: a clock is wrong, or was
         1.0.20261001 was revoked: leaked key
@@ -259,11 +259,11 @@ mod tests {
         ");
         let reasons = reasons::not_due().iter().map(not_due).collect::<Vec<_>>().join("\n");
         insta::assert_snapshot!(reasons, @"
-        built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1 December 2026, 02:00 UTC
+        built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1 December 2026, 03:00 Europe/Berlin
         built as 1.0.20261101 and its definition is unchanged; time alone never makes it due
-        1.0.20261101, built on 1 November 2026, 02:00 UTC, is blocked, and nothing has changed that could change that; next slot 1 December 2026, 02:00 UTC
+        1.0.20261101, built on 1 November 2026, 02:00 UTC, is blocked, and nothing has changed that could change that; next slot 1 December 2026, 03:00 Europe/Berlin
         1.0.20261101, built on 1 November 2026, 02:00 UTC, is untrusted, and nothing has changed that could change that
-        given up after 3 attempts, of which the last failed: provisioner `shell` failed: script exited with status 100; repair it, or ask for it by name; next slot 1 December 2026, 02:00 UTC
+        given up after 3 attempts, of which the last failed: provisioner `shell` failed: script exited with status 100; repair it, or ask for it by name; next slot 1 December 2026, 03:00 Europe/Berlin
         disabled in images.yml
         the channel stable of its parent debian-12 names no version yet; debian-12 has to be built first, or named too
         its parent debian-12 did not come to a version in this run

@@ -220,7 +220,9 @@ proptest! {
         sketches in family_of(), now in moment(), newer: bool, fresh: bool,
     ) {
         let mut world = world(&sketches);
-        world.advisories_at = newer.then_some(now);
+        if newer {
+            world.advisories_at = now;
+        }
         let mut plan = world.plan_at(now);
         for _ in 0..=world.images.len() {
             let regated = plan.build.iter().any(|p| matches!(p.why, Due::CanBeRegated { .. }));

@@ -1,6 +1,6 @@
 //! Why an image is built, or why not.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
 use crate::model::{
@@ -136,9 +136,10 @@ impl Why {
                 Self { newest: Some(*since), ..Self::new("definition-changed", details) }
             }
             Due::SlotBegan { slot, since, missed } => {
-                let details = Details { missed: Some(missed.clone()), ..none };
+                let details =
+                    Details { missed: Some(missed.iter().map(Zoned::timestamp).collect()), ..none };
                 let why = Self::new("slot-began", details);
-                Self { slot: Some(*slot), newest: Some(*since), ..why }
+                Self { slot: Some(slot.timestamp()), newest: Some(*since), ..why }
             }
             Due::TooOld { limit, since, built_at } => {
                 let details = Details { max_age: Some(seconds(*limit)), ..none };
@@ -196,20 +197,20 @@ impl Why {
             NotDue::SlotSatisfied { by, built_at, next } => Self {
                 newest: Some(*by),
                 built_at: Some(*built_at),
-                next_slot: *next,
+                next_slot: next.as_ref().map(Zoned::timestamp),
                 ..Self::new("slot-satisfied", none)
             },
             NotDue::Rejected { version, verdict, at, next } => Self {
                 newest: Some(*version),
                 built_at: Some(*at),
-                next_slot: *next,
+                next_slot: next.as_ref().map(Zoned::timestamp),
                 ..Self::new("rejected", Details { verdict: Some(*verdict), ..none })
             },
             NotDue::GaveUp { attempts, last, at, next } => {
                 let (attempt, last_failure) = (Some(*attempts), Some(last.clone()));
                 let details = Details { attempt, last_failure, ..none };
                 let why = Self::new("gave-up", details);
-                Self { built_at: Some(*at), next_slot: *next, ..why }
+                Self { built_at: Some(*at), next_slot: next.as_ref().map(Zoned::timestamp), ..why }
             }
             NotDue::Disabled => Self::new("disabled", none),
             NotDue::ParentMissing { parent, channel } => {
