@@ -165,7 +165,13 @@ pub struct Run {
     #[command(flatten)]
     pub selection: Selection,
     /// Enter after the build with an artifact that exists
-    #[arg(long = "from-artifact", value_name = "IMAGE=PATH", value_parser = given)]
+    #[arg(
+        long = "from-artifact",
+        value_name = "IMAGE=PATH",
+        value_parser = given,
+        // They would leave out images whose artifact is handed in.
+        conflicts_with_all = ["labels", "changed_since", "only_failed"]
+    )]
     pub from_artifact: Vec<(ImageName, Utf8PathBuf)>,
     /// Where the bytes go, instead of what images.yml says
     #[arg(long, value_name = "URL")]
