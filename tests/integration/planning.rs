@@ -1,5 +1,8 @@
 //! What is selected, and the forms of a plan.
 
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
 use crate::command_line::{self, Folder, commit};
 
 const IMAGES: &str = "\
@@ -128,6 +131,134 @@ fn images_are_selected_by_label() {
     - app/app.pkr.hcl:5: `var.which`: `env()` is left to Packer
 
     - 4 images not selected
+    --- stderr
+    ");
+}
+
+/// An advisory database that was made at that time.
+fn advisories(folder: &Utf8Path, updated_at: &str) {
+    let db = folder.join("db");
+    fs_err::create_dir_all(&db).unwrap();
+    fs_err::write(db.join("trivy.db"), "").unwrap();
+    let metadata = json!({ "Version": 2, "UpdatedAt": updated_at });
+    fs_err::write(db.join("metadata.json"), metadata.to_string()).unwrap();
+}
+
+/// Records that `lonely` was blocked on 22 November, by advisories of that morning.
+fn block_lonely(folder: &Folder) {
+    let plan = folder.goldsmith(&["plan", "lonely", "--format=json"], &[]);
+    let plan = plan.split("--- stdout\n").nth(1).unwrap().split("--- stderr").next().unwrap();
+    let plan: Value = serde_json::from_str(plan).unwrap();
+    let log = folder.path().join("registry/images/lonely/log");
+    fs_err::create_dir_all(&log).unwrap();
+    let entries = [
+        json!({ "entry": "reserved", "version": "1.0.20261122" }),
+        json!({
+            "entry": "rejected",
+            "version": "1.0.20261122",
+            "definition": plan["build"][0]["definition"],
+            "started_at": "2026-11-22T10:00:00Z",
+            "advisories_updated_at": "2026-11-22T06:00:00Z",
+            "verdict": "blocked",
+            "reasons": ["CVE-2026-1"],
+            "locations": ["file:///srv/images/lonely"],
+            "report": plan["build"][0]["definition"],
+        }),
+    ];
+    for (mut entry, seq) in entries.into_iter().zip(1..) {
+        let common = json!({
+            "schema": 1,
+            "seq": seq,
+            "at": "2026-11-22T10:00:00Z",
+            "image": "lonely",
+            "run": "r1",
+        });
+        entry.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+        let file = log.join(format!("{seq:08}.json"));
+        fs_err::write(file, entry.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn a_plan_and_a_run_know_the_same_advisories() {
+    let folder = folder();
+    block_lonely(&folder);
+    let at_hand = folder.path().join(".local/state/goldsmith/advisories");
+    let mut told = Vec::new();
+    let mut tell = |case: &str, db: Option<&str>| {
+        let db = db.map(|db| format!("--db={db}"));
+        let arguments = |verb| [verb, "lonely", "--due"].into_iter().chain(db.as_deref());
+        let last = |text: String| {
+            let line = text.lines().rfind(|line| line.contains("lonely") || line.contains("error"));
+            line.unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let plan = folder.goldsmith(&arguments("plan").collect::<Vec<_>>(), &[]);
+        let run: Vec<_> = arguments("run").chain(["--dry-run"]).collect();
+        let run = folder.goldsmith(&run, &[]);
+        told.push(format!("{case}\nplan: {}\nrun: {}", last(plan), last(run)));
+    };
+    tell("none at hand: a run downloads new ones", None);
+    advisories(&at_hand, "2026-11-22T05:00:00Z");
+    tell("old ones at hand: a run downloads new ones", None);
+    advisories(&folder.path().join("given"), "2026-11-22T06:00:00Z");
+    tell("the same are given", Some("given"));
+    advisories(&folder.path().join("given"), "2026-11-22T06:00:01Z");
+    tell("newer ones are given", Some("given"));
+    tell("none are where they should be", Some("missing"));
+    insta::assert_snapshot!(told.join("\n\n"), @"
+    none at hand: a run downloads new ones
+    plan: + lonely 1.0.20261122 due: 1.0.20261122 did not pass, and is judged again without a build: there
+    run: error: there is no `packer` on the search path
+
+    old ones at hand: a run downloads new ones
+    plan: + lonely 1.0.20261122 due: 1.0.20261122 did not pass, and is judged again without a build: there
+    run: error: there is no `packer` on the search path
+
+    the same are given
+    plan: - lonely not due: 1.0.20261122, built on 22 November 2026, 10:00 UTC, is blocked, and nothing has
+    run: - lonely not due: 1.0.20261122, built on 22 November 2026, 10:00 UTC, is blocked, and nothing has
+
+    newer ones are given
+    plan: + lonely 1.0.20261122 due: 1.0.20261122 did not pass, and is judged again without a build: there
+    run: error: there is no `packer` on the search path
+
+    none are where they should be
+    plan: error: `FOLDER/missing` holds no advisory database: `db/trivy.db` is missing
+    run: error: `FOLDER/missing` holds no advisory database: `db/trivy.db` is missing
+    ");
+}
+
+#[test]
+fn an_artifact_that_is_handed_in_is_never_left_out() {
+    let folder = folder();
+    fs_err::write(folder.path().join("disk"), "").unwrap();
+    for filter in ["--only-failed", "--label=team=web", "--changed-since=HEAD"] {
+        let told = folder.goldsmith(&["run", "--from-artifact=lonely=disk", filter], &[]);
+        assert!(told.starts_with("exit code 2\n"), "{told}");
+        let name = filter.split('=').next().unwrap();
+        assert!(told.contains("'--from-artifact <IMAGE=PATH>' cannot be used with '"), "{told}");
+        assert!(told.contains(name), "{told}");
+    }
+}
+
+#[test]
+fn slots_are_told_in_the_time_of_the_image() {
+    let folder = folder();
+    let images = IMAGES.replace(
+        "source: iso\n",
+        "source: iso\n    version: { timezone: Australia/Sydney }\n    rebuild: { every: monthly }\n",
+    );
+    fs_err::write(folder.path().join("images.yml"), images).unwrap();
+    block_lonely(&folder);
+    advisories(&folder.path().join("given"), "2026-11-22T06:00:00Z");
+    let told = folder.goldsmith(&["plan", "lonely", "--due", "--db=given"], &[]);
+    insta::assert_snapshot!(told, @"
+    exit code 0
+    --- stdout
+    Nothing is due
+
+    - lonely  not due: 1.0.20261122, built on 22 November 2026, 10:00 UTC, is blocked, and nothing has
+              changed that could change that; next slot 1 December 2026, 02:00 Australia/Sydney
     --- stderr
     ");
 }
