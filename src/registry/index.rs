@@ -7,7 +7,7 @@
 //! overwritten by somebody who had read an older one, and nobody is told anything wrong. For the same
 //! reason nothing here waits for the disk, and that a shard cannot be written fails nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -110,15 +110,15 @@ pub(super) async fn histories(
     registry: &(impl Registry + ?Sized),
     images: &[ImageName],
 ) -> Result<BTreeMap<ImageName, History>, RegistryError> {
-    let mut by_shard = BTreeMap::<Shard, Vec<&ImageName>>::new();
+    let mut by_shard = BTreeMap::<Shard, BTreeSet<&ImageName>>::new();
     for image in images {
-        by_shard.entry(Shard::of(image)).or_default().push(image);
+        by_shard.entry(Shard::of(image)).or_default().insert(image);
     }
     let mut by_shard = by_shard.into_iter();
     let mut histories = BTreeMap::new();
     let mut others = Vec::new();
     loop {
-        let (shards, wanted): (Vec<Shard>, Vec<Vec<&ImageName>>) =
+        let (shards, wanted): (Vec<Shard>, Vec<BTreeSet<&ImageName>>) =
             by_shard.by_ref().take(SHARDS).unzip();
         if shards.is_empty() {
             break;
@@ -205,14 +205,4 @@ pub async fn remember(
         }
     }
     Ok(written)
-}
-
-/// Makes the index again from the logs. Returns how many shards had to be written.
-pub async fn reindex(registry: &dyn Registry) -> Result<usize, RegistryError> {
-    let mut histories = BTreeMap::new();
-    for image in registry.images().await? {
-        let history = registry.history(&image).await?;
-        histories.insert(image, history);
-    }
-    remember(registry, &histories).await
 }

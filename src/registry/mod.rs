@@ -36,7 +36,7 @@ use crate::model::{Digest, History, ImageName, LogEntry};
 
 pub use channel::{Entered, advance, enter, named};
 pub use error::RegistryError;
-pub use index::{End, Shard, reindex, remember};
+pub use index::{End, Shard, remember};
 pub use object_store::ObjectStoreRegistry;
 pub use open::{look, open};
 pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};

@@ -9,7 +9,7 @@ use super::Subject;
 use super::fixtures::{DAY, author, channel, image, publish, reservation};
 use super::meddled::{Call, Meddled, Meddler};
 use crate::model::{HISTORY_FORMAT, History, ImageName, VersionBase};
-use crate::registry::{Registry, Shard, enter, layout, reindex, reserve};
+use crate::registry::{Registry, Shard, enter, layout, remember, reserve};
 
 /// An image in the same shard as [`image`].
 pub(crate) fn neighbour() -> ImageName {
@@ -65,7 +65,9 @@ pub(crate) async fn the_index_spares_the_logs(subject: &impl Subject) {
     enter(&*registry, &author("r2"), &image(), &channel(), version).await.unwrap();
     images.extend([image(), "never-built".parse().unwrap()]);
     told_by_index(&*subject.open().await.unwrap(), &images).await;
-    assert_eq!(reindex(&*registry).await.unwrap(), 0);
+    assert_eq!(remember(&*registry, &told(&*registry, &images).await).await.unwrap(), 0);
+    let twice = registry.histories(&[image(), image()]).await.unwrap();
+    assert_eq!(twice, told(&*registry, &[image()]).await);
 }
 
 pub(crate) async fn a_shard_that_is_not_right_is_not_believed(subject: &impl Subject) {
@@ -132,7 +134,7 @@ pub(crate) async fn an_update_of_the_index_that_is_lost_is_no_loss(subject: &imp
     let images = [image(), neighbour()];
     let histories = told(&*registry, &images).await;
     assert_eq!(histories[&neighbour()].head, 2);
-    assert_eq!(reindex(&*registry).await.unwrap(), 1, "it was lost");
+    assert_eq!(remember(&*registry, &histories).await.unwrap(), 1, "it was lost");
     told_by_index(&*registry, &images).await;
 }
 
@@ -160,7 +162,7 @@ pub(crate) async fn an_index_that_was_deleted_can_be_made_again(subject: &impl S
         subject.remove(&layout::shard(shard)).await;
     }
     assert_eq!(told(&*registry, &images).await, before);
-    assert_eq!(reindex(&*registry).await.unwrap(), 2);
+    assert_eq!(remember(&*registry, &before).await.unwrap(), 2);
     told_by_index(&*registry, &images).await;
-    assert_eq!(reindex(&*registry).await.unwrap(), 0);
+    assert_eq!(remember(&*registry, &before).await.unwrap(), 0);
 }
