@@ -33,10 +33,11 @@ fn round(cycle: &[ImageName]) -> String {
 #[derive(Debug, Clone)]
 pub struct Graph {
     names: Vec<ImageName>,
-    places: HashMap<ImageName, usize>,
     /// Of each image, in the order of the catalog like everything here.
     parents: Vec<Vec<usize>>,
     children: Vec<Vec<usize>>,
+    /// Those parents of which a new version moves the channel that is followed.
+    moving: Vec<BTreeSet<usize>>,
     /// All images, parents before their children.
     order: Vec<usize>,
 }
@@ -47,9 +48,10 @@ impl Graph {
     pub fn new<'a>(images: impl IntoIterator<Item = &'a Image>) -> Result<Self, Vec<GraphError>> {
         let images: Vec<&Image> = images.into_iter().collect();
         let names: Vec<ImageName> = images.iter().map(|image| image.name.clone()).collect();
-        let places: HashMap<_, _> = names.iter().cloned().zip(0..).collect();
+        let places: HashMap<_, _> = images.iter().map(|image| &image.name).zip(0..).collect();
         let mut parents = vec![BTreeSet::new(); names.len()];
         let mut children = vec![Vec::new(); names.len()];
+        let mut moving = vec![BTreeSet::new(); names.len()];
         let mut errors = Vec::new();
         for (place, image) in images.iter().enumerate() {
             for parent in &image.parents {
@@ -57,6 +59,9 @@ impl Graph {
                     Some(above) => {
                         if parents[place].insert(*above) {
                             children[*above].push(place);
+                        }
+                        if images[*above].moves(parent.follows(images[*above])) {
+                            moving[place].insert(*above);
                         }
                     }
                     None => errors.push(GraphError::UnknownParent {
@@ -67,7 +72,7 @@ impl Graph {
             }
         }
         let parents = parents.into_iter().map(|above| above.into_iter().collect()).collect();
-        let mut graph = Self { names, places, parents, children, order: Vec::new() };
+        let mut graph = Self { names, parents, children, moving, order: Vec::new() };
         graph.order = graph.parents_first();
         if graph.order.len() < graph.names.len() {
             errors.extend(graph.cycles().into_iter().map(GraphError::Cycle));
@@ -80,40 +85,9 @@ impl Graph {
         self.names_of(&self.order)
     }
 
-    /// All images in waves: every parent is in an earlier one, and no image is later than it must
-    /// be. In each wave they are in the order of the catalog.
-    pub fn waves(&self) -> Vec<Vec<&ImageName>> {
-        let mut depths = vec![0; self.names.len()];
-        for place in &self.order {
-            let above = self.parents[*place].iter().map(|parent| depths[*parent] + 1);
-            depths[*place] = above.max().unwrap_or(0);
-        }
-        let mut waves = vec![Vec::new(); depths.iter().max().map_or(0, |deepest| deepest + 1)];
-        for (name, depth) in self.names.iter().zip(depths) {
-            waves[depth].push(name);
-        }
-        waves
-    }
-
-    /// Everything that is built upon one of `images`, at any distance, without themselves unless
-    /// they are built upon each other.
-    pub fn descendants<'a>(
-        &self,
-        images: impl IntoIterator<Item = &'a ImageName>,
-    ) -> BTreeSet<&ImageName> {
-        self.reach(images, &self.children)
-    }
-
-    /// Everything that one of `images` is built upon, at any distance.
-    pub fn ancestors<'a>(
-        &self,
-        images: impl IntoIterator<Item = &'a ImageName>,
-    ) -> BTreeSet<&ImageName> {
-        self.reach(images, &self.parents)
-    }
-
     /// What a change of the repository selects: the images with changed files, and everything that
-    /// is built upon them.
+    /// is built upon them and would notice. What follows another channel of its parent than the one
+    /// that a new version goes to would be built upon the same as before.
     pub fn touched(
         &self,
         changed: impl IntoIterator<Item = (ImageName, Vec<String>)>,
@@ -121,7 +95,7 @@ impl Graph {
         let changed = changed.into_iter().map(|(image, paths)| (image, Change::Paths(paths)));
         let mut touched: BTreeMap<ImageName, Change> = changed.collect();
         for place in &self.order {
-            let mut above = self.names_of(&self.parents[*place]);
+            let mut above = self.moving[*place].iter().map(|parent| &self.names[*parent]);
             let name = &self.names[*place];
             if !touched.contains_key(name)
                 && let Some(parent) = above.find(|parent| touched.contains_key(*parent))
@@ -134,20 +108,6 @@ impl Graph {
 
     fn names_of(&self, places: &[usize]) -> impl Iterator<Item = &ImageName> {
         places.iter().map(|place| &self.names[*place])
-    }
-
-    fn reach<'a>(
-        &self,
-        images: impl IntoIterator<Item = &'a ImageName>,
-        next: &[Vec<usize>],
-    ) -> BTreeSet<&ImageName> {
-        let from = images.into_iter().filter_map(|name| self.places.get(name).copied());
-        let mut open: Vec<usize> = from.collect();
-        let mut reached = BTreeSet::new();
-        while let Some(place) = open.pop() {
-            open.extend(next[place].iter().copied().filter(|beyond| reached.insert(*beyond)));
-        }
-        reached.into_iter().map(|place| &self.names[place]).collect()
     }
 
     /// All images but those in a cycle or below one.
@@ -206,16 +166,21 @@ mod tests {
 
     /// Images `0`, `1`, …, each built upon these others.
     fn images(parents: &[Vec<usize>]) -> Vec<Image> {
-        let named = |(place, parents): (usize, &Vec<usize>)| {
+        let upon = |(place, parents): (usize, &Vec<usize>)| {
             let mut image = image(&place.to_string());
-            let parent = |parent: &usize| Parent {
-                image: parent.to_string().parse().unwrap(),
-                channel: None,
-            };
+            let parent = |parent: &usize| Parent { image: named(*parent), channel: None };
             image.parents = parents.iter().map(parent).collect();
             image
         };
-        parents.iter().enumerate().map(named).collect()
+        parents.iter().enumerate().map(upon).collect()
+    }
+
+    fn named(place: usize) -> ImageName {
+        place.to_string().parse().unwrap()
+    }
+
+    fn paths() -> Vec<String> {
+        vec!["base.sh".to_owned()]
     }
 
     fn row<'a>(names: impl IntoIterator<Item = &'a ImageName>) -> String {
@@ -227,17 +192,18 @@ mod tests {
         let images = images(&[vec![], vec![3], vec![1, 0], vec![], vec![1]]);
         let graph = Graph::new(&images).unwrap();
         assert_eq!(row(graph.order()), "0 3 1 2 4");
-        let waves: Vec<String> = graph.waves().into_iter().map(row).collect();
-        assert_eq!(waves, ["0 3", "1", "2 4"]);
-        assert_eq!(row(graph.descendants([&images[3].name])), "1 2 4");
-        assert_eq!(row(graph.ancestors([&images[2].name])), "0 1 3");
-        let changed = [(images[3].name.clone(), vec!["base.sh".to_owned()])];
-        let touched: Vec<_> = graph.touched(changed).into_iter().collect();
-        let parent = |of: usize, parent: usize| {
-            (images[of].name.clone(), Change::Parent(images[parent].name.clone()))
-        };
-        let paths = (images[3].name.clone(), Change::Paths(vec!["base.sh".to_owned()]));
-        assert_eq!(touched, [parent(1, 3), parent(2, 1), paths, parent(4, 1)]);
+    }
+
+    #[test]
+    fn a_change_touches_what_follows_the_channel_that_is_moved() {
+        let mut images = images(&[vec![], vec![3], vec![1, 0], vec![], vec![1]]);
+        images[4].parents[0].channel = Some("stable".parse().unwrap());
+        let graph = Graph::new(&images).unwrap();
+        let touched = graph.touched([(named(3), paths())]);
+        let parent = |parent| Change::Parent(named(parent));
+        let expected =
+            [(named(1), parent(3)), (named(2), parent(1)), (named(3), Change::Paths(paths()))];
+        assert_eq!(touched, expected.into());
     }
 
     #[test]
@@ -272,30 +238,37 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_parent_is_in_an_earlier_wave(dag in dags()) {
+        fn every_parent_comes_before_its_children(dag in dags()) {
             let images = images(&dag);
             let graph = Graph::new(&images).unwrap();
-            let waves = graph.waves();
-            let wave = |name: &ImageName| waves.iter().position(|wave| wave.contains(&name));
-            for image in &images {
-                let above = image.parents.iter().map(|parent| wave(&parent.image).unwrap() + 1);
-                prop_assert_eq!(wave(&image.name), Some(above.max().unwrap_or(0)));
-            }
-            prop_assert_eq!(waves.iter().map(Vec::len).sum::<usize>(), images.len());
-            for wave in &waves {
-                let place = |name: &&ImageName| name.as_str().parse::<usize>().unwrap();
-                prop_assert!(wave.is_sorted_by_key(place), "the order of the catalog");
-            }
             let order: Vec<&ImageName> = graph.order().collect();
             prop_assert_eq!(order.len(), images.len());
             for image in &images {
                 let place = |name| order.iter().position(|other| *other == name);
                 prop_assert!(image.parents.iter().all(|p| place(&p.image) < place(&image.name)));
-                let below = graph.descendants([&image.name]);
-                for other in &images {
-                    let above = graph.ancestors([&other.name]);
-                    prop_assert_eq!(below.contains(&other.name), above.contains(&image.name));
-                }
+            }
+        }
+
+        #[test]
+        fn a_change_touches_all_that_is_built_upon_it_and_nothing_else(
+            dag in dags(), changed in prop::collection::btree_set(0usize..12, 0..4),
+        ) {
+            let images = images(&dag);
+            let graph = Graph::new(&images).unwrap();
+            let changed: BTreeSet<usize> =
+                changed.into_iter().filter(|place| *place < dag.len()).collect();
+            let mut expected = changed.clone();
+            for _ in 0..dag.len() {
+                let below = |place: &usize| dag[*place].iter().any(|p| expected.contains(p));
+                let below: Vec<usize> = (0..dag.len()).filter(below).collect();
+                expected.extend(below);
+            }
+            let touched = graph.touched(changed.iter().map(|place| (named(*place), paths())));
+            let expected: BTreeSet<ImageName> = expected.into_iter().map(named).collect();
+            prop_assert!(touched.keys().eq(&expected));
+            for (image, change) in touched {
+                let by_itself = changed.iter().any(|place| named(*place) == image);
+                prop_assert_eq!(matches!(change, Change::Paths(_)), by_itself);
             }
         }
 

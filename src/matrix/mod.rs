@@ -1,4 +1,4 @@
-//! The graph of parents with its waves, and selection. Pure.
+//! The graph of parents, and selection. Pure.
 
 mod graph;
 mod select;

@@ -172,7 +172,9 @@ proptest! {
         decided.extend(plan.skip.iter().map(|skipped| &skipped.image));
         decided.sort();
         prop_assert!(decided.into_iter().eq(world.images.iter().map(|(image, ..)| &image.name)));
-        prop_assert!(plan.build.is_sorted_by_key(|planned| planned.wave));
+        let place = |name: &ImageName| world.images.iter().position(|(i, ..)| i.name == *name);
+        prop_assert!(plan.build.is_sorted_by_key(|planned| (planned.wave, place(&planned.image))));
+        prop_assert_eq!(&world.plan_at(now), &plan);
 
         let waves: BTreeMap<_, _> =
             plan.build.iter().map(|planned| (&planned.image, planned.wave)).collect();
