@@ -27,7 +27,8 @@ pub struct Planned<'a> {
     pub image: &'a ImageName,
     /// The version that it will get, unless another run takes it first.
     pub version: Version,
-    /// Its wave, from 0: every parent that is built too is in an earlier one.
+    /// Its wave, from 0: every parent that is built too, and moves the channel that it follows, is in
+    /// an earlier one.
     pub wave: u32,
     /// Digest of all repository content that defines it.
     pub definition: Digest,
