@@ -153,6 +153,9 @@ pub struct Plan {
     /// Advisory database that a run would be given: a Trivy cache folder with `db/trivy.db`
     #[arg(long, value_name = "DIR")]
     pub db: Option<Utf8PathBuf>,
+    /// Ask publishers whether what templates download is still there and the same: uses the network
+    #[arg(long)]
+    pub check_upstream: bool,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: PlanFormat,

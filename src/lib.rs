@@ -32,3 +32,4 @@ pub mod runner;
 pub mod template;
 pub mod terminal;
 pub mod trivy;
+pub mod upstream;

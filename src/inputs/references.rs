@@ -127,7 +127,7 @@ pub(super) fn references(
 }
 
 /// The template of `image`, with what is known of its variables before a run.
-fn read(image: &Image, values: bool) -> Template {
+pub(super) fn read(image: &Image, values: bool) -> Template {
     let mut vars: IndexMap<String, Option<String>> =
         OF_RUN.iter().map(|name| ((*name).to_owned(), None)).collect();
     let of_environment = image.env.iter().filter_map(|name| name.strip_prefix("PKR_VAR_"));

@@ -30,6 +30,7 @@ pub(crate) mod samples;
 mod severity;
 mod text;
 mod tool;
+mod upstream;
 mod verdict;
 mod version;
 
@@ -63,5 +64,6 @@ pub use publication::{Document, Publication, Stored};
 pub use severity::{ParseSeverityError, Severity};
 pub use text::{ParentFact, Piece, Placeholder, Text};
 pub use tool::{PACKER_INSTALL, Tool};
+pub use upstream::{Checksum, Download, Upstream, UpstreamChange};
 pub use verdict::{Bucket, Decision, Judged, Reason, ReasonId, Verdict};
 pub use version::{ParseVersionError, Version, VersionBase};

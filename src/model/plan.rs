@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
-use super::{BlockingFinding, ChannelName, Decision, Definition, ImageName, Version};
+use super::{
+    BlockingFinding, ChannelName, Decision, Definition, ImageName, UpstreamChange, Version,
+};
 
 /// The plan of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,8 @@ pub struct Plan {
     pub skip: Vec<Skipped>,
     /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
     pub untracked: Vec<String>,
+    /// What upstream has changed, as far as somebody has asked.
+    pub upstream: Vec<UpstreamChange>,
 }
 
 /// An image to build.

@@ -22,7 +22,13 @@ pub(super) struct PlannedParent<'a> {
 pub fn plan(inputs: &PlanInputs<'_>, now: Timestamp) -> Result<Plan, SlotError> {
     let mut calendars = Calendars::at(now);
     let mut planned: HashMap<&ImageName, PlannedParent<'_>> = HashMap::new();
-    let mut plan = Plan { at: now, build: Vec::new(), skip: Vec::new(), untracked: Vec::new() };
+    let mut plan = Plan {
+        at: now,
+        build: Vec::new(),
+        skip: Vec::new(),
+        untracked: Vec::new(),
+        upstream: Vec::new(),
+    };
     for candidate in &inputs.candidates {
         let image = candidate.image;
         let calendar = calendars.of(image)?;

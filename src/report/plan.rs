@@ -56,6 +56,13 @@ pub fn text(plan: &Plan, width: usize) -> String {
     for untracked in &plan.untracked {
         text.push_str(&item("- ", 2, untracked, Style::new(), width));
     }
+    if !plan.upstream.is_empty() {
+        let _ = writeln!(text, "\nUpstream has changed, or does not answer");
+    }
+    for change in &plan.upstream {
+        let said = sentence::upstream(change);
+        text.push_str(&item("! ", 2, &said, Style::new(), width));
+    }
     if !others.is_empty() {
         let said = format!("\n- {} not selected", count(others.len(), "image"));
         let _ = writeln!(text, "{}", paint(style::QUIET, &said));
@@ -109,6 +116,12 @@ mod tests {
 
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
+
+        Upstream has changed, or does not answer
+        ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
+        ! ubuntu-2404: `https://example.org/noble.img` has another checksum now, bbbbbbbbbbbb… instead of
+          aaaaaaaaaaaa…, says `https://example.org/SHA256SUMS`: a build will fail until `iso_checksum` has
+          it too
 
         - 1 image not selected
         ");
@@ -203,6 +216,12 @@ mod tests {
 
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
+
+        Upstream has changed, or does not answer
+        ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
+        ! ubuntu-2404: `https://example.org/noble.img` has another checksum now,
+          bbbbbbbbbbbb… instead of aaaaaaaaaaaa…, says `https://example.org/SHA256SUMS`:
+          a build will fail until `iso_checksum` has it too
 
         - 1 image not selected
         ");

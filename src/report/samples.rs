@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use crate::model::{
     Advisories, Bucket, Catalog, Decision, Digest, Due, ExitCode, Failure, FailureClass, Finding,
     Image, ImageName, ImageOutcome, Judged, NotDue, OsIdentity, Parent, Plan, Planned, Probe,
-    Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, Tool, Verdict,
+    Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, Tool, Upstream,
+    UpstreamChange, Verdict,
 };
 
 use super::{ChannelMove, ImageReport, Report, StageReport};
@@ -514,6 +515,22 @@ pub(super) fn plan() -> Plan {
         version: version.parse().unwrap(),
     };
     Plan {
+        upstream: vec![
+            UpstreamChange {
+                image: "rocky-9".parse().unwrap(),
+                url: "https://example.org/rocky-9.iso".to_owned(),
+                what: Upstream::Gone { status: 404 },
+            },
+            UpstreamChange {
+                image: "ubuntu-2404".parse().unwrap(),
+                url: "https://example.org/noble.img".to_owned(),
+                what: Upstream::Moved {
+                    from: "a".repeat(64),
+                    to: "b".repeat(64),
+                    listed: "https://example.org/SHA256SUMS".to_owned(),
+                },
+            },
+        ],
         untracked: vec![
             "packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value".to_owned(),
         ],

@@ -4,7 +4,8 @@
 use jiff::Zoned;
 
 use crate::model::{
-    BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate, Skipped,
+    BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate, Skipped, Upstream,
+    UpstreamChange,
 };
 
 use super::quantity::{self, count, day, moment, span};
@@ -203,6 +204,26 @@ pub fn not_due(why: &NotDue) -> String {
     }
 }
 
+/// What upstream has changed, in one sentence that starts with the image.
+pub fn upstream(change: &UpstreamChange) -> String {
+    let UpstreamChange { image, url, what } = change;
+    let what = match what {
+        Upstream::Gone { status } => format!("`{url}` is gone ({status}): a build will fail"),
+        Upstream::Moved { from, to, listed } => {
+            let short = |checksum: &str| checksum.chars().take(12).collect::<String>();
+            let (from, to) = (short(from), short(to));
+            format!(
+                "`{url}` has another checksum now, {to}… instead of {from}…, says `{listed}`: a build will fail until `iso_checksum` has it too"
+            )
+        }
+        Upstream::Unlisted { listed } => {
+            format!("`{url}` has no checksum in `{listed}` any more: a build will fail")
+        }
+        Upstream::Unknown { why } => format!("nobody can say what `{url}` is now: {why}"),
+    };
+    format!("{image}: {what}")
+}
+
 fn next_slot(next: Option<&Zoned>) -> String {
     next.map_or_else(String::new, |next| format!("; next slot {}", quantity::slot(next)))
 }
@@ -231,6 +252,27 @@ fn some(things: impl IntoIterator<Item = impl AsRef<str>>, most: usize) -> Optio
 mod tests {
     use super::super::reasons;
     use super::*;
+
+    #[test]
+    fn what_upstream_has_changed_is_a_sentence() {
+        let listed = || "https://example.org/SHA256SUMS".to_owned();
+        let changes = [
+            Upstream::Gone { status: 410 },
+            Upstream::Moved { from: "a".repeat(64), to: "b".repeat(128), listed: listed() },
+            Upstream::Unlisted { listed: listed() },
+            Upstream::Unknown { why: "no answer in time".to_owned() },
+        ];
+        let told = changes.map(|what| {
+            let url = "https://example.org/debian-12.iso".to_owned();
+            upstream(&UpstreamChange { image: "debian-12".parse().unwrap(), url, what })
+        });
+        insta::assert_snapshot!(told.join("\n"), @"
+        debian-12: `https://example.org/debian-12.iso` is gone (410): a build will fail
+        debian-12: `https://example.org/debian-12.iso` has another checksum now, bbbbbbbbbbbb… instead of aaaaaaaaaaaa…, says `https://example.org/SHA256SUMS`: a build will fail until `iso_checksum` has it too
+        debian-12: `https://example.org/debian-12.iso` has no checksum in `https://example.org/SHA256SUMS` any more: a build will fail
+        debian-12: nobody can say what `https://example.org/debian-12.iso` is now: no answer in time
+        ");
+    }
 
     #[test]
     fn every_reason_is_a_sentence() {

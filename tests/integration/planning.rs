@@ -1,5 +1,8 @@
 //! What is selected, and the forms of a plan.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
@@ -261,6 +264,48 @@ fn slots_are_told_in_the_time_of_the_image() {
               changed that could change that; next slot 1 December 2026, 02:00 Australia/Sydney
     --- stderr
     ");
+}
+
+/// A server that has nothing any more, for as many questions as are asked.
+fn empty_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn upstream_is_asked_only_if_somebody_wants_that() {
+    let folder = folder();
+    let server = empty_server();
+    let template = format!(
+        "source \"qemu\" \"n\" {{\n  iso_url = \"{server}/a.iso\"\n}}\nbuild {{\n  sources = [\"qemu.n\"]\n}}\n"
+    );
+    fs_err::write(folder.path().join("lonely.pkr.hcl"), template).unwrap();
+    let not_asked = folder.goldsmith(&["plan", "lonely"], &[]);
+    assert!(!not_asked.contains("gone"), "{not_asked}");
+    let asked = folder.goldsmith(&["plan", "lonely", "--check-upstream"], &[]);
+    insta::assert_snapshot!(asked.replace(&server, "SERVER"), @"
+    exit code 0
+    --- stdout
+    1 of 1 image is due
+
+    + lonely  1.0.20261123  due: never built
+
+    Upstream has changed, or does not answer
+    ! lonely: `SERVER/a.iso` is gone (404): a build will fail
+    --- stderr
+    ");
+    let others = folder.goldsmith(&["plan", "base", "--check-upstream"], &[]);
+    assert!(!others.contains("gone"), "{others}");
 }
 
 #[test]

@@ -40,6 +40,14 @@ pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
         let _ = writeln!(others, "- {} not selected", count(unselected, "image"));
     }
     document.push(Weight::Detail, format!("{others}\n"));
+    let upstream = plan.upstream.iter().map(|change| prose(&sentence::upstream(change)));
+    let upstream: String = upstream.map(|change| format!("- {change}\n")).collect();
+    if !upstream.is_empty() {
+        document.push(
+            Weight::Attention,
+            format!("Upstream has changed, or does not answer:\n\n{upstream}\n"),
+        );
+    }
     if catalog.images.values().any(|image| !image.parents.is_empty()) {
         let graph = mermaid::mermaid(plan, catalog);
         let graph = if mermaid::is_drawn(&graph) {

@@ -20,6 +20,6 @@ pub use document::{image, plan, report};
 pub use image::{
     Advisories, ChannelMove, Counts, Failure, File, Finding, Image, Os, Reason, Stage, Verdict,
 };
-pub use plan::{Plan, Planned};
+pub use plan::{Plan, Planned, UpstreamChange};
 pub use run::{CaughtUp, Run, Tool};
 pub use why::{Details, NewFinding, Skipped, Why};

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::model::{self, Digest, ImageName, Version};
 
 use super::{Skipped, Why};
+use crate::report::sentence;
 
 /// What would be built and what not.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,24 @@ pub struct Plan<'a> {
     pub skip: Vec<Skipped<'a>>,
     /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
     pub untracked: &'a [String],
+    /// With `--check-upstream`: what templates download and upstream has changed, or of which nobody
+    /// can say.
+    pub upstream: Vec<UpstreamChange<'a>>,
+}
+
+/// Something that a template downloads.
+#[derive(Debug, Serialize)]
+pub struct UpstreamChange<'a> {
+    /// The image.
+    pub image: &'a ImageName,
+    /// Where it lies.
+    pub url: &'a str,
+    /// What has become of it: `upstream` is `gone` (with `status`), `moved` (`from`, `to`, `listed`),
+    /// `unlisted` (`listed`) or `unknown` (`why`).
+    #[serde(flatten)]
+    pub what: &'a model::Upstream,
+    /// The same in English.
+    pub text: String,
 }
 
 /// An image to build.
@@ -50,7 +69,15 @@ impl<'a> Plan<'a> {
             build: plan.build.iter().map(planned).collect(),
             skip: plan.skip.iter().map(Skipped::of).collect(),
             untracked: &plan.untracked,
+            upstream: plan.upstream.iter().map(UpstreamChange::of).collect(),
         }
+    }
+}
+
+impl<'a> UpstreamChange<'a> {
+    fn of(change: &'a model::UpstreamChange) -> Self {
+        let model::UpstreamChange { image, url, what } = change;
+        Self { image, url, what, text: sentence::upstream(change) }
     }
 }
 
@@ -168,6 +195,24 @@ mod tests {
           ],
           "untracked": [
             "packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value"
+          ],
+          "upstream": [
+            {
+              "image": "rocky-9",
+              "url": "https://example.org/rocky-9.iso",
+              "upstream": "gone",
+              "status": 404,
+              "text": "rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail"
+            },
+            {
+              "image": "ubuntu-2404",
+              "url": "https://example.org/noble.img",
+              "upstream": "moved",
+              "from": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+              "to": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+              "listed": "https://example.org/SHA256SUMS",
+              "text": "ubuntu-2404: `https://example.org/noble.img` has another checksum now, bbbbbbbbbbbb… instead of aaaaaaaaaaaa…, says `https://example.org/SHA256SUMS`: a build will fail until `iso_checksum` has it too"
+            }
           ]
         }
         "#);

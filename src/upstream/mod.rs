@@ -1,0 +1,9 @@
+//! Asks those whom templates download from whether everything is still as the templates have it.
+
+mod check;
+mod checksums;
+mod client;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Limits, check};
