@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -72,11 +73,11 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     let registry =
         if records { registry::open(address).await } else { registry::look(address).await };
     let registry = registry.map_err(|error| error.failure())?;
-    let parents_of =
-        |image: &Image| image.parents.iter().map(|parent| parent.image.clone()).collect::<Vec<_>>();
-    let names: BTreeSet<ImageName> =
-        chosen().flat_map(|image| [vec![image.name.clone()], parents_of(image)].concat()).collect();
-    let names: Vec<ImageName> = names.into_iter().collect();
+    let with_parents = chosen().flat_map(|image| {
+        iter::once(&image.name).chain(image.parents.iter().map(|parent| &parent.image))
+    });
+    let names: BTreeSet<&ImageName> = with_parents.collect();
+    let names: Vec<ImageName> = names.into_iter().cloned().collect();
     let chosen_names = chosen().map(|image| image.name.clone()).collect();
     let (definitions, histories) = tokio::join!(
         definitions(session, catalog.clone(), chosen_names),
