@@ -198,7 +198,7 @@ fn each_address_is_asked_once_and_there_is_an_end_to_it() {
             Download { urls, checksum: Checksum::Open }
         };
         let all = [(name("a"), download(&["/a.iso", "/hang"])), (name("b"), download(&["/a.iso"]))];
-        let limits = Limits { answer: Duration::from_secs(60), all: Duration::from_millis(300) };
+        let limits = Limits { answer: Duration::from_mins(1), all: Duration::from_millis(300) };
         let changes = check(&all, limits).await;
         insta::assert_snapshot!(server.told(&changes), @r#"
         a SERVER/a.iso {"upstream":"gone","status":410}

@@ -40,8 +40,10 @@ pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
         let _ = writeln!(others, "- {} not selected", count(unselected, "image"));
     }
     document.push(Weight::Detail, format!("{others}\n"));
-    let upstream = plan.upstream.iter().map(|change| prose(&sentence::upstream(change)));
-    let upstream: String = upstream.map(|change| format!("- {change}\n")).collect();
+    let mut upstream = String::new();
+    for change in &plan.upstream {
+        let _ = writeln!(upstream, "- {}", prose(&sentence::upstream(change)));
+    }
     if !upstream.is_empty() {
         document.push(
             Weight::Attention,
