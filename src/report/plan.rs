@@ -148,6 +148,12 @@ mod tests {
 
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
+
+        Upstream has changed, or does not answer
+        ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
+        ! ubuntu-2404: `https://example.org/noble.img` has another checksum now,
+          bbbbbbbbbbbb… instead of aaaaaaaaaaaa…, says `https://example.org/SHA256SUMS`:
+          a build will fail until `iso_checksum` has it too
         ");
         insta::assert_snapshot!(plain(&samples::plan(), 40), @"
         4 of 7 images are due
@@ -186,6 +192,18 @@ mod tests {
           `${var.script}`: only a run knows the
           value
 
+        Upstream has changed, or does not answer
+        ! rocky-9:
+          `https://example.org/rocky-9.iso` is
+          gone (404): a build will fail
+        ! ubuntu-2404:
+          `https://example.org/noble.img` has
+          another checksum now, bbbbbbbbbbbb…
+          instead of aaaaaaaaaaaa…, says
+          `https://example.org/SHA256SUMS`: a
+          build will fail until `iso_checksum`
+          has it too
+
         - 1 image not selected
         ");
     }
@@ -197,10 +215,24 @@ mod tests {
         insta::assert_snapshot!(plain(&plan, 80), @"
         No image was selected
 
+        Upstream has changed, or does not answer
+        ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
+        ! ubuntu-2404: `https://example.org/noble.img` has another checksum now,
+          bbbbbbbbbbbb… instead of aaaaaaaaaaaa…, says `https://example.org/SHA256SUMS`:
+          a build will fail until `iso_checksum` has it too
+
         - 1 image not selected
         ");
         plan.skip.clear();
-        insta::assert_snapshot!(plain(&plan, 80), @"No image was selected");
+        insta::assert_snapshot!(plain(&plan, 80), @"
+        No image was selected
+
+        Upstream has changed, or does not answer
+        ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
+        ! ubuntu-2404: `https://example.org/noble.img` has another checksum now,
+          bbbbbbbbbbbb… instead of aaaaaaaaaaaa…, says `https://example.org/SHA256SUMS`:
+          a build will fail until `iso_checksum` has it too
+        ");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::model::{Due, Plan, Planned, Skipped};
+use crate::model::{Due, Plan, Planned, Skipped, Upstream, UpstreamChange};
 use crate::report::{reasons, samples};
 
 type Described = BTreeMap<String, BTreeSet<String>>;
@@ -77,9 +77,12 @@ fn plan() -> Plan {
     let sample = samples::plan();
     let planned = |why: Due| Planned { why, ..sample.build[0].clone() };
     let skipped = |why| Skipped { why, ..sample.skip[0].clone() };
+    let what = Upstream::Unknown { why: "it does not answer".to_owned() };
+    let unanswered = sample.upstream.first().cloned().map(|first| UpstreamChange { what, ..first });
     Plan {
         build: reasons::due().into_iter().map(planned).collect(),
         skip: reasons::not_due().into_iter().map(skipped).collect(),
+        upstream: sample.upstream.into_iter().chain(unanswered).collect(),
         ..sample
     }
 }
