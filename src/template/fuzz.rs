@@ -3,26 +3,37 @@
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
-use super::{MemoryTree, Request, read};
+use super::{MemoryTree, Request, SourceTree, Template, read};
 use crate::diagnostics::{Span, Style};
 
 /// Reads `bytes` as a template. Panics if that shows a fault of the reader; to be called by fuzzers:
 /// `fuzz_target!(|bytes: &[u8]| goldsmith::template::fuzz(bytes))`.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
-    let tree = MemoryTree::default()
+    inspect(&tree(bytes));
+}
+
+/// A template of which every file says the same.
+fn tree(bytes: &[u8]) -> MemoryTree {
+    MemoryTree::default()
         .file("/w/t/fuzzed.pkr.hcl", bytes)
         .file("/w/t/fuzzed.auto.pkrvars.hcl", bytes)
         .file("/w/t/fuzzed.auto.pkrvars.json", bytes)
+        .file("/w/t/fuzzed.pkrtpl.hcl", bytes)
         .file("/w/t/http/user-data", "")
-        .file("/w/script.sh", "");
+        .file("/w/fuzzed.yml", bytes)
+        .file("/w/script.sh", "")
+}
+
+/// Reads the template in `tree`, and checks what it is told.
+fn inspect(tree: &dyn SourceTree) -> Template {
     let request = Request {
         template: Utf8Path::new("/w/t"),
         workdir: Utf8Path::new("/w"),
         var_files: &[],
         vars: &IndexMap::new(),
     };
-    let template = read(&tree, &request);
+    let template = read(tree, &request);
     let sources = template.problems.sources();
     let check = |span: Span, what: &str| {
         let text = sources.get(span.source).map_or("", |file| file.text.as_str());
@@ -44,14 +55,18 @@ pub fn fuzz(bytes: &[u8]) {
     let rendered = template.problems.render(Style::Plain);
     let hidden = |c: char| c.is_control() && c != '\n';
     assert!(!rendered.contains(hidden), "a control character: {rendered:?}");
+    template
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::cell::Cell;
+    use std::io;
 
+    use camino::Utf8PathBuf;
     use proptest::prelude::*;
 
+    use super::super::Kind;
     use super::*;
 
     const SAMPLE: &str = include_str!("../../examples/demo/debian-12.pkr.hcl");
@@ -69,6 +84,11 @@ mod tests {
                 "for_each = ",
                 "content {\n",
                 "script = ",
+                "command = \"",
+                "playbook_file = \"fuzzed.yml\"\n",
+                "data \"a\" \"b\" {\n",
+                "provisioner \"ansible\" {\n",
+                "provisioner \"shell-local\" {\n",
                 "cd_files = ",
                 "locals {\n",
                 "a = ",
@@ -80,6 +100,7 @@ mod tests {
                 "source.name",
                 "file(",
                 "templatefile(",
+                "templatefile(\"fuzzed.pkrtpl.hcl\", {})",
                 "fileset(path.root, \"**\")",
                 "format(\"%s\", ",
                 "join(\",\", ",
@@ -234,8 +255,72 @@ mod tests {
                 "long replacements",
                 provisioner(&format!("replace(\"{0}\", \"x\", \"{0}\")", "x".repeat(60_000))),
             ),
+            (
+                "long commands",
+                format!(
+                    "build {{\n{}}}\n",
+                    "provisioner \"shell-local\" { command = \"".to_owned()
+                        + &"./a ".repeat(100_000)
+                        + "\" }\n"
+                ),
+            ),
+            (
+                "many playbooks that name themselves",
+                format!(
+                    "build {{\n{}}}\n",
+                    "provisioner \"ansible\" { playbook_file = \"fuzzed.yml\" }\n".repeat(4_000)
+                ),
+            ),
+            (
+                "many reads of a file that reads itself",
+                format!(
+                    "locals {{\n{}}}\n",
+                    many(4_000, &|n| {
+                        format!("a{n} = templatefile(\"fuzzed.pkrtpl.hcl\", {{}})\n")
+                    })
+                ),
+            ),
             ("garbage", "\u{1}(\"".repeat(150_000)),
         ]
+    }
+
+    /// Counts what is asked of a tree.
+    struct Counted(MemoryTree, Cell<usize>);
+
+    impl Counted {
+        fn count(&self) -> &MemoryTree {
+            self.1.set(self.1.get() + 1);
+            &self.0
+        }
+    }
+
+    impl SourceTree for Counted {
+        fn kind(&self, path: &Utf8Path) -> Option<Kind> {
+            self.count().kind(path)
+        }
+
+        fn is_link(&self, path: &Utf8Path) -> bool {
+            self.count().is_link(path)
+        }
+
+        fn read(&self, path: &Utf8Path, most: usize) -> io::Result<Vec<u8>> {
+            self.count().read(path, most)
+        }
+
+        fn list(&self, folder: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+            self.count().list(folder)
+        }
+    }
+
+    /// How much was found.
+    fn size(template: &Template) -> usize {
+        let of_sources = template.sources.iter().map(|source| source.settings.len());
+        let of_builds = template.builds.iter().map(|build| build.settings.len());
+        let parts = [template.sources.len(), template.builds.len(), template.open_builds.len()];
+        let named = [template.variables.len(), template.locals.len(), template.references.len()];
+        let told = [template.untracked.len(), template.problems.diagnostics().len()];
+        let counted = parts.iter().chain(&named).chain(&told);
+        of_sources.chain(of_builds).sum::<usize>() + counted.sum::<usize>()
     }
 
     #[test]
@@ -244,10 +329,12 @@ mod tests {
         let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
         let done = thread.spawn(|| {
             for (what, text) in hostile() {
-                let start = Instant::now();
-                fuzz(text.as_bytes());
-                let seconds = start.elapsed().as_secs();
-                assert!(seconds < 20, "{what}: {seconds} s");
+                let tree = Counted(tree(text.as_bytes()), Cell::new(0));
+                let size = size(&inspect(&tree));
+                // Whoever writes more is told more; nothing grows faster than that.
+                assert!(size <= 10 + text.len(), "{what}: {size} found in {}", text.len());
+                let asked = tree.1.get();
+                assert!(asked <= 30_000, "{what}: {asked} looks at files");
             }
         });
         done.unwrap().join().unwrap();
