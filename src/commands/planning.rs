@@ -273,14 +273,13 @@ async fn changed(
     let git = session.git();
     let files = FileDigests::new(Clock::system(), session.cancellation.clone());
     let digests = RefCell::new(Digests::new(catalog, files));
-    let further = |image: &Image| {
-        let mut further = inputs::further_files(image);
+    let concerns = |image: &Image, path: &Utf8Path| {
         // What cannot be read is told when the definition is.
         let references = digests.borrow_mut().references(image);
-        further.extend(references.iter().flat_map(|references| references.files.clone()));
-        further
+        references.is_ok_and(|references| references.concern(path))
+            || inputs::further_files(image).iter().any(|file| file == path)
     };
-    let changed = inputs::changed_since(&git, reference, catalog, further, before);
+    let changed = inputs::changed_since(&git, reference, catalog, concerns, before);
     let changed = changed.await.map_err(|error| {
         Failure::caused_by(error.class(FailureClass::Usage), &error)
             .hint("name a branch or commit that is there, such as `origin/main`; a checkout for CI needs its history (`fetch-depth: 0`)")

@@ -40,13 +40,13 @@ impl ChangesError {
 /// The images of `catalog` that have changed since the branch left `reference`, committed or not,
 /// each with the files that did, as paths from the root of the repository.
 ///
-/// `further` tells the files of an image that lie outside of its template's folder. `before` reads an
-/// earlier `images.yml`, if it can be read: an image whose entry now says something else has changed.
+/// `concerns` tells whether an image uses a file that lies outside of its template's folder, and that
+/// need not be there any more. `before` reads an earlier `images.yml`, if it can be read: an image whose entry now says something else has changed.
 pub async fn changed_since(
     git: &Git<'_>,
     reference: &str,
     catalog: &Catalog,
-    further: impl Fn(&Image) -> Vec<Utf8PathBuf>,
+    concerns: impl Fn(&Image, &Utf8Path) -> bool,
     before: impl FnOnce(&[u8]) -> Option<Catalog>,
 ) -> Result<BTreeMap<ImageName, Vec<String>>, ChangesError> {
     let folder = catalog.path.parent().unwrap_or(Utf8Path::new("/"));
@@ -77,11 +77,13 @@ pub async fn changed_since(
     let name = |path: &Utf8Path| path.strip_prefix(root).unwrap_or(path).to_string();
     let mut images = BTreeMap::new();
     for image in catalog.images.values() {
-        let further = further(image);
+        let homes = [Some(image.template.clone()), within(root, &image.template)];
+        let in_template =
+            |path: &Utf8Path| homes.iter().flatten().any(|home| path.starts_with(home));
         let mut why: Vec<String> = changed
             .iter()
             .filter(|path| **path != catalog.path)
-            .filter(|path| path.starts_with(&image.template) || further.contains(path))
+            .filter(|path| in_template(path) || concerns(image, path))
             .map(|path| name(path))
             .collect();
         if let Some(earlier) = &earlier {
@@ -95,6 +97,12 @@ pub async fn changed_since(
         }
     }
     Ok(images)
+}
+
+/// Where `path` really lies, with its beginning as `root` is spelled; none if that is elsewhere.
+fn within(root: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let (real_root, real) = (root.canonicalize_utf8().ok()?, path.canonicalize_utf8().ok()?);
+    real.strip_prefix(real_root).ok().map(|rest| root.join(rest))
 }
 
 /// Whether two entries define the same image: how it is judged and where it goes is no part of that.

@@ -4,11 +4,11 @@
 //! The digests depend on content, executable bits, link targets and names relative to the template;
 //! never on times, owners, the order of a folder, or where the checkout lies.
 
-use camino::Utf8Path;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::digests::{Digests, relative};
+use super::digests::Digests;
+use super::place::Place;
 use crate::model::{Definition, Image};
 
 /// Why a definition cannot be digested. The user's or the machine's fault.
@@ -33,16 +33,19 @@ pub enum DefinitionError {
 /// the registry, stores. Blocks. Fails as soon as somebody wishes to stop.
 pub fn definition(image: &Image, digests: &mut Digests) -> Result<Definition, DefinitionError> {
     let files = digests.files(image)?;
-    Ok(Definition::of(keys(image, &files.root), files.files.clone()))
+    let tree = digests.tree(&image.template)?;
+    Ok(Definition::of(keys(image, &tree.place), files))
 }
 
 /// The keys of an image that say what it is, not how it is judged or where it goes, with their
 /// values as JSON.
-fn keys(image: &Image, root: &Utf8Path) -> Vec<(String, String)> {
+fn keys(image: &Image, place: &Place) -> Vec<(String, String)> {
     let mut keys =
         vec![("os", json(&image.os)), ("source", json(&image.source)), ("arch", json(&image.arch))];
-    let template = relative(&image.template, root);
-    keys.extend((!template.is_empty()).then(|| ("template", json(&template))));
+    for (key, path) in [("template", &image.template), ("workdir", &image.workdir)] {
+        let path = place.name(path);
+        keys.extend((!path.is_empty()).then(|| (key, json(&path))));
+    }
     keys.extend(image.build.as_ref().map(|build| ("build", json(build))));
     keys.extend(image.prepare.as_ref().map(|prepare| ("prepare", json(&prepare.run))));
     if !image.parents.is_empty() {
@@ -50,7 +53,7 @@ fn keys(image: &Image, root: &Utf8Path) -> Vec<(String, String)> {
     }
     if !image.var_files.is_empty() {
         // Their order decides which of two values holds.
-        let names: Vec<String> = image.var_files.iter().map(|file| relative(file, root)).collect();
+        let names: Vec<String> = image.var_files.iter().map(|file| place.name(file)).collect();
         keys.push(("var_files", json(&names)));
     }
     if !image.env.is_empty() {
@@ -71,6 +74,8 @@ fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+
+    use camino::Utf8Path;
 
     use super::*;
     use crate::clock::Clock;
@@ -112,6 +117,13 @@ mod tests {
         (folder, image)
     }
 
+    /// Makes the folder above the template's a repository, and returns it.
+    fn repository_above(image: &Image) -> &Utf8Path {
+        let folder = image.template.parent().unwrap();
+        fs_err::create_dir(folder.join(".git")).unwrap();
+        folder
+    }
+
     #[test]
     fn checkouts_with_the_same_content_have_the_same_digest_wherever_they_lie() {
         let (_one, first) = checkout();
@@ -133,7 +145,7 @@ mod tests {
     #[test]
     fn what_defines_the_image_changes_the_definition_and_nothing_else_does() {
         type Change = (&'static str, &'static [&'static str], fn(&mut Image));
-        let changes: [Change; 20] = [
+        let changes: [Change; 24] = [
             ("template text", &["file:debian.pkr.hcl"], |i| {
                 fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),
@@ -150,11 +162,26 @@ mod tests {
             ("the prepare command", &["prepare"], |i| {
                 i.prepare.as_mut().unwrap().run.push_str(" -x");
             }),
+            ("a script behind its interpreter", &["file:../bin/fetch.sh", "prepare"], |i| {
+                let folder = repository_above(i).join("bin");
+                fs_err::create_dir(&folder).unwrap();
+                fs_err::write(folder.join("fetch.sh"), "x").unwrap();
+                i.prepare.as_mut().unwrap().run = "/bin/sh ../bin/fetch.sh".into();
+            }),
+            ("an interpreter, which is no content of the repository", &["prepare"], |i| {
+                i.prepare.as_mut().unwrap().run = "/bin/sh -c true".into();
+            }),
+            ("where Packer runs", &["workdir"], |i| {
+                i.workdir = i.template.parent().unwrap().to_owned();
+            }),
+            ("a file with variables from elsewhere", &["var_files"], |i| {
+                i.var_files.push("/etc/hostname".into());
+            }),
             ("a variable", &["vars.size"], |i| {
                 i.vars.insert("size".into(), "8G".into());
             }),
             ("a file with variables", &["file:../common.hcl", "var_files"], |i| {
-                let file = i.template.parent().unwrap().join("common.hcl");
+                let file = repository_above(i).join("common.hcl");
                 fs_err::write(&file, "x = 1").unwrap();
                 i.var_files.push(file);
             }),

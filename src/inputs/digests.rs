@@ -8,9 +8,10 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::no_part::NoPart;
+use super::place::Place;
 use super::references::{References, Surroundings, references};
 use super::walk::walk;
-use super::{DefinitionError, FileDigests};
+use super::{DefinitionError, FileDigests, prepare};
 use crate::model::{Catalog, DefinitionFiles, Image};
 
 /// With more files than this, folders stand for them in the parts of a definition, which are kept
@@ -23,18 +24,18 @@ pub struct Digests {
     no_part: NoPart,
     trees: HashMap<Utf8PathBuf, Arc<Tree>>,
     fingerprints: HashMap<Utf8PathBuf, String>,
-    definitions: HashMap<Named, Arc<Files>>,
+    definitions: HashMap<Named, Arc<DefinitionFiles>>,
     /// By what they depend on: [`key`].
     references: HashMap<Vec<u8>, Arc<References>>,
     /// Files of images that differ in nothing but the values of variables, by what they depend on.
-    shared: HashMap<Vec<u8>, Arc<Files>>,
+    shared: HashMap<Vec<u8>, Arc<DefinitionFiles>>,
     catalog: Utf8PathBuf,
 }
 
 /// A template as it lies on the disk.
-struct Tree {
-    /// The folder that names are relative to.
-    root: Utf8PathBuf,
+pub(super) struct Tree {
+    /// Where that is: names are relative to it.
+    pub(super) place: Place,
     /// Its files and links, sorted.
     files: Vec<Utf8PathBuf>,
 }
@@ -50,14 +51,6 @@ struct Named {
     created: Option<Utf8PathBuf>,
     /// What the template refers to.
     further: Vec<Utf8PathBuf>,
-}
-
-/// The files that define an image.
-pub(super) struct Files {
-    /// The folder that names are relative to.
-    pub(super) root: Utf8PathBuf,
-    /// What they are.
-    pub(super) files: Arc<DefinitionFiles>,
 }
 
 impl Digests {
@@ -81,7 +74,7 @@ impl Digests {
     }
 
     /// The files that define `image`.
-    pub(super) fn files(&mut self, image: &Image) -> Result<Arc<Files>, DefinitionError> {
+    pub(super) fn files(&mut self, image: &Image) -> Result<Arc<DefinitionFiles>, DefinitionError> {
         let key = key(image, false);
         if let Some(files) = self.shared.get(&key) {
             return Ok(files.clone());
@@ -93,12 +86,12 @@ impl Digests {
         Ok(files)
     }
 
-    fn files_of_one(&mut self, image: &Image) -> Result<Arc<Files>, DefinitionError> {
+    fn files_of_one(&mut self, image: &Image) -> Result<Arc<DefinitionFiles>, DefinitionError> {
         let tree = self.tree(&image.template)?;
         let created = image.prepare.as_ref().and_then(|prepare| prepare.creates.as_ref());
         let named = Named {
             template: image.template.clone(),
-            script: prepare_script(image),
+            script: prepare::script(image),
             var_files: image.var_files.clone(),
             created: created.filter(|created| tree.has(created)).cloned(),
             further: self.references(image)?.files.clone(),
@@ -111,15 +104,15 @@ impl Digests {
             .files
             .iter()
             .filter(|file| created.is_none_or(|created| !file.starts_with(created)));
-        let script = named.script.as_ref().filter(|script| script.is_file());
         let mut files = BTreeMap::new();
-        for file in of_template.chain(script).chain(&named.var_files).chain(&named.further) {
-            files.insert(relative(file, &tree.root), self.fingerprint(file)?);
+        let more = named.script.iter().chain(&named.var_files).chain(&named.further);
+        // What comes from outside is no content of the repository, and may differ elsewhere.
+        for file in of_template.chain(more.filter(|file| tree.place.has(file))) {
+            files.insert(tree.place.name(file), self.fingerprint(file)?);
         }
         let parts = file_parts(files).into_iter();
         let parts = parts.map(|(name, what)| (format!("file:{name}"), what));
         let files = Arc::new(DefinitionFiles::of(parts));
-        let files = Arc::new(Files { root: tree.root.clone(), files });
         self.definitions.insert(named, files.clone());
         Ok(files)
     }
@@ -150,17 +143,18 @@ impl Digests {
         Ok(found)
     }
 
-    fn tree(&mut self, template: &Utf8Path) -> Result<Arc<Tree>, DefinitionError> {
+    /// `template` as it lies on the disk.
+    pub(super) fn tree(&mut self, template: &Utf8Path) -> Result<Arc<Tree>, DefinitionError> {
         if let Some(tree) = self.trees.get(template) {
             return Ok(tree.clone());
         }
         let tree = if template.is_dir() {
             let mut files = files_of(template, self.no_part.clone())?;
             files.sort();
-            Tree { root: template.to_owned(), files }
+            Tree { place: Place::of(template, &self.catalog), files }
         } else {
-            let root = template.parent().unwrap_or(Utf8Path::new("/")).to_owned();
-            Tree { root, files: vec![template.to_owned()] }
+            let folder = template.parent().unwrap_or(Utf8Path::new("/"));
+            Tree { place: Place::of(folder, &self.catalog), files: vec![template.to_owned()] }
         };
         let tree = Arc::new(tree);
         self.trees.insert(template.to_owned(), tree.clone());
@@ -211,7 +205,7 @@ fn key(image: &Image, values: bool) -> Vec<u8> {
     add(image.template.as_str());
     add(image.workdir.as_str());
     let prepare = image.prepare.as_ref();
-    add(prepare.and_then(|prepare| prepare.run.split_whitespace().next()).unwrap_or_default());
+    add(prepare.map_or("", |prepare| prepare.run.as_str()));
     let creates = prepare.and_then(|prepare| prepare.creates.as_ref());
     add(creates.map_or("", |path| path.as_str()));
     add(&image.var_files.len().to_string());
@@ -231,8 +225,7 @@ fn key(image: &Image, values: bool) -> Vec<u8> {
 
 /// The files of an image's definition that need not lie in its template's folder.
 pub fn further_files(image: &Image) -> Vec<Utf8PathBuf> {
-    let script = prepare_script(image).filter(|script| script.is_file());
-    script.into_iter().chain(image.var_files.iter().cloned()).collect()
+    prepare::script(image).into_iter().chain(image.var_files.iter().cloned()).collect()
 }
 
 /// The files and links of a template's folder.
@@ -246,22 +239,6 @@ fn files_of(template: &Utf8Path, no_part: NoPart) -> Result<Vec<Utf8PathBuf>, De
         }
     }
     Ok(files)
-}
-
-/// The script that `prepare` starts, if its first word is a file.
-fn prepare_script(image: &Image) -> Option<Utf8PathBuf> {
-    let word = image.prepare.as_ref()?.run.split_whitespace().next()?;
-    Some(image.workdir.join(word.strip_prefix("./").unwrap_or(word)))
-}
-
-/// The name of a file as the digest sees it: equal wherever the checkout lies.
-pub(super) fn relative(file: &Utf8Path, root: &Utf8Path) -> String {
-    for (ups, ancestor) in root.ancestors().enumerate() {
-        if let Ok(rest) = file.strip_prefix(ancestor) {
-            return format!("{}{rest}", "../".repeat(ups));
-        }
-    }
-    file.to_string()
 }
 
 /// Files, or the folders that stand for them where there are too many.
@@ -329,7 +306,6 @@ mod tests {
         let mut names = |image| {
             let files = digests.files(image).unwrap();
             files
-                .files
                 .parts()
                 .iter()
                 .map(|(name, _)| &name["file:".len()..])

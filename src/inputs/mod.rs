@@ -8,6 +8,8 @@ mod downloads;
 mod file_digests;
 mod git;
 mod no_part;
+mod place;
+mod prepare;
 mod references;
 mod source_tree;
 mod template_checks;

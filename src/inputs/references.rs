@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use globset::GlobMatcher;
 use indexmap::IndexMap;
 
 use super::DefinitionError;
 use super::no_part::NoPart;
+use super::place::root;
+use super::prepare;
 use super::source_tree::FileSystem;
 use super::walk::walk;
 use crate::diagnostics::Span;
 use crate::model::Image;
-use crate::template::{self, Pattern, Request, Target, Template};
+use crate::template::{self, Matcher, Pattern, Request, Target, Template};
 
 /// More files than this are no definition: somebody refers to a folder with everything in it.
 const MAX_FILES: usize = 20_000;
@@ -32,7 +33,7 @@ const OF_RUN: [&str; 5] = [
 ];
 
 /// What a template refers to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct References {
     /// Files, absolute, each once and in order. What git would ignore is not among them, and neither
     /// is what lies outside of the repository.
@@ -43,6 +44,18 @@ pub struct References {
     pub missing: Vec<Utf8PathBuf>,
     /// What is named and git would ignore, absolute.
     pub ignored: Vec<Utf8PathBuf>,
+    /// Where the names in `wanted` start.
+    root: Utf8PathBuf,
+    wanted: Vec<Arc<Wanted>>,
+}
+
+impl References {
+    /// Whether the template refers to `path`, which is absolute and need not be there any more.
+    pub fn concern(&self, path: &Utf8Path) -> bool {
+        let seen = path.strip_prefix(&self.root);
+        seen.is_ok_and(|seen| self.wanted.iter().any(|wanted| wanted.has(seen)))
+            || path.ancestors().any(|path| self.missing.iter().any(|missing| missing == path))
+    }
 }
 
 /// Something that names files, and is not followed.
@@ -119,10 +132,17 @@ pub(super) fn references(
             }
         }
     }
-    for path in image.var_files.iter().chain(&surroundings.links) {
+    let mut of_prepare = prepare::named(image);
+    // An interpreter lies elsewhere.
+    of_prepare.retain(|path| path.starts_with(&search.root));
+    for path in of_prepare.iter().chain(&image.var_files).chain(&surroundings.links) {
         search.want(path, None, &mut wanted, || UntrackedFile::whole(path));
     }
     search.collect(wanted)?;
+    if image.prepare.is_none() {
+        // Nothing here makes it, so that somebody who changes it may wonder.
+        search.tell_ignored(&image.var_files);
+    }
     Ok(search.finish())
 }
 
@@ -146,14 +166,6 @@ pub(super) fn read(image: &Image, values: bool) -> Template {
     template::read(&FileSystem, &request)
 }
 
-/// Where everything that counts lies: the repository; without one, the folder of `images.yml`.
-fn root(template: &Utf8Path, catalog: &Utf8Path) -> Utf8PathBuf {
-    let mut ancestors = template.ancestors();
-    let repository = ancestors.find(|folder| folder.join(".git").symlink_metadata().is_ok());
-    let beside = catalog.parent().filter(|folder| template.starts_with(folder));
-    repository.or(beside).unwrap_or(template).to_owned()
-}
-
 fn place(template: &Template, span: Span) -> UntrackedFile {
     let file = template.problems.sources().get(span.source);
     UntrackedFile {
@@ -169,10 +181,10 @@ fn place(template: &Template, span: Span) -> UntrackedFile {
 
 /// What is looked for, as seen from the root of the search: files and folders, and patterns of files
 /// in folders.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Wanted {
     paths: BTreeSet<Utf8PathBuf>,
-    patterns: Vec<(Utf8PathBuf, GlobMatcher)>,
+    patterns: Vec<(Utf8PathBuf, Matcher)>,
     /// The folders of the patterns.
     folders: BTreeSet<Utf8PathBuf>,
 }
@@ -194,8 +206,14 @@ impl Wanted {
     fn has(&self, path: &Utf8Path) -> bool {
         path.ancestors().any(|ancestor| self.paths.contains(ancestor))
             || self.patterns.iter().any(|(folder, matcher)| {
-                path.strip_prefix(folder).is_ok_and(|name| matcher.is_match(name))
+                path.strip_prefix(folder).is_ok_and(|name| matcher.matches(name))
             })
+    }
+
+    /// Whether something may be wanted of what lies behind `path`, if it is a folder.
+    fn leads_on(&self, path: &Utf8Path) -> bool {
+        let mut patterns = self.patterns.iter();
+        patterns.any(|(folder, matcher)| path.starts_with(folder) && matcher.goes_deeper())
     }
 }
 
@@ -281,6 +299,7 @@ impl Search {
         let mut visited: BTreeSet<Utf8PathBuf> = BTreeSet::new();
         let mut next = Wanted::default();
         let wanted = Arc::new(wanted);
+        self.found.wanted.push(wanted.clone());
         let concerns = {
             let (wanted, no_part) = (wanted.clone(), self.no_part.clone());
             let (root, real_root) = (self.root.clone(), self.real_root.clone());
@@ -295,8 +314,15 @@ impl Search {
             let (path, kind) = entry?;
             let seen = path.strip_prefix(&self.real_root).unwrap_or(&path).to_owned();
             visited.insert(seen.clone());
-            let content = kind.is_file() || kind.is_symlink();
-            if !content || !wanted.has(&seen) || !self.files.insert(seen) {
+            let is_wanted = match kind {
+                kind if kind.is_file() => wanted.has(&seen),
+                // Packer goes through links to folders, where one more file does no harm.
+                kind if kind.is_symlink() => {
+                    wanted.has(&seen) || (wanted.leads_on(&seen) && path.is_dir())
+                }
+                _ => false,
+            };
+            if !is_wanted || !self.files.insert(seen) {
                 continue;
             }
             if kind.is_symlink() {
@@ -309,12 +335,22 @@ impl Search {
                 return Ok(Wanted::default());
             }
         }
-        let ignored = wanted.paths.iter().filter(|path| !visited.contains(*path));
+        let named = wanted.paths.iter().chain(&wanted.folders);
+        let ignored = named.filter(|path| !visited.contains(*path));
         self.found.ignored.extend(ignored.map(|path| self.root.join(path)));
         Ok(next)
     }
 
+    /// Names what git would ignore, but for `counted`, which count all the same.
+    fn tell_ignored(&mut self, counted: &[Utf8PathBuf]) {
+        for path in self.found.ignored.iter().filter(|path| !counted.contains(path)) {
+            let whole = UntrackedFile::whole(path);
+            self.found.untracked.push(whole.because("git ignores it"));
+        }
+    }
+
     fn finish(mut self) -> References {
+        self.found.root.clone_from(&self.root);
         self.found.files = self.files.iter().map(|seen| self.root.join(seen)).collect();
         self.found.missing.sort();
         self.found.missing.dedup();
@@ -441,6 +477,108 @@ mod tests {
         packer/debian/debian.pkr.hcl:15: "${var.goldsmith_version}.sh": `var.goldsmith_version` gets its value only in a run
         packer/debian/debian.pkr.hcl:15: "/etc/hostname": it lies outside of the repository
         "#);
+    }
+
+    /// What is found in a repository with these files and links, for the template in `packer`.
+    fn find_in(files: &[(&str, &str)], links: &[(&str, &str)]) -> (References, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        fs_err::create_dir(root.join(".git")).unwrap();
+        for (name, text) in files {
+            let path = root.join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        for (name, target) in links {
+            symlink(target, root.join(name)).unwrap();
+        }
+        let mut image = image("debian-12");
+        image.template = root.join("packer");
+        image.workdir = root.join("packer");
+        let catalog = Catalog {
+            path: root.join("images.yml"),
+            registry: None,
+            images: [(image.name.clone(), image.clone())].into(),
+            retry_limit: 3,
+        };
+        let found = find(&image, &catalog);
+        let names = found.files.iter().map(|path| path.strip_prefix(root).unwrap().to_string());
+        let names = names.collect();
+        (found, names)
+    }
+
+    #[test]
+    fn a_pattern_takes_folders_and_leads_through_links() {
+        let template = r#"
+            source "qemu" "a" {
+              cd_files     = ["../cloud/*/user-data"]
+              floppy_files = ["../driv*"]
+            }
+        "#;
+        let (_, names) = find_in(
+            &[
+                ("packer/a.pkr.hcl", template),
+                ("cloud/plain/user-data", ""),
+                ("cloud/plain/meta-data", ""),
+                ("shared/debian/user-data", ""),
+                ("drivers/net/e1000.sys", ""),
+                ("docs/driver", ""),
+            ],
+            &[("cloud/debian", "../shared/debian")],
+        );
+        insta::assert_snapshot!(names.join("\n"), @"
+        cloud/debian
+        cloud/plain/user-data
+        drivers/net/e1000.sys
+        shared/debian/user-data
+        ");
+    }
+
+    #[test]
+    fn what_git_ignores_is_told_unless_a_step_makes_it() {
+        let template = "source \"qemu\" \"a\" {\n  http_directory = \"../made\"\n}\n";
+        let files =
+            [(".gitignore", "made/\n"), ("packer/a.pkr.hcl", template), ("made/user-data", "")];
+        let (found, names) = find_in(&files, &[]);
+        assert_eq!(names, [""; 0]);
+        let told: Vec<_> = found.untracked.iter().map(|it| it.why.as_str()).collect();
+        assert_eq!(told, ["git ignores it"]);
+        // There `prepare` makes it.
+        let (_folder, image, catalog) = repository();
+        let found = find(&image, &catalog);
+        assert!(!found.ignored.is_empty());
+        assert!(found.untracked.iter().all(|it| it.why != "git ignores it"));
+    }
+
+    #[test]
+    fn what_was_there_concerns_a_template_as_what_is() {
+        let (_folder, image, catalog) = repository();
+        let root = catalog.path.parent().unwrap();
+        let found = find(&image, &catalog);
+        let concern = |name: &str| found.concern(&root.join(name));
+        for name in ["shared/http/preseed.cfg", "keys/gone.pub", "seed/gone.yml", "no/such.sh"] {
+            assert!(concern(name), "{name}");
+        }
+        for name in ["shared/other", "seed/gone.txt", "images.yml", "bin/other.sh"] {
+            assert!(!concern(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_text_matter_only_where_somebody_looks() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let (folder, image, catalog) = repository();
+        let odd = std::ffi::OsStr::from_bytes(b"caf\xe9");
+        fs_err::write(folder.path().join(odd), "").unwrap();
+        assert!(!find(&image, &catalog).files.is_empty());
+        fs_err::write(folder.path().join("shared/http").join(odd), "").unwrap();
+        let surroundings = Surroundings {
+            catalog: &catalog.path,
+            links: Vec::new(),
+            no_part: NoPart::of(&catalog, None),
+        };
+        let refused = references(&image, true, surroundings).unwrap_err();
+        assert!(matches!(refused, DefinitionError::NotUtf8(_)), "{refused}");
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub(super) fn walk<C: Fn(&Utf8Path) -> bool + Send + Sync + 'static>(
         .follow_links(false)
         .filter_entry(move |entry| {
             entry.file_name() != ".git"
-                // What is not UTF-8 is told below, by name.
-                && Utf8Path::from_path(entry.path()).is_none_or(&concerns)
+                // What is not UTF-8 is told below, by name, where anybody is concerned.
+                && concerns(Utf8Path::new(&entry.path().to_string_lossy()))
         })
         .build();
     walk.filter_map(|entry| {

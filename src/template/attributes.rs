@@ -15,6 +15,8 @@ pub(super) enum Holder<'a> {
     Provisioner(&'a str),
     /// A post-processor of this type, or a block in one.
     PostProcessor(&'a str),
+    /// A data source, or a block in one.
+    Data,
 }
 
 /// How an attribute names files.
@@ -28,18 +30,36 @@ pub(super) enum Names {
     Playbooks,
     /// Perhaps a file, after `file:`.
     Checksum,
+    /// Commands for this machine: words in them can name files.
+    Commands,
+    /// Anything: words in it can name files.
+    Words,
+    /// The same, and folders.
+    WordsForFolders,
+}
+
+impl Names {
+    /// Whether single words of a text can be names.
+    pub(super) fn are_words(self) -> bool {
+        matches!(self, Self::Commands | Self::Words | Self::WordsForFolders)
+    }
 }
 
 /// What Ansible looks for beside a playbook.
-pub(super) const BESIDE_PLAYBOOK: [&str; 12] = [
+pub(super) const BESIDE_PLAYBOOK: [&str; 17] = [
     "action_plugins",
     "ansible.cfg",
-    "filter_plugins",
+    "callback_plugins",
+    "collections",
+    "connection_plugins",
     "files",
+    "filter_plugins",
     "group_vars",
     "handlers",
     "host_vars",
     "library",
+    "lookup_plugins",
+    "module_utils",
     "roles",
     "tasks",
     "templates",
@@ -55,9 +75,34 @@ pub(super) fn names(holder: Holder<'_>, attribute: &str) -> Option<Names> {
             ("vagrant", "include" | "vagrantfile_template") | (_, "script" | "scripts") => {
                 Some(Names::Paths)
             }
+            ("shell-local", "command" | "inline") => Some(Names::Commands),
+            ("shell-local", "env" | "environment_vars") => Some(Names::Words),
+            // What others name are mostly the files that they write.
             _ => None,
         },
+        Holder::Data if attribute == "program" => Some(Names::Commands),
+        Holder::Data => Some(Names::Words),
     }
+}
+
+/// Beginnings of the names of attributes that say what happens in the machine that is built, how to
+/// log in to it, or where something is written.
+const ELSEWHERE: [&str; 11] = [
+    "destination",
+    "elevated_",
+    "env",
+    "execute_command",
+    "guest_",
+    "inline",
+    "output",
+    "remote_",
+    "shutdown_",
+    "ssh_",
+    "winrm_",
+];
+
+fn is_elsewhere(attribute: &str) -> bool {
+    ELSEWHERE.iter().any(|start| attribute.starts_with(start))
 }
 
 fn of_source(attribute: &str) -> Option<Names> {
@@ -71,7 +116,10 @@ fn of_source(attribute: &str) -> Option<Names> {
         | "user_data_file"
         | "userdata_file" => Some(Names::Paths),
         "iso_checksum" => Some(Names::Checksum),
-        _ => None,
+        // Disks and installers are materials; keys that are typed name nothing.
+        "boot_command" | "iso_target_path" | "iso_url" | "iso_urls" | "source_path" => None,
+        _ if is_elsewhere(attribute) => None,
+        _ => Some(Names::Words),
     }
 }
 
@@ -109,6 +157,13 @@ fn of_provisioner(kind: &str, attribute: &str) -> Option<Names> {
         "goss" => &["goss_file", "tests", "vars_file"],
         _ => &[],
     };
-    let everywhere = ["script", "scripts"];
-    (everywhere.contains(&attribute) || paths.contains(&attribute)).then_some(Names::Paths)
+    match (kind, attribute) {
+        (_, "script" | "scripts") => Some(Names::Paths),
+        _ if paths.contains(&attribute) => Some(Names::Paths),
+        ("shell-local", "command" | "inline") => Some(Names::Commands),
+        ("shell-local", "env" | "environment_vars") => Some(Names::Words),
+        ("file" | "hcp-sbom" | "powershell" | "shell" | "windows-shell", _) => None,
+        _ if is_elsewhere(attribute) => None,
+        _ => Some(Names::WordsForFolders),
+    }
 }

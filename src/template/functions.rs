@@ -40,7 +40,7 @@ const KNOWN: [&str; 25] = [
 ];
 
 /// What looking at a file's name costs, in expressions.
-const COST_OF_NAME: usize = 20;
+pub(super) const COST_OF_NAME: usize = 20;
 
 /// Whether `function` is one of these.
 pub(super) fn is_known(function: &str) -> bool {

@@ -11,7 +11,8 @@ use super::tree::{Kind, SourceTree};
 pub(super) enum Dialect {
     /// `fileset` (doublestar): `**` goes into folders, `{a,b}` is a choice.
     Fileset,
-    /// `cd_files` and `floppy_files` (Go's own): braces are plain characters.
+    /// `cd_files` and `floppy_files` (Go's own): braces are plain characters, and of a folder
+    /// everything is taken.
     Go,
 }
 
@@ -32,6 +33,31 @@ pub struct Pattern {
     pub folder: Utf8PathBuf,
     /// Their names as seen from there, for the crate `globset` with literal separators.
     pub glob: String,
+    /// Whether a folder that matches counts, with everything in it.
+    pub folders: bool,
+}
+
+/// Tells which names match a [`Pattern`].
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    glob: GlobMatcher,
+    folders: bool,
+}
+
+impl Matcher {
+    /// Whether the file of this name, as seen from the folder of the pattern, matches.
+    pub fn matches(&self, name: &Utf8Path) -> bool {
+        if self.folders {
+            return name.ancestors().any(|part| self.glob.is_match(part));
+        }
+        self.glob.is_match(name)
+    }
+
+    /// Whether what lies in a folder can match.
+    pub fn goes_deeper(&self) -> bool {
+        let glob = self.glob.glob().glob();
+        self.folders || glob.contains('/') || glob.contains("**")
+    }
 }
 
 impl Pattern {
@@ -52,17 +78,19 @@ impl Pattern {
                 Dialect::Fileset => glob,
                 Dialect::Go => glob.replace('{', "\\{").replace('}', "\\}"),
             },
+            folders: dialect == Dialect::Go,
         }
     }
 
     /// Tells which names, seen from the folder, match. None if it is no pattern after all.
-    pub fn matcher(&self) -> Option<GlobMatcher> {
+    pub fn matcher(&self) -> Option<Matcher> {
         if self.glob.len() > MAX_GLOB {
             return None;
         }
         let mut glob = GlobBuilder::new(&self.glob);
         let glob = glob.literal_separator(true).backslash_escape(true).build();
-        glob.ok().map(|glob| glob.compile_matcher())
+        let glob = glob.ok()?.compile_matcher();
+        Some(Matcher { glob, folders: self.folders })
     }
 
     /// How many folders below the first one can matter.
@@ -89,7 +117,7 @@ impl Pattern {
                     Some(Kind::Folder) if depth < self.depth() => folders.push((path, depth + 1)),
                     Some(Kind::File) => {
                         let name = path.strip_prefix(&self.folder).unwrap_or(&path);
-                        if matcher.is_match(name) {
+                        if matcher.matches(name) {
                             found.push(path);
                         }
                     }

@@ -43,6 +43,17 @@ pub(super) fn parse_expr(text: &str, source: SourceId) -> Result<Expr, HclError>
     parse(text, str::parse).map(|expr: Expression| Reader { source, text }.expr(&expr, &whole))
 }
 
+/// Reads a file for `templatefile`: a text with something to fill in. Its places are not those of
+/// `source`, so nobody may ask for what stands there.
+pub(super) fn parse_template(text: &str, source: SourceId) -> Result<Expr, HclError> {
+    let whole = 0..text.len();
+    parse(text, str::parse).map(|template: template::Template| {
+        let reader = Reader { source, text };
+        let pieces = reader.pieces(template.iter(), &whole);
+        Expr { kind: ExprKind::Template(pieces), span: reader.span(&whole) }
+    })
+}
+
 /// How many assignments the text can have at most.
 pub(super) fn assignments(text: &str) -> usize {
     text.bytes().filter(|byte| matches!(byte, b'=' | b':')).count()

@@ -8,24 +8,22 @@
 //! - `filebase64`, and all paths that go to a plugin (`script`, `source`, `http_directory`…), are
 //!   relative to the folder that Packer runs in.
 
+use std::collections::HashSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
-use super::attributes::{self, BESIDE_PLAYBOOK, Holder, Names};
+use super::attributes::{self, Holder, Names};
 use super::builds::{self, Used};
 use super::evaluate::{Evaluator, Scope};
-use super::glob::{Dialect, Pattern};
+use super::glob::Pattern;
 use super::load::TemplateFile;
-use super::paths;
-use super::syntax::{Block, Body, Expr, ExprKind, For};
+use super::syntax::{Block, Body, Expr, ExprKind};
 use super::value::{Unknown, Value};
 use crate::diagnostics::{Sources, Span};
 
 /// What a block of a build costs each time that it is looked at, in expressions.
 const COST_OF_BLOCK: usize = 20;
-
-/// Longest path that Linux accepts, in bytes.
-const MAX_PATH: usize = 4096;
 
 /// Files that a template uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,22 +84,34 @@ impl Untracked {
 
 /// Where a relative path starts, and whether it may be a pattern.
 #[derive(Clone, Copy)]
-struct Anchor<'a> {
-    base: &'a Utf8Path,
-    names: Names,
+pub(super) struct Anchor<'a> {
+    pub(super) base: &'a Utf8Path,
+    pub(super) names: Names,
 }
 
-struct Collector<'e, 't> {
-    evaluator: &'e Evaluator<'t>,
+/// Collects what blocks name; what single attributes and calls name is in `named_paths`.
+pub(super) struct Collector<'e, 't> {
+    pub(super) evaluator: &'e Evaluator<'t>,
     references: IndexMap<Target, Span>,
     untracked: IndexMap<Span, String>,
+    /// Files that were read since the template names them.
+    pub(super) looked_into: HashSet<Utf8PathBuf>,
+    /// Where the template names the file that is being read.
+    pub(super) named_at: Option<Span>,
 }
 
-type In<'s> = Option<&'s Scope<'s>>;
+/// The names that hold at some place.
+pub(super) type In<'s> = Option<&'s Scope<'s>>;
 
 impl<'e, 't> Collector<'e, 't> {
     fn new(evaluator: &'e Evaluator<'t>) -> Self {
-        Self { evaluator, references: IndexMap::new(), untracked: IndexMap::new() }
+        Self {
+            evaluator,
+            references: IndexMap::new(),
+            untracked: IndexMap::new(),
+            looked_into: HashSet::new(),
+            named_at: None,
+        }
     }
 
     fn found(self) -> Found {
@@ -126,6 +136,7 @@ impl<'e, 't> Collector<'e, 't> {
                     self.holder(Holder::Source, &block.body, Some(&scope));
                 }
                 ("build", _) => self.build(block),
+                ("data", _) => self.holder(Holder::Data, &block.body, None),
                 _ => self.other(&block.body, None),
             }
         }
@@ -283,198 +294,8 @@ impl<'e, 't> Collector<'e, 't> {
         }
     }
 
-    /// The calls in `expr` that read files.
-    fn calls(&mut self, expr: &Expr, scope: In<'_>) {
-        match &expr.kind {
-            ExprKind::Call { function, arguments, .. } => {
-                self.call(function, arguments, expr.span, scope);
-                for argument in arguments {
-                    self.calls(argument, scope);
-                }
-            }
-            ExprKind::For(all) if reads_files(expr) => {
-                self.calls(&all.collection, scope);
-                self.unroll(all, scope, |collector, scope| {
-                    let inside = [all.key.as_ref(), Some(&all.value), all.condition.as_ref()];
-                    for inside in inside.into_iter().flatten() {
-                        collector.calls(inside, Some(scope));
-                    }
-                });
-            }
-            _ => {
-                for child in expr.children() {
-                    self.calls(child, scope);
-                }
-            }
-        }
-    }
-
-    fn call(&mut self, function: &str, arguments: &[Expr], span: Span, scope: In<'_>) {
-        let base = match function {
-            "file" | "templatefile" | "fileexists" | "fileset" => &self.evaluator.base,
-            "filebase64" => &self.evaluator.workdir,
-            _ => return,
-        };
-        match (function, arguments) {
-            ("fileset", [folder, pattern, ..]) => {
-                let texts = [folder, pattern].map(|argument| {
-                    self.evaluator.evaluate(argument, scope).and_then(|value| value.in_text())
-                });
-                match texts {
-                    [Ok(folder), Ok(pattern)] => {
-                        let folder = paths::resolve(base, &folder);
-                        self.pattern(&folder, &pattern, Dialect::Fileset, span);
-                    }
-                    [Err(why), _] | [_, Err(why)] => self.untracked(span, why),
-                }
-            }
-            (_, [path, ..]) => self.paths(path, scope, Anchor { base, names: Names::Paths }),
-            _ => {}
-        }
-    }
-
-    /// Does `inside` once for each element that `all` goes through; once for all if they are not
-    /// known.
-    fn unroll(&mut self, all: &For, scope: In<'_>, mut inside: impl FnMut(&mut Self, &Scope<'_>)) {
-        let entries = self.evaluator.evaluate(&all.collection, scope);
-        let entries = entries.and_then(|collection| collection.entries());
-        let iterations: Vec<(Result<Value, Unknown>, Result<Value, Unknown>)> = match entries {
-            Ok(entries) => entries.into_iter().map(|(key, value)| (Ok(key), Ok(value))).collect(),
-            Err(why) => vec![(Err(why.clone()), Err(why))],
-        };
-        for (key, value) in iterations {
-            let name = all.key_name.as_deref().unwrap_or("");
-            let key = Scope { name, value: key, outer: scope };
-            let scope = Scope { name: &all.value_name, value, outer: Some(&key) };
-            inside(self, &scope);
-        }
-    }
-
-    /// Everything that `expr` names. What cannot be told as a whole is taken apart: both ways of a
-    /// choice count, and the elements of a list one by one.
-    fn paths(&mut self, expr: &Expr, scope: In<'_>, anchor: Anchor<'_>) {
-        let why = match self.evaluator.evaluate(expr, scope) {
-            Ok(value) => {
-                self.value(&value, expr.span, anchor);
-                return;
-            }
-            Err(why) => why,
-        };
-        match &expr.kind {
-            ExprKind::Choice(parts) => {
-                let [_, then, otherwise] = &**parts;
-                self.paths(then, scope, anchor);
-                self.paths(otherwise, scope, anchor);
-            }
-            ExprKind::List(elements) => {
-                for element in elements {
-                    self.paths(element, scope, anchor);
-                }
-            }
-            ExprKind::Object(entries) => {
-                for (_, value) in entries {
-                    self.paths(value, scope, anchor);
-                }
-            }
-            ExprKind::Call { function, arguments, .. }
-                if matches!(
-                    function.as_str(),
-                    "coalesce"
-                        | "coalescelist"
-                        | "compact"
-                        | "concat"
-                        | "distinct"
-                        | "flatten"
-                        | "setunion"
-                        | "sort"
-                        | "try"
-                ) =>
-            {
-                for argument in arguments {
-                    self.paths(argument, scope, anchor);
-                }
-            }
-            ExprKind::For(all) => self.unroll(all, scope, |collector, scope| {
-                collector.paths(&all.value, Some(scope), anchor);
-            }),
-            _ => self.untracked(expr.span, why),
-        }
-    }
-
-    fn value(&mut self, value: &Value, span: Span, anchor: Anchor<'_>) {
-        match value {
-            Value::Text(text) => self.text(text, span, anchor),
-            Value::List(elements) => {
-                for element in elements.iter() {
-                    if let Err(why) = self.evaluator.spend(1) {
-                        return self.untracked(span, why);
-                    }
-                    self.value(element, span, anchor);
-                }
-            }
-            Value::Object(entries) => {
-                for element in entries.values() {
-                    if let Err(why) = self.evaluator.spend(1) {
-                        return self.untracked(span, why);
-                    }
-                    self.value(element, span, anchor);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-
-    fn text(&mut self, text: &str, span: Span, anchor: Anchor<'_>) {
-        let text = match anchor.names {
-            Names::Checksum => match text.strip_prefix("file:") {
-                Some(path) => path,
-                None => return,
-            },
-            _ => text,
-        };
-        if text.is_empty() || text.contains("://") {
-            return;
-        }
-        let objection = if text.contains("{{") {
-            "`{{…}}` is filled in by a plugin"
-        } else if text.starts_with('~') {
-            "`~` depends on who runs Packer"
-        } else if text.contains(char::is_control) || text.len() > MAX_PATH {
-            "it is no path"
-        } else if let Names::Patterns(dialect) = anchor.names {
-            return self.pattern(anchor.base, text, dialect, span);
-        } else {
-            let path = paths::resolve(anchor.base, text);
-            if anchor.names == Names::Playbooks {
-                self.beside_playbook(&path, span);
-            }
-            return self.reference(Target::Path(path), span);
-        };
-        self.untracked(span, Unknown::because(objection));
-    }
-
-    /// What Ansible finds beside a playbook by itself.
-    fn beside_playbook(&mut self, playbook: &Utf8Path, span: Span) {
-        for name in BESIDE_PLAYBOOK {
-            let path = playbook.with_file_name(name);
-            if self.evaluator.tree.kind(&path).is_some() {
-                self.reference(Target::Path(path), span);
-            }
-        }
-    }
-
-    fn pattern(&mut self, base: &Utf8Path, text: &str, dialect: Dialect, span: Span) {
-        let pattern = Pattern::new(base, text, dialect);
-        if pattern.glob.is_empty() {
-            self.reference(Target::Path(pattern.folder), span);
-        } else if pattern.matcher().is_some() {
-            self.reference(Target::Pattern(pattern), span);
-        } else {
-            self.untracked(span, Unknown::because("it is no pattern"));
-        }
-    }
-
-    fn reference(&mut self, target: Target, span: Span) {
+    pub(super) fn reference(&mut self, target: Target, span: Span) {
+        let span = self.named_at.unwrap_or(span);
         match self.evaluator.spend(COST_OF_BLOCK) {
             Ok(()) => {
                 self.references.entry(target).or_insert(span);
@@ -483,14 +304,8 @@ impl<'e, 't> Collector<'e, 't> {
         }
     }
 
-    fn untracked(&mut self, span: Span, why: Unknown) {
+    pub(super) fn untracked(&mut self, span: Span, why: Unknown) {
+        let span = self.named_at.unwrap_or(span);
         self.untracked.entry(span).or_insert(why.0);
     }
-}
-
-/// Whether `expr` calls a function that reads files.
-fn reads_files(expr: &Expr) -> bool {
-    let reads = ["file", "filebase64", "fileexists", "fileset", "templatefile"];
-    matches!(&expr.kind, ExprKind::Call { function, .. } if reads.contains(&function.as_str()))
-        || expr.children().into_iter().any(reads_files)
 }
