@@ -270,6 +270,12 @@ pub(super) fn hints(
         .extend(of_build.iter().filter(|part| **part != build.kind).map(|part| (*part).to_owned()));
     texts.push(place.as_str().trim_end_matches(".pkr.hcl").to_owned());
     texts.extend(place.file_name().map(str::to_owned));
+    // `ubuntu/ubuntu-24.04.pkr.hcl`: the folder alone tells less.
+    let file = build
+        .source
+        .as_ref()
+        .and_then(|source| template.problems.sources().get(source.span.source)?.path.file_name());
+    texts.extend(file.map(|name| name.trim_end_matches(".pkr.hcl").to_owned()));
     let names = texts.len();
     for name in TELLING {
         let values = build.setting(name).and_then(|setting| setting.values.as_ref());

@@ -73,6 +73,20 @@ fn a_folder_an_image_wherever_packer_is_meant_to_run() {
 }
 
 #[test]
+fn the_name_of_a_file_tells_the_release_where_the_folder_does_not() {
+    let tree = MemoryTree::default()
+        .file("/repo/ubuntu/ubuntu-24.04.pkr.hcl", qemu("vm", "x.iso"))
+        .file("/repo/ubuntu/variables.pkr.hcl", "variable \"memory\" {\n  default = 1\n}\n");
+    insta::assert_snapshot!(written(&tree), @r#"
+    # the template sets `output_directory` itself: see the template contract
+    ubuntu:
+      template: ubuntu
+      os: { family: ubuntu, release: "24.04" }
+      source: iso
+    "#);
+}
+
+#[test]
 fn files_that_declare_the_same_are_images_of_their_own() {
     let file = |name: &str, url: &str| {
         format!("variable \"memory\" {{ default = 1024 }}\n{}", qemu(name, url))

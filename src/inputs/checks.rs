@@ -88,7 +88,8 @@ impl Seen {
         }
         let has = folder.read_dir_utf8().is_ok_and(|entries| {
             let ends = [".pkr.hcl", ".pkr.json"];
-            entries.flatten().any(|entry| ends.iter().any(|end| entry.file_name().ends_with(end)))
+            let mut files = entries.flatten().filter(|entry| !entry.path().is_dir());
+            files.any(|entry| ends.iter().any(|end| entry.file_name().ends_with(end)))
         });
         self.templates.insert(folder.to_string(), has);
         has

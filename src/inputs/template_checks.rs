@@ -112,8 +112,11 @@ fn broken(template: &Template, places: &Places) -> Diagnostic {
 
 fn build(image: &Image, template: &Template, places: &Places) -> Option<Diagnostic> {
     let names: Vec<&str> = template.builds.iter().map(|build| build.name.as_str()).collect();
-    let listed = || format!("the template has: `{}`", names.join("`, `"));
-    if names.is_empty() || !template.open_builds.is_empty() {
+    let listed = || match names.as_slice() {
+        [] => "the template builds nothing: Packer would refuse".to_owned(),
+        names => format!("the template has: `{}`", names.join("`, `")),
+    };
+    if !template.open_builds.is_empty() {
         return None;
     }
     let Some(wanted) = &image.build else {

@@ -247,6 +247,16 @@ impl<'t> Evaluator<'t> {
         }
     }
 
+    /// The expression of a local, if `expr` is nothing but its name and nothing else hides it.
+    pub(super) fn local_named(&self, expr: &Expr, scope: Option<&Scope<'_>>) -> Option<&'t Expr> {
+        let ExprKind::Access(value, steps) = &expr.kind else { return None };
+        let (ExprKind::Name(name), [Step::Attribute(of)]) = (&value.kind, steps.as_slice()) else {
+            return None;
+        };
+        let is_global = name == "local" && scope.is_none_or(|scope| scope.get(name).is_none());
+        is_global.then(|| self.locals.get(of.as_str()).copied()).flatten()
+    }
+
     fn value_of_local(&self, name: &str) -> Result<Value, Unknown> {
         let Some((&name, &expr)) = self.locals.get_key_value(name) else {
             return Err(Unknown::because(format!("`local.{name}` is not declared")));
@@ -306,10 +316,14 @@ impl<'t> Evaluator<'t> {
         match (operator, &left, &right) {
             ("&&", Value::Bool(left), Value::Bool(right)) => Ok(Value::Bool(*left && *right)),
             ("||", Value::Bool(left), Value::Bool(right)) => Ok(Value::Bool(*left || *right)),
-            ("==" | "!=", Value::Text(_) | Value::Null, Value::Text(_) | Value::Null)
+            // Nothing is equal to nothing only.
+            ("==" | "!=", Value::Null, _)
+            | ("==" | "!=", _, Value::Null)
+            | ("==" | "!=", Value::Text(_), Value::Text(_))
             | ("==" | "!=", Value::Bool(_), Value::Bool(_)) => {
                 Ok(Value::Bool((left == right) == (operator == "==")))
             }
+            (_, Value::Number(left), Value::Number(right)) => compared(operator, left, right),
             _ => Err(Unknown::because("goldsmith does not calculate")),
         }
     }
@@ -344,5 +358,21 @@ impl<'t> Evaluator<'t> {
             None => Value::list(list),
             Some(_) => Value::Object(Rc::new(object)),
         })
+    }
+}
+
+/// What a comparison of numbers comes to.
+fn compared(operator: &str, left: &str, right: &str) -> Result<Value, Unknown> {
+    let unknown = || Unknown::because("goldsmith does not calculate");
+    let number = |text: &str| text.parse::<f64>().map_err(|_| unknown());
+    let order = number(left)?.total_cmp(&number(right)?);
+    match operator {
+        "==" => Ok(Value::Bool(order.is_eq())),
+        "!=" => Ok(Value::Bool(order.is_ne())),
+        "<" => Ok(Value::Bool(order.is_lt())),
+        "<=" => Ok(Value::Bool(order.is_le())),
+        ">" => Ok(Value::Bool(order.is_gt())),
+        ">=" => Ok(Value::Bool(order.is_ge())),
+        _ => Err(unknown()),
     }
 }

@@ -1,5 +1,7 @@
 //! The files of a template, as Packer chooses them.
 
+use std::io;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::hcl::{self, HclError};
@@ -70,7 +72,7 @@ pub(super) fn load(tree: &dyn SourceTree, path: &Utf8Path, var_files: &[Utf8Path
             }
             Err(error) => loader.problem(Diagnostic::error(
                 "unreadable-file",
-                format!("{} cannot be read: {error}", quoted(path.as_str())),
+                format!("{} cannot be read: {}", quoted(path.as_str()), why(&error)),
             )),
         },
         Some(_) => chosen.add(path.to_owned()),
@@ -95,6 +97,14 @@ pub(super) fn load(tree: &dyn SourceTree, path: &Utf8Path, var_files: &[Utf8Path
 /// Reads a file with variables that stands alone; none if it cannot be read.
 pub(super) fn var_file(tree: &dyn SourceTree, path: &Utf8Path) -> Option<VarFile> {
     Loader::new(tree).var_file(path.to_owned())
+}
+
+/// Why something cannot be read: without its path, which is told beside it.
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => kind.to_string(),
+    }
 }
 
 #[derive(Default)]
@@ -184,7 +194,7 @@ impl<'t> Loader<'t> {
             Err(error) => {
                 let source = self.sources.add(path, "");
                 let start = Span { source, start: 0, end: 0 };
-                let message = format!("the file cannot be read: {error}");
+                let message = format!("the file cannot be read: {}", why(&error));
                 self.problem(Diagnostic::error("unreadable-file", message).at(start, ""));
                 return (source, None);
             }

@@ -50,7 +50,11 @@ impl Collector<'_, '_> {
                     self.untracked(span, why.clone());
                 }
                 _ => {
-                    let path = self.mention(word, anchor.base, folders, span);
+                    // A command is short, and made of names.
+                    let path = match anchor.names {
+                        Names::Commands => self.find(word, anchor.base, folders, span),
+                        _ => self.mention(word, anchor.base, folders, span),
+                    };
                     if let Some(path) = path.filter(|path| playbooks && is_yaml(path)) {
                         self.playbook(&path, span);
                     }
@@ -212,7 +216,7 @@ mod tests {
               provisioner "shell" { inline = ["sh bin/guest.sh"] }
               provisioner "shell-local" {
                 environment_vars = ["CONFIG=etc/site.ini"]
-                inline           = ["bash ./bin/make.sh ${var.unset}/x", "echo ${var.unset}", "cd .. && ls /etc/passwd"]
+                inline           = ["bash ./bin/make.sh ${var.unset}/x", "echo ${var.unset}", "cd .. && ls /etc/passwd", "pack meta-data"]
               }
               provisioner "ansible" {
                 playbook_file    = "ansible/site.yml"

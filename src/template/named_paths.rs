@@ -162,6 +162,19 @@ impl Collector<'_, '_> {
                 }
                 self.words(&text, expr.span, anchor, Some(&why));
             }
+            ExprKind::Access(..) if self.evaluator.local_named(expr, scope).is_some() => {
+                // What a local can be counts here, where it is used.
+                let local = self.evaluator.local_named(expr, scope).filter(|_| self.enter());
+                match local {
+                    Some(local) => {
+                        let outer = self.named_at.replace(self.named_at.unwrap_or(expr.span));
+                        self.paths(local, None, anchor);
+                        self.named_at = outer;
+                        self.leave();
+                    }
+                    None => self.untracked(expr.span, why),
+                }
+            }
             // Most of what is not known names no files.
             _ if matches!(anchor.names, Names::Words | Names::WordsForFolders) => {}
             _ => self.untracked(expr.span, why),
@@ -239,4 +252,53 @@ impl Collector<'_, '_> {
 fn reads_files(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Call { function, .. } if READS.contains(&function.as_str()))
         || expr.children().into_iter().any(reads_files)
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use crate::template::{MemoryTree, Request, Target, read};
+
+    #[test]
+    fn conditions_are_followed_where_they_are_known_and_both_ways_where_not() {
+        let template = r#"
+            variable "count" { default = 2 }
+            variable "chosen" { default = null }
+            locals {
+              first  = var.count >= 2 && var.count != 3 ? "two.sh" : "one.sh"
+              second = data.host.this.os == "linux" ? "linux.sh" : [local.third, local.fourth]
+              third  = var.chosen == null ? "default.sh" : var.chosen
+              fourth = data.host.this.os
+              a      = local.b
+              b      = [local.a, "x.sh"]
+            }
+            build {
+              provisioner "shell" {
+                scripts = [local.first, local.second]
+              }
+              provisioner "shell" {
+                scripts = local.a
+              }
+            }
+        "#;
+        let tree = MemoryTree::default().file("/w/a.pkr.hcl", template);
+        let vars = IndexMap::new();
+        let folder = "/w".into();
+        let request = Request { template: folder, workdir: folder, var_files: &[], vars: &vars };
+        let template = read(&tree, &request);
+        let found = template.references.iter().map(|reference| match &reference.target {
+            Target::Path(path) => path.to_string(),
+            Target::Pattern(pattern) => pattern.glob.clone(),
+        });
+        let untracked = template.untracked.iter().map(|it| format!("{}: {}", it.text, it.why));
+        insta::assert_snapshot!(found.chain(untracked).collect::<Vec<_>>().join("\n"), @"
+        /w/two.sh
+        /w/linux.sh
+        /w/default.sh
+        /w/x.sh
+        local.second: a data source is asked only in a run
+        local.a: `local.a` refers to itself
+        ");
+    }
 }

@@ -96,9 +96,14 @@ pub(super) struct Collector<'e, 't> {
     untracked: IndexMap<Span, String>,
     /// Files that were read since the template names them.
     pub(super) looked_into: HashSet<Utf8PathBuf>,
-    /// Where the template names the file that is being read.
+    /// Where the template names the file, or the local, that is being read.
     pub(super) named_at: Option<Span>,
+    /// How many locals deep that is.
+    depth: u32,
 }
+
+/// Locals that are made of locals: deeper than this nobody looks.
+const MAX_LOCALS: u32 = 8;
 
 /// The names that hold at some place.
 pub(super) type In<'s> = Option<&'s Scope<'s>>;
@@ -111,6 +116,7 @@ impl<'e, 't> Collector<'e, 't> {
             untracked: IndexMap::new(),
             looked_into: HashSet::new(),
             named_at: None,
+            depth: 0,
         }
     }
 
@@ -292,6 +298,17 @@ impl<'e, 't> Collector<'e, 't> {
             let anchor = Anchor { base: &self.evaluator.workdir, names };
             self.paths(value, scope, anchor);
         }
+    }
+
+    /// Goes into a local, unless that is too deep. Whoever goes in leaves.
+    pub(super) fn enter(&mut self) -> bool {
+        let goes = self.depth < MAX_LOCALS && self.evaluator.spend(COST_OF_BLOCK).is_ok();
+        self.depth += u32::from(goes);
+        goes
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.depth -= 1;
     }
 
     pub(super) fn reference(&mut self, target: Target, span: Span) {
