@@ -11,6 +11,7 @@ mod no_part;
 mod place;
 mod prepare;
 mod references;
+mod search;
 mod source_tree;
 mod template_checks;
 mod walk;

@@ -18,6 +18,8 @@ mod paths;
 mod read;
 mod references;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod value;
 mod variables;
