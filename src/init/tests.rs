@@ -411,11 +411,11 @@ fn what_is_not_complete_is_a_comment_with_the_reason() {
       #   os: { family: …, release: "…" }
       #   source: iso
 
-      # Not complete: evil�images:�  x: no name tells the operating system
+      # Not complete: `evil\nimages:\n  x` is not a path
       # the template sets `output_directory` itself: see the template contract
       # evil-images-x:
       #   template: "evil\U0000000aimages:\U0000000a  x"
-      #   os: { family: …, release: "…" }
+      #   os: { family: debian, release: "12" }
       #   source: iso
 
       # Not complete: `template`: unknown placeholder `${x}`
