@@ -1,6 +1,7 @@
 //! Versions of an image: `1.0.20251118`, and `1.0.20251118.2` for the second of the same day.
 
 use std::fmt;
+use std::iter;
 use std::str::FromStr;
 
 use jiff::civil::Date;
@@ -38,6 +39,18 @@ impl Default for VersionBase {
 fn number(text: &str) -> Option<u32> {
     let canonical = text == "0" || (!text.starts_with('0') && !text.starts_with('+'));
     canonical.then(|| text.parse().ok()).flatten()
+}
+
+/// The parts between dots. What looks for a character takes longer to make ready than to look through
+/// a text as short as these.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    iter::from_fn(move || {
+        let text = rest?;
+        let dot = text.bytes().position(|byte| byte == b'.');
+        rest = dot.map(|dot| &text[dot + 1..]);
+        Some(&text[..dot.unwrap_or(text.len())])
+    })
 }
 
 /// A day of eight digits, without a format to interpret: a plan reads a hundred thousand of them.
@@ -109,7 +122,7 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, ParseVersionError> {
         let parse = || {
-            let mut parts = text.split('.');
+            let mut parts = parts(text);
             let major = number(parts.next()?)?;
             let minor = number(parts.next()?)?;
             let day = day(parts.next()?)?;
