@@ -7,7 +7,8 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use crate::commands::child;
-use crate::model::ImageName;
+use crate::config;
+use crate::model::{Budget, ImageName};
 
 /// Builds golden machine images through Packer, gates them on Trivy and publishes what can be
 /// trusted.
@@ -187,8 +188,12 @@ pub struct Run {
     pub dry_run: bool,
     /// How long builds may take to clean up after themselves before they are killed: when they are
     /// out of time, or the run is to stop. A forge's runner waits 6 seconds for a job to stop
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = crate::config::duration)]
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = config::duration)]
     pub grace: Duration,
+    /// What all builds together may take of the machine, in parts or whole:
+    /// `cpus=4,memory=8G,disk=50G`; the rest is what is free
+    #[arg(long, value_name = "BUDGET", default_value = "", hide_default_value = true, value_parser = budget)]
+    pub budget: Budget,
     /// Publish although the work tree has changes that are in no commit
     #[arg(long)]
     pub allow_dirty: bool,
@@ -219,6 +224,10 @@ pub struct Lint {
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: LintFormat,
+}
+
+fn budget(text: &str) -> Result<Budget, config::BadBudget> {
+    if text.is_empty() { Ok(Budget::default()) } else { config::budget(text) }
 }
 
 fn given(text: &str) -> Result<(ImageName, Utf8PathBuf), String> {

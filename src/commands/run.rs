@@ -56,6 +56,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
             dry_run: arguments.dry_run,
             force: arguments.selection.force,
             grace: arguments.grace,
+            budget: arguments.budget,
             committed: committed_only(session, arguments),
             given,
         },

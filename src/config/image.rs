@@ -189,6 +189,7 @@ pub(super) fn read(
         secret_vars,
         var_files,
         env,
+        resources: layer.resources.resolve(),
         timeout: layer.timeout.resolve(source, &os),
         version: layer.version.resolve(),
         rebuild: layer.rebuild.resolve(source, &os),

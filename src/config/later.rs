@@ -22,7 +22,6 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "lint" => levels(field, context),
         "promote" => promote(field, context),
         "tests" => tests(field, context),
-        "resources" => resources(field, context),
         "proxmox" => proxmox(field, context),
         "max_size" | "max_log" => drop(size::read(field, context)),
         "before" => texts(field, "a list of builds", "[null.fetch]", context),
@@ -173,16 +172,6 @@ fn tests(field: Field<'_>, context: &mut Context) {
         keys.required("run", help, context, |f, c| f.command("a command", "./smoke.sh", c));
         keys.finish(context);
     }
-}
-
-fn resources(field: Field<'_>, context: &mut Context) {
-    let Some(mut keys) = Keys::of(field, "in `resources`", "cpus: 2, memory: 2G", context) else {
-        return;
-    };
-    keys.read("cpus", context, |field, context| number::read(field, (1, 1024), context));
-    keys.read("memory", context, size::read);
-    keys.read("disk", context, size::read);
-    keys.finish(context);
 }
 
 fn proxmox(field: Field<'_>, context: &mut Context) {

@@ -9,6 +9,7 @@ use super::context::Context;
 use super::field::Field;
 use super::gate::{self, GateLayer};
 use super::keys::Keys;
+use super::resources::{self, ResourcesLayer};
 use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
 use super::words;
@@ -16,10 +17,19 @@ use crate::diagnostics::Diagnostic;
 use crate::model::{ChannelName, StoreAddress};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 8] =
-    ["rebuild", "gate", "stores", "channel", "timeout", "enabled", "labels", "runs_on"];
+pub(super) const KEYS: [&str; 9] = [
+    "rebuild",
+    "gate",
+    "stores",
+    "channel",
+    "timeout",
+    "resources",
+    "enabled",
+    "labels",
+    "runs_on",
+];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 13] = [
+pub(super) const LATER: [&str; 12] = [
     "evidence",
     "retain",
     "owner",
@@ -29,7 +39,6 @@ pub(super) const LATER: [&str; 13] = [
     "lint",
     "promote",
     "tests",
-    "resources",
     "proxmox",
     "max_size",
     "max_log",
@@ -56,6 +65,8 @@ pub(super) struct Layer {
     pub(super) channel: Option<ChannelName>,
     /// How long its stages may take.
     pub(super) timeout: TimeoutLayer,
+    /// What its build needs of the machine.
+    pub(super) resources: ResourcesLayer,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
     /// may be fine.
     pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
@@ -83,6 +94,7 @@ impl Layer {
             runs_on: keys.read("runs_on", context, words::runs_on),
             channel: keys.read("channel", context, channel),
             timeout: keys.read("timeout", context, timeout::read).unwrap_or_default(),
+            resources: keys.read("resources", context, resources::read).unwrap_or_default(),
             later: BTreeMap::new(),
         };
         later.extend(keys.later(&LATER, context));
@@ -98,6 +110,7 @@ impl Layer {
             stores: self.stores.or_else(|| below.stores.clone()),
             channel: self.channel.or_else(|| below.channel.clone()),
             timeout: self.timeout.over(&below.timeout),
+            resources: self.resources.over(&below.resources),
             enabled: self.enabled.or(below.enabled),
             labels: self.labels.or_else(|| below.labels.clone()),
             runs_on: self.runs_on.or_else(|| below.runs_on.clone()),

@@ -32,6 +32,7 @@ mod path;
 mod placeholder;
 mod places;
 mod prepare;
+mod resources;
 #[cfg(test)]
 #[expect(
     dead_code,
@@ -57,6 +58,7 @@ pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;
 pub use ids::PROBLEMS;
 pub use path::resolve;
+pub use resources::{BadBudget, budget};
 
 /// The JSON Schema (draft 7) of `images.yml`, for editors. Made from the types in `schema/`.
 pub const SCHEMA: &str = include_str!("../../schema/images.schema.json");

@@ -19,7 +19,8 @@ pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<u64> {
     size
 }
 
-fn parse(text: &str) -> Option<u64> {
+/// The size in bytes that `text` says.
+pub(super) fn parse(text: &str) -> Option<u64> {
     let unit = text.chars().next_back()?;
     let (_, power) = UNITS.iter().find(|(known, _)| *known == unit)?;
     let number: u64 = text.strip_suffix(unit)?.parse().ok()?;

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelName, GatePolicy, ImageName, Os, Text, VersionBase};
+use super::{ChannelName, GatePolicy, ImageName, Os, Resources, Text, VersionBase};
 
 /// A validated `images.yml`.
 #[derive(Debug, Clone, Serialize)]
@@ -95,6 +95,8 @@ pub struct Image {
     pub var_files: Vec<Utf8PathBuf>,
     /// Environment variables that `prepare` and Packer get besides the allow-list.
     pub env: Vec<String>,
+    /// What its build needs of the machine.
+    pub resources: Resources,
     /// How long the stages may take.
     pub timeout: Timeouts,
     /// How versions are named.

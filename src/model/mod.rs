@@ -25,6 +25,7 @@ mod plan;
 mod policy;
 mod provenance;
 mod publication;
+mod resources;
 #[cfg(test)]
 pub(crate) mod samples;
 mod severity;
@@ -61,6 +62,7 @@ pub use plan::{Due, NotDue, Plan, Planned, Regate, Skipped};
 pub use policy::{EolRule, GatePolicy};
 pub use provenance::Provenance;
 pub use publication::{Document, Publication, Stored};
+pub use resources::{Budget, Resources};
 pub use severity::{ParseSeverityError, Severity};
 pub use text::{ParentFact, Piece, Placeholder, Text};
 pub use tool::{PACKER_INSTALL, Tool};

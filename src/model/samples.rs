@@ -13,8 +13,8 @@ use super::{
     Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles, Digest,
     Entry, EolRule, Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image,
     Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Provenance, Rebuild,
-    RejectedRecord, SCHEMA, Scan, Severity, Source, Stage, Status, StoreAddress, Timeouts, Tool,
-    VerifiedRecord, Version, VersionBase, VersionRecord, VersionScheme,
+    RejectedRecord, Resources, SCHEMA, Scan, Severity, Source, Stage, Status, StoreAddress,
+    Timeouts, Tool, VerifiedRecord, Version, VersionBase, VersionRecord, VersionScheme,
 };
 
 /// A monthly Debian 12 image.
@@ -37,6 +37,7 @@ pub(crate) fn image(name: &str) -> Image {
         prepare: None,
         vars: IndexMap::new(),
         var_files: Vec::new(),
+        resources: Resources::default(),
         secret_vars: IndexMap::new(),
         env: Vec::new(),
         timeout: Timeouts { prepare: Duration::from_mins(15), build: Duration::from_mins(30) },

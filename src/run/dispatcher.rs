@@ -1,22 +1,27 @@
-//! One run: its folder, its journal, and the images one after the other.
+//! One run: its folder, its journal, and the images, side by side as far as the budget allows.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use super::directory::{Kept, RunDirectory, forget_kept_artifacts};
 use super::image_task::ImageTask;
 use super::journal::Journal;
-use super::obstacle::SoFar;
+use super::machine;
+use super::obstacle::{SoFar, awaited};
 use super::progress::Events;
+use super::schedule::Waiting;
+use super::turn::Turns;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::model::{
-    Catalog, Commit, Event, ExitCode, History, ImageName, ImageOutcome, NoteLevel, Plan, Planned,
-    RunId, Skipped, Tool,
+    Budget, Catalog, Commit, Event, ExitCode, History, ImageName, ImageOutcome, NoteLevel, Plan,
+    Planned, RunId, Skipped, Tool,
 };
 use crate::process::{Cancellation, Launcher};
 use crate::registry::{Author, Registry};
@@ -34,6 +39,8 @@ pub struct Options {
     pub committed: bool,
     /// How long builds may take to clean up after themselves.
     pub grace: Duration,
+    /// What all builds together may take; the rest is the machine's.
+    pub budget: Budget,
     /// Artifacts that were handed in.
     pub given: BTreeMap<ImageName, Utf8PathBuf>,
 }
@@ -109,38 +116,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         images: pipeline.plan.build.iter().map(|planned| planned.image.clone()).collect(),
     });
 
-    let (mut images, mut kept) = (Vec::new(), Kept::Nothing);
-    let mut skipped = pipeline.plan.skip.clone();
-    for planned in &pipeline.plan.build {
-        let image = &pipeline.catalog.images[&planned.image];
-        let so_far = SoFar {
-            catalog: pipeline.catalog,
-            plan: pipeline.plan,
-            histories: pipeline.histories,
-            caught_up: &pipeline.caught_up,
-            done: &images,
-            skipped: &skipped,
-        };
-        let planned = match so_far.decide(image, planned) {
-            Ok(why) => Planned { why, ..planned.clone() },
-            Err(why) => {
-                let text = format!("not built: {}", sentence::not_due(&why));
-                events.note(Some(&image.name), NoteLevel::Warning, text);
-                skipped.push(Skipped { image: image.name.clone(), why });
-                continue;
-            }
-        };
-        let (report, left) = ImageTask::new(&run, image, &planned).go().await;
-        if !pipeline.options.dry_run && (left || report.live_version().is_some()) {
-            // Of an image one artifact is kept at most, and none that a newer one has overtaken.
-            let state = &pipeline.state;
-            let _ = forget_kept_artifacts(state, &image.name, run.directory.path());
-        }
-        images.push(report);
-        if left {
-            kept = Kept::Artifacts;
-        }
-    }
+    let Ended { images, skipped, kept } = all(&run).await;
     let exit_code = gravest(&images);
     if let Err(error) = run.directory.finish(&mut run.journal.borrow_mut(), kept) {
         let text = format!("the run's scratch space could not be removed: {error}");
@@ -167,6 +143,91 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         caught_up: pipeline.caught_up.clone(),
         directory: Some(run.directory.path().to_owned()),
     })
+}
+
+/// What became of the images.
+struct Ended {
+    images: Vec<ImageReport>,
+    skipped: Vec<Skipped>,
+    kept: Kept,
+}
+
+/// Takes all images of the plan to their ends, each when its turn has come.
+async fn all(run: &Run<'_>) -> Ended {
+    let Pipeline { catalog, plan, events, options, state, .. } = run.pipeline;
+    let budget = options.budget.on(machine::resources(state));
+    let mut ended = Ended { images: Vec::new(), skipped: plan.skip.clone(), kept: Kept::Nothing };
+    let waiting = plan.build.iter().map(|planned| {
+        let image = &catalog.images[&planned.image];
+        if !image.resources.fits(budget) {
+            let text = "its build needs more than all builds together may take: it is built alone";
+            events.note(Some(&image.name), NoteLevel::Info, text);
+        }
+        let parents = awaited(catalog, plan, image).map(|(parent, _)| parent).collect();
+        Waiting { image: &image.name, needs: image.resources, parents }
+    });
+    let turns = Turns::new(budget, waiting);
+    let planned: HashMap<&ImageName, &Planned> =
+        plan.build.iter().map(|planned| (&planned.image, planned)).collect();
+    let mut running = FuturesUnordered::new();
+    loop {
+        while let Some((name, turn)) = turns.next() {
+            let (image, planned) = (&catalog.images[name], planned[name]);
+            match so_far(run, &ended).decide(image, planned) {
+                Ok(why) => {
+                    let planned = Planned { why, ..planned.clone() };
+                    running.push(ImageTask::new(run, image, planned, turn).go());
+                }
+                Err(why) => {
+                    let text = format!("not built: {}", sentence::not_due(&why));
+                    events.note(Some(name), NoteLevel::Warning, text);
+                    ended.skipped.push(Skipped { image: name.clone(), why });
+                    turns.over(name);
+                }
+            }
+        }
+        if running.is_empty() {
+            break;
+        }
+        tokio::select! {
+            Some((report, left)) = running.next() => {
+                turns.over(&report.image);
+                ended.take(run, report, left);
+            }
+            () = turns.freed() => {}
+        }
+    }
+    // Which one was done first is of no interest.
+    let positions: HashMap<&ImageName, usize> =
+        plan.build.iter().enumerate().map(|(at, planned)| (&planned.image, at)).collect();
+    ended.images.sort_by_key(|report| positions[&report.image]);
+    ended
+}
+
+fn so_far<'r>(run: &'r Run<'_>, ended: &'r Ended) -> SoFar<'r> {
+    SoFar {
+        catalog: run.pipeline.catalog,
+        plan: run.pipeline.plan,
+        histories: run.pipeline.histories,
+        caught_up: &run.pipeline.caught_up,
+        done: &ended.images,
+        skipped: &ended.skipped,
+    }
+}
+
+impl Ended {
+    /// An image has come to its end, and `left` says whether its artifact lies in the scratch space.
+    fn take(&mut self, run: &Run<'_>, report: ImageReport, left: bool) {
+        let Pipeline { options, state, .. } = run.pipeline;
+        if !options.dry_run && (left || report.live_version().is_some()) {
+            // Of an image one artifact is kept at most, and none that a newer one has overtaken.
+            let _ = forget_kept_artifacts(state, &report.image, run.directory.path());
+        }
+        if left {
+            self.kept = Kept::Artifacts;
+        }
+        self.images.push(report);
+    }
 }
 
 fn gravest(images: &[ImageReport]) -> ExitCode {

@@ -12,6 +12,7 @@ use super::journal::{Journal, Thing};
 use super::parents::BuiltUpon;
 use super::progress::{Progress, Stopped};
 use super::regate::{KeptAside, kept_aside};
+use super::turn::Turn;
 use super::{build, phrase, publish};
 use crate::gate::{self, Case};
 use crate::model::{
@@ -28,7 +29,9 @@ use crate::trivy::Scanner;
 pub(super) struct ImageTask<'a> {
     pub(super) run: &'a Run<'a>,
     pub(super) image: &'a Image,
-    pub(super) planned: &'a Planned,
+    pub(super) planned: Planned,
+    /// What its build has of the budget.
+    pub(super) turn: Turn<'a>,
     pub(super) history: &'a History,
     /// Decides which slot the build satisfies.
     pub(super) started_at: Timestamp,
@@ -56,11 +59,17 @@ pub(super) struct Examined {
 }
 
 impl<'a> ImageTask<'a> {
-    pub(super) fn new(run: &'a Run<'a>, image: &'a Image, planned: &'a Planned) -> Self {
+    pub(super) fn new(
+        run: &'a Run<'a>,
+        image: &'a Image,
+        planned: Planned,
+        turn: Turn<'a>,
+    ) -> Self {
         Self {
             run,
             image,
             planned,
+            turn,
             history: &run.pipeline.histories[&image.name],
             started_at: run.pipeline.clock.now(),
             work: run.directory.work().join(image.name.as_str()),
@@ -201,6 +210,7 @@ impl<'a> ImageTask<'a> {
 
     async fn stages(&self, progress: &mut Progress) -> Result<ImageOutcome, Stopped> {
         let (version, build) = self.build(progress).await?;
+        self.turn.built();
         self.built.replace(Some(build.clone()));
         progress.report.size = Some(build.artifact.size());
         progress.report.digest = Some(build.artifact.disk().digest);
@@ -295,6 +305,7 @@ impl<'a> ImageTask<'a> {
     ) -> Result<Examined, Stopped> {
         let artifact = &build.artifact;
         let pipeline = self.run.pipeline;
+        let _room = self.turn.examine().await;
         let examiner = Examiner {
             launcher: pipeline.launcher.clone(),
             cancellation: pipeline.cancellation.clone(),

@@ -31,33 +31,19 @@ impl SoFar<'_> {
         let hopeless = |(parent, channel): &(&ImageName, &ChannelName)| {
             self.has_failed(parent) || !self.names_a_version(parent, channel)
         };
-        if let Some((parent, _)) = self.awaited(image).find(hopeless) {
+        if let Some((parent, _)) = awaited(self.catalog, self.plan, image).find(hopeless) {
             return Err(NotDue::ParentFailed { parent: parent.clone() });
         }
         let Due::ParentBuilt { parent } = planned.why.cause() else {
             return Ok(planned.why.clone());
         };
         // One that is new is enough, whichever the plan has named.
-        let mut others = self.awaited(image).map(|(parent, _)| parent);
+        let mut others = awaited(self.catalog, self.plan, image).map(|(parent, _)| parent);
         let new = if self.is_new(parent) { Some(parent) } else { others.find(|p| self.is_new(p)) };
         match new {
             Some(parent) => Ok(Due::ParentBuilt { parent: parent.clone() }),
             None => Err(NotDue::ParentUnchanged { parent: parent.clone() }),
         }
-    }
-
-    /// The parents of `image` whose end in this run decides what it would be built upon, each with
-    /// the channel that it follows.
-    fn awaited<'i>(
-        &'i self,
-        image: &'i Image,
-    ) -> impl Iterator<Item = (&'i ImageName, &'i ChannelName)> {
-        let parents = image.parents.iter().filter_map(|parent| {
-            let above = &self.catalog.images[&parent.image];
-            let channel = parent.follows(above);
-            above.moves(channel).then_some((&parent.image, channel))
-        });
-        parents.filter(|(parent, _)| self.planned(parent).is_some())
     }
 
     /// Whether `parent` was to be built and was not: what it would be is not to be had.
@@ -99,8 +85,27 @@ impl SoFar<'_> {
     }
 
     fn planned(&self, image: &ImageName) -> Option<&Planned> {
-        self.plan.build.iter().find(|planned| planned.image == *image)
+        planned(self.plan, image)
     }
+}
+
+/// The parents of `image` whose end in this run decides what it would be built upon, each with the
+/// channel that it follows.
+pub(super) fn awaited<'a>(
+    catalog: &'a Catalog,
+    plan: &Plan,
+    image: &'a Image,
+) -> impl Iterator<Item = (&'a ImageName, &'a ChannelName)> {
+    let parents = image.parents.iter().filter_map(|parent| {
+        let above = &catalog.images[&parent.image];
+        let channel = parent.follows(above);
+        above.moves(channel).then_some((&parent.image, channel))
+    });
+    parents.filter(|(parent, _)| planned(plan, parent).is_some())
+}
+
+fn planned<'p>(plan: &'p Plan, image: &ImageName) -> Option<&'p Planned> {
+    plan.build.iter().find(|planned| planned.image == *image)
 }
 
 #[cfg(test)]

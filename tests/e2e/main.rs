@@ -12,6 +12,7 @@ mod family;
 mod judge;
 mod lint;
 mod packer;
+mod parallel;
 mod project;
 mod recover;
 mod secrets;

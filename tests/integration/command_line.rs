@@ -531,6 +531,10 @@ fn the_help_names_every_command_and_option() {
               
               [default: 2m]
 
+          --budget <BUDGET>
+              What all builds together may take of the machine, in parts or whole:
+              `cpus=4,memory=8G,disk=50G`; the rest is what is free
+
           --allow-dirty
               Publish although the work tree has changes that are in no commit
 

@@ -71,7 +71,7 @@ pub(super) struct Layer {
     /// artifact, never the artifact itself.
     #[schemars(example = json!(["boot", { "run": "./smoke.sh" }]))]
     tests: Option<Vec<Test>>,
-    /// Not available yet. What a build needs of the machine, when several run at once.
+    /// What a build needs of the machine: as many run at once as all of them together find room.
     #[schemars(example = json!({ "cpus": 2, "memory": "2G", "disk": "10G" }))]
     resources: Option<Resources>,
     /// Not available yet. Where images are built and kept on Proxmox VE.
