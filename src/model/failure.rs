@@ -130,6 +130,18 @@ pub enum FailureClass {
     Prepare,
     /// A provisioner failed inside the guest.
     Provisioner,
+    /// A server wants fewer requests.
+    RateLimited,
+    /// The network, or a server, did not play its part.
+    Network,
+    /// What the template downloads is not there any more.
+    SourceGone,
+    /// What was downloaded is not what the template expects.
+    ChecksumMismatch,
+    /// The guest did not answer.
+    GuestSilent,
+    /// There is no room left on the disk.
+    DiskFull,
     /// The build took too long.
     Timeout,
     /// Packer was killed, or ended without saying how the build went.
@@ -160,7 +172,7 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 26] = [
         Self::Usage,
         Self::Config,
         Self::ToolMissing,
@@ -168,6 +180,12 @@ impl FailureClass {
         Self::Template,
         Self::Prepare,
         Self::Provisioner,
+        Self::RateLimited,
+        Self::Network,
+        Self::SourceGone,
+        Self::ChecksumMismatch,
+        Self::GuestSilent,
+        Self::DiskFull,
         Self::Timeout,
         Self::Killed,
         Self::NoArtifact,
@@ -190,6 +208,12 @@ impl FailureClass {
             Self::Template
             | Self::Prepare
             | Self::Provisioner
+            | Self::RateLimited
+            | Self::Network
+            | Self::SourceGone
+            | Self::ChecksumMismatch
+            | Self::GuestSilent
+            | Self::DiskFull
             | Self::Timeout
             | Self::Killed
             | Self::NoArtifact
@@ -201,6 +225,11 @@ impl FailureClass {
             Self::Interrupted => ExitCode::Interrupted,
             Self::Terminated => ExitCode::Terminated,
         }
+    }
+
+    /// Whether the same might go well in a while, although nobody has changed anything.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Network | Self::GuestSilent)
     }
 
     /// The `failure_reason` output of the action: finer than the exit code where people act
@@ -308,6 +337,12 @@ mod tests {
         template 3 build_failed
         prepare 3 build_failed
         provisioner 3 build_failed
+        rate-limited 3 build_failed
+        network 3 build_failed
+        source-gone 3 build_failed
+        checksum-mismatch 3 build_failed
+        guest-silent 3 build_failed
+        disk-full 3 build_failed
         timeout 3 build_failed
         killed 3 build_failed
         no-artifact 3 build_failed

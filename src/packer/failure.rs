@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::artifact::ArtifactError;
 use super::problem::Problem;
+use super::signs;
 use crate::model::{Failure, FailureClass};
 use crate::process::{Cause, Outcome, ProcessError, friendly};
 
@@ -158,10 +159,10 @@ impl BuildFailure {
             Self::Template { .. } | Self::SeveralBuilds { .. } => FailureClass::Template,
             Self::PluginMissing { .. } => FailureClass::PluginMissing,
             Self::Provisioner { .. } => FailureClass::Provisioner,
-            Self::PostProcessor { .. }
-            | Self::Builder { .. }
-            | Self::Refused { .. }
-            | Self::Occupied { .. } => FailureClass::Build,
+            Self::Builder { error: said, .. } | Self::Refused { said } => {
+                signs::of(said).map_or(FailureClass::Build, |sign| sign.class)
+            }
+            Self::PostProcessor { .. } | Self::Occupied { .. } => FailureClass::Build,
             Self::Killed { .. } | Self::StoppedFromOutside => FailureClass::Killed,
             Self::NoArtifact { .. } | Self::NoFiles { .. } | Self::Artifact(_) => {
                 FailureClass::NoArtifact
@@ -199,8 +200,12 @@ impl BuildFailure {
                  after the build"
                     .to_owned(),
             ),
-            Self::Builder { error, .. } => next_step(error).map(str::to_owned),
-            Self::Refused { said } => next_step(said).map(str::to_owned),
+            Self::Refused { said } if said.contains("No $HOME") => {
+                Some("set `HOME`: Packer looks there for its plugins".to_owned())
+            }
+            Self::Builder { error: said, .. } | Self::Refused { said } => {
+                signs::of(said).map(|sign| sign.step.to_owned())
+            }
             Self::Killed { panic: None, .. } => Some(
                 "look for the out-of-memory killer in the kernel log: `dmesg` or `journalctl -k`"
                     .to_owned(),
@@ -219,50 +224,6 @@ impl BuildFailure {
         };
         hint.into_iter().collect()
     }
-}
-
-/// What people do about errors of builders, by what the error contains.
-fn next_step(error: &str) -> Option<&'static str> {
-    const STEPS: &[(&str, &str)] = &[
-        (
-            "Timeout waiting for SSH",
-            "the guest did not answer: look at its console, check user, password or key of the \
-             communicator, and that sshd starts at boot; `ssh_timeout` says how long Packer waits",
-        ),
-        (
-            "Timeout waiting for WinRM",
-            "the guest did not answer: look at its console, and that WinRM is set up at first boot; \
-             `winrm_timeout` says how long Packer waits",
-        ),
-        (
-            "hecksums did not match",
-            "the download is not what the template expects: if the publisher changed it, change \
-             `iso_checksum`",
-        ),
-        (
-            "source path error",
-            "a file that the template names is not there: did `prepare` make it?",
-        ),
-        (
-            "bad response code: 404",
-            "the address that the template names is gone: look for a newer one",
-        ),
-        (
-            "o space left on device",
-            "free some space, or point `TMPDIR` and `PACKER_CACHE_DIR` to a larger disk",
-        ),
-        (
-            "Could not access KVM",
-            "give this user access to /dev/kvm, or set `accelerator = \"tcg\"`",
-        ),
-        (
-            "unexpected EOF",
-            "a plugin of Packer died: look for the out-of-memory killer in the kernel log, `dmesg` \
-             or `journalctl -k`",
-        ),
-        ("No $HOME", "set `HOME`: Packer looks there for its plugins"),
-    ];
-    STEPS.iter().find_map(|(sign, step)| error.contains(sign).then_some(*step))
 }
 
 /// Errors of a template, the first one whole.

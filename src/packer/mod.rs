@@ -20,6 +20,7 @@ mod outcome;
 mod probe;
 mod problem;
 mod protocol;
+mod signs;
 mod transcript;
 mod validate;
 

@@ -296,11 +296,11 @@ mod tests {
     #[test]
     fn builders_fail_for_reasons_that_have_a_next_step() {
         insta::assert_snapshot!(told(include_str!("recorded/ssh_timeout"), FAILED, None), @"
-        Build: build `qemu.disk` failed: Timeout waiting for SSH.
+        GuestSilent: build `qemu.disk` failed: Timeout waiting for SSH.
           the guest did not answer: look at its console, check user, password or key of the communicator, and that sshd starts at boot; `ssh_timeout` says how long Packer waits
         ");
         insta::assert_snapshot!(told(include_str!("recorded/checksum_mismatch"), FAILED, None), @"
-        Build: build `qemu.disk` failed: error downloading ISO: [Checksums did not match for /srv/packer/empty.qcow2. Expected: 0000000000000000000000000000000000000000000000000000000000000000 Got: 1b7af784841125887e688254229e282829e17245d0e47fe7280da9b68a30d9e1 *sha256.Digest]
+        ChecksumMismatch: build `qemu.disk` failed: error downloading ISO: [Checksums did not match for /srv/packer/empty.qcow2. Expected: 0000000000000000000000000000000000000000000000000000000000000000 Got: 1b7af784841125887e688254229e282829e17245d0e47fe7280da9b68a30d9e1 *sha256.Digest]
           the download is not what the template expects: if the publisher changed it, change `iso_checksum`
         ");
         insta::assert_snapshot!(told(include_str!("recorded/iso_missing"), FAILED, None), @"

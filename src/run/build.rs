@@ -5,7 +5,6 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
-use super::Pipeline;
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
 use super::parents::built_upon;
@@ -14,13 +13,14 @@ use super::progress::{Progress, Stopped};
 use super::secrets::Secrets;
 use super::substitution::variables;
 use super::workdir::Workdir;
+use super::{Pipeline, retry};
 use crate::clock::Clock;
 use crate::inputs::{self, Digests, FileDigests};
 use crate::model::{
     Artifact, BuildRecord, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome,
     Version,
 };
-use crate::packer::{BuildRequest, Packer};
+use crate::packer::{BuildRequest, Built, Packer};
 use crate::process;
 use crate::report::quantity;
 
@@ -185,16 +185,7 @@ async fn build(
     };
     request.variables = variables(task, version, &request)?;
     let events = &pipeline.events;
-    let built = packer
-        .build(&request, &pipeline.cancellation, |line| {
-            events.tell(Event::Output {
-                image: image.name.clone(),
-                stage: Stage::Build,
-                line: line.to_owned(),
-            });
-        })
-        .await
-        .map_err(|failure| failure.failure().log(&task.log))?;
+    let built = persistently(task, &packer, &request).await?;
     if built.leftover > 0 {
         let text =
             format!("processes that the build had left behind were killed: {}", built.leftover);
@@ -208,4 +199,47 @@ async fn build(
         );
     }
     Ok(built.artifact)
+}
+
+/// Has Packer build, again if it failed over something that may pass by itself. What was prepared
+/// serves all attempts.
+async fn persistently(
+    task: &ImageTask<'_>,
+    packer: &Packer,
+    request: &BuildRequest,
+) -> Result<Built, Failure> {
+    let Pipeline { events, cancellation, .. } = task.run.pipeline;
+    let image = &task.image.name;
+    let mut attempts = 0;
+    loop {
+        let tell = |line: &str| {
+            let line = line.to_owned();
+            events.tell(Event::Output { image: image.clone(), stage: Stage::Build, line });
+        };
+        let failure = match packer.build(request, cancellation, tell).await {
+            Ok(built) => return Ok(built),
+            Err(failure) => failure.failure().log(&task.log),
+        };
+        attempts += 1;
+        let Some(wait) = retry::wait(failure.class, attempts) else {
+            return Err(failure);
+        };
+        let text = format!(
+            "{}; that may pass: trying again in {}",
+            failure.reason,
+            quantity::duration(wait)
+        );
+        events.note(Some(image), NoteLevel::Warning, text);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            request = cancellation.beyond(None) => return Err(request.cause.failure()),
+        }
+        // Packer takes back what a failed build left; what it could not is in the way.
+        match fs_err::remove_dir_all(&request.output_directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::caused_by(FailureClass::Build, &error).log(&task.log));
+            }
+            _ => {}
+        }
+    }
 }

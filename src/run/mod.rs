@@ -20,6 +20,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod regate;
+mod retry;
 mod schedule;
 mod secrets;
 mod signals;

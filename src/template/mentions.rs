@@ -18,14 +18,31 @@ use crate::diagnostics::Span;
 /// Largest file that is looked into.
 const MAX_FILE: usize = 256 * 1024;
 
-/// The words of a command or of a list of settings, each of which may be a path.
+/// The words of a command or of a list of settings, each of which may be a path. What a shell would
+/// write into is none of them: what a build makes does not define it.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let ends = |character: char| {
         character.is_whitespace()
             || character.is_control()
             || "\"'`=,;:@()[]{}<>|&$".contains(character)
     };
-    text.split(ends).filter(|word| !word.is_empty())
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let (gap, after) = rest.split_at(rest.find(|character| !ends(character))?);
+            let (word, left) = after.split_at(after.find(ends).unwrap_or(after.len()));
+            rest = left;
+            if !redirects(gap) {
+                return Some(word);
+            }
+        }
+    })
+}
+
+/// Whether the output of a command goes to what stands behind `gap`: `> `, `>>"`.
+fn redirects(gap: &str) -> bool {
+    let gap = gap.trim_end_matches([' ', '"', '\'']);
+    gap.ends_with('>') && !gap.ends_with("=>") && !gap.ends_with("->")
 }
 
 impl Collector<'_, '_> {
@@ -298,7 +315,14 @@ mod tests {
 
     #[test]
     fn commands_are_taken_apart_into_words() {
-        let found: Vec<&str> = words("A='b/c.sh' x=./d; (e \"f g\") @h | i >j").collect();
+        let found: Vec<&str> = words("A='b/c.sh' x=./d; (e \"f g\") @h | i <j").collect();
         assert_eq!(found, ["A", "b/c.sh", "x", "./d", "e", "f", "g", "h", "i", "j"]);
+    }
+
+    #[test]
+    fn what_a_command_writes_is_none_of_its_words() {
+        let said = |text| words(text).collect::<Vec<_>>().join(" ");
+        assert_eq!(said("x.sh >out.txt 2>> \"log.txt\"; cat out.txt"), "x.sh 2 cat out.txt");
+        assert_eq!(said("a => b.txt\nrun: >\n  tool c.txt"), "a b.txt run tool c.txt");
     }
 }

@@ -1,5 +1,6 @@
 //! `goldsmith run` with the real Packer, and what becomes of builds that go wrong.
 
+use std::io::BufRead as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -283,4 +284,30 @@ fn packer_core(goldsmith: u32) -> Pid {
     };
     let core = child(child(child(goldsmith)));
     Pid::from_raw(i32::try_from(core).unwrap()).unwrap()
+}
+
+#[test]
+fn what_may_pass_by_itself_is_tried_again_in_the_same_run() {
+    // The name of a missing file stands for an error of the network.
+    let template = COPY.replace("../disk.raw", "../connection reset by peer.raw");
+    let project = Project::with_template(&template);
+    project.advisories(|_, _| {});
+    let mut child = project
+        .goldsmith()
+        .args(["run", "--db", "advisories"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    for line in std::io::BufReader::new(child.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line.contains("trying again in") {
+            fs_err::rename(project.disk(), project.path("connection reset by peer.raw")).unwrap();
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    assert!(child.wait().unwrap().success(), "{said}");
+    assert_eq!(said.matches("trying again in 5.0 s").count(), 1, "{said}");
+    assert_eq!(project.log("debian-12"), ["reserved", "published", "moved"]);
 }

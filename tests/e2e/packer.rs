@@ -336,7 +336,7 @@ async fn killing_any_part_of_packer_is_a_failure_and_leaves_no_process() {
       look for the out-of-memory killer in the kernel log: `dmesg` or `journalctl -k`
     Killed: Packer was killed by SIGKILL in the middle of the build
       look for the out-of-memory killer in the kernel log: `dmesg` or `journalctl -k`
-    Build: build `file.disk` failed: unexpected EOF
+    Killed: build `file.disk` failed: unexpected EOF
       a plugin of Packer died: look for the out-of-memory killer in the kernel log, `dmesg` or `journalctl -k`
     Killed: somebody told Packer to stop
     ");

@@ -111,7 +111,7 @@ fn a_projection_that_cannot_be_written_stops_neither_the_record_nor_the_channel(
 fn runs_that_prepare_in_the_same_folder_wait_for_each_other() {
     let project = project_with(COPY);
     // The script locks its folder, as many do.
-    let script = "touch ../prepared-$$; while [ ! -e ../go ]; do sleep 0.1; done";
+    let script = "cd ..; touch prepared-$$; while [ ! -e go ]; do sleep 0.1; done";
     let prepare =
         format!("    source: cloud-image\n    prepare: {{ run: 'flock . sh -c \"{script}\"' }}\n");
     project.write("images.yml", &DEBIAN.replace("    source: cloud-image\n", &prepare));
