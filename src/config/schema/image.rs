@@ -154,7 +154,7 @@ struct Matrix {
 
 /// The values of an axis.
 #[derive(JsonSchema)]
-#[schemars(transparent)]
+#[schemars(transparent, example = json!(["12", "13"]))]
 struct Axis(#[schemars(length(min = 1))] Vec<AxisValue>);
 
 /// A value of an axis.

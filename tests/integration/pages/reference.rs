@@ -54,7 +54,9 @@ impl<'s> Reference<'s> {
             if let Some((_, value)) = object(one, "patternProperties").first() {
                 let meaning = description(self.schema, value).unwrap();
                 let kind = kind(self.schema, heading, value);
-                writeln!(self.page, "| any name | {kind} |  | {meaning} |  |").unwrap();
+                let example = flow(&resolved(self.schema, value)["examples"][0]);
+                let row = format!("| any name | {kind} |  | {meaning} | `name: {example}` |");
+                writeln!(self.page, "{row}").unwrap();
             }
         }
         if rows.iter().any(|row| told(&row)) {
@@ -152,8 +154,13 @@ fn rows<'s>(schema: &'s Value, node: &'s Value) -> Vec<Row<'s>> {
 
 /// What is said of a value where it stands, or else of its kind.
 fn description<'s>(schema: &'s Value, node: &'s Value) -> Option<&'s str> {
-    let kind = || schema.pointer(node["$ref"].as_str()?.trim_start_matches('#'));
-    node["description"].as_str().or_else(|| kind()?["description"].as_str())
+    node["description"].as_str().or_else(|| resolved(schema, node)["description"].as_str())
+}
+
+/// What `node` refers to, or itself.
+fn resolved<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
+    let name = node["$ref"].as_str().map(|name| name.trim_start_matches('#'));
+    name.and_then(|name| schema.pointer(name)).unwrap_or(node)
 }
 
 /// The mapping with fixed keys that a value holds: itself, its entries or its values.
