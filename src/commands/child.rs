@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
+
 use crate::environment::Environment;
 use crate::model::{Failure, FailureClass};
 use crate::process::{Assignment, supervise};
@@ -15,6 +17,9 @@ pub struct Arguments {
     /// Grace between SIGTERM and SIGKILL, in milliseconds.
     #[arg(long)]
     grace_ms: u64,
+    /// The lock to share until nothing is left.
+    #[arg(long)]
+    hold: Option<Utf8PathBuf>,
     /// The program and its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -27,6 +32,7 @@ pub(super) fn main(arguments: Arguments) -> ExitCode {
         program: command.next().unwrap_or_default(),
         arguments: command.collect(),
         grace: Duration::from_millis(arguments.grace_ms),
+        hold: arguments.hold,
     });
     match supervised {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,6 +16,8 @@ pub enum Cause {
     Interrupted,
     /// A request to terminate.
     Terminated,
+    /// Somebody else has taken the run for dead and cleans up after it.
+    Overtaken,
 }
 
 impl Cause {
@@ -24,6 +26,7 @@ impl Cause {
         match self {
             Self::Interrupted => FailureClass::Interrupted,
             Self::Terminated => FailureClass::Terminated,
+            Self::Overtaken => FailureClass::Registry,
         }
     }
 
@@ -32,6 +35,9 @@ impl Cause {
         let reason = match self {
             Self::Interrupted => "cancelled by an interrupt",
             Self::Terminated => "cancelled by a request to terminate",
+            Self::Overtaken => {
+                "stopped: another goldsmith has taken this run for dead and cleaned up after it"
+            }
         };
         Failure::new(self.class(), reason)
     }

@@ -6,8 +6,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use camino::Utf8PathBuf;
 use rustix::process::Pid;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
@@ -31,18 +33,25 @@ const ROUND: Duration = Duration::from_millis(10);
 /// Read at once from a pipe: what a Linux pipe holds.
 const CHUNK: usize = 64 * 1024;
 
-/// Runs children, each under a supervisor of its own. Clones share the meter.
+/// Runs children, each under a supervisor of its own. Clones share the meter and the lock.
 #[derive(Debug, Clone)]
 pub struct Launcher {
     goldsmith: PathBuf,
     waiting: Waiting,
+    hold: Arc<OnceLock<Utf8PathBuf>>,
 }
 
 impl Launcher {
     /// A launcher whose supervisors are `goldsmith` (this program's own file), called with
     /// `__child`.
     pub fn new(goldsmith: impl Into<PathBuf>) -> Self {
-        Self { goldsmith: goldsmith.into(), waiting: Waiting::new() }
+        Self { goldsmith: goldsmith.into(), waiting: Waiting::new(), hold: Arc::default() }
+    }
+
+    /// From now on, children share the lock on the file `path` for as long as anything of them is
+    /// left: see [`hold`](super::hold). The first file counts.
+    pub fn hold(&self, path: Utf8PathBuf) {
+        let _ = self.hold.set(path);
     }
 
     /// How long children have run.
@@ -115,6 +124,7 @@ impl Launcher {
         supervisor
             .arg("__child")
             .arg(format!("--grace-ms={}", command.grace.as_millis()))
+            .args(self.hold.get().map(|path| format!("--hold={path}")))
             .arg("--")
             .arg(&command.program)
             .args(&command.arguments)

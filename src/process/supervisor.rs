@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use camino::Utf8PathBuf;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, kill_process,
@@ -32,6 +33,8 @@ pub struct Assignment {
     pub arguments: Vec<OsString>,
     /// How long it may take to stop in order before it is killed.
     pub grace: Duration,
+    /// The lock that is held until nothing is left: see [`hold`](super::hold).
+    pub hold: Option<Utf8PathBuf>,
 }
 
 /// Why a supervisor could not do its work.
@@ -40,6 +43,9 @@ pub enum SupervisorError {
     /// It was not started by goldsmith: a person's mistake.
     #[error("standard input is no control socket: `__child` is started by goldsmith itself")]
     NoControl(#[source] io::Error),
+    /// The lock is somebody else's: whoever started this is dead and being cleaned up after.
+    #[error("the lock of the run cannot be shared")]
+    NoHold(#[source] io::Error),
     /// The kernel refused to make it a subreaper: it would lose sight of orphans.
     #[error("cannot become the parent of orphaned processes")]
     NoSubreaper(#[source] io::Error),
@@ -59,6 +65,8 @@ pub fn supervise(assignment: &Assignment) -> Result<(), SupervisorError> {
     let _ = setsid();
     set_child_subreaper(Some(getpid()))
         .map_err(|error| SupervisorError::NoSubreaper(error.into()))?;
+    let hold = assignment.hold.as_deref().map(super::hold).transpose();
+    let _held = hold.map_err(SupervisorError::NoHold)?;
     let outputs = [1, 2].map(read_end);
     let _ = hear_signals();
 

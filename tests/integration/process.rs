@@ -129,6 +129,38 @@ async fn a_child_sees_only_what_it_was_given() {
 }
 
 #[tokio::test]
+async fn a_lock_is_held_for_as_long_as_anything_of_a_child_is_left() {
+    use rustix::fs::{FlockOperation, flock};
+    let victim = Victim::new();
+    let lock = victim.path("lock");
+    fs_err::write(&lock, "").unwrap();
+    let is_free = || {
+        let lock = fs_err::OpenOptions::new().read(true).write(true).open(&lock).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+    };
+    let launcher = launcher();
+    launcher.hold(lock.clone());
+    // The program itself ends at once; what it has started is swept away after it.
+    let mut free = Vec::new();
+    let command = victim.script("setsid sleep 1000 & echo ready");
+    let finished = launcher
+        .run(&command, &Cancellation::new(), |line| {
+            assert_eq!(line.bytes, b"ready");
+            free.push(is_free());
+        })
+        .await
+        .unwrap();
+    assert_eq!(finished.outcome, Outcome::Exited(0));
+    assert_eq!((free, is_free()), (vec![false], true));
+
+    // Somebody cleans up: nothing is started for a run that is dead.
+    let reaper = fs_err::OpenOptions::new().read(true).write(true).open(&lock).unwrap();
+    flock(&reaper, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let refused = launcher.run(&command, &Cancellation::new(), |_| {}).await;
+    assert!(matches!(refused, Err(ProcessError::SupervisorLost { .. })));
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_is_told_with_its_purpose() {
     let mut told = Vec::new();
     for command in [
