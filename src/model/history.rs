@@ -165,7 +165,7 @@ impl History {
                     history.channels.insert(channel.clone(), *to);
                     history.stranded = history.stranded.filter(|version| version != to);
                 }
-                Entry::Unknown => {}
+                Entry::Abandoned { .. } | Entry::Unknown => {}
             }
         }
         let first = history.findings.iter().map(|(_, since)| *since).min();

@@ -50,6 +50,12 @@ pub enum Entry {
     Rejected(Box<RejectedRecord>),
     /// A build came to no end: it failed, or what it left could not be judged or published.
     Failed(Box<FailedRecord>),
+    /// The run that had reserved a version died before it came to an end. It cannot be published
+    /// any more, not even by that run, should it turn out to live.
+    Abandoned {
+        /// The version.
+        version: Version,
+    },
     /// A version was withdrawn: nobody should use it any more.
     Revoked {
         /// The version.

@@ -114,6 +114,15 @@ pub enum RegistryError {
         /// The version.
         version: Version,
     },
+    /// The run was taken for dead, and its version was given up. Nobody's fault: its machine was
+    /// suspended for a while, or could not reach the registry.
+    #[error("version {version} of `{image}` was given up: this run was taken for dead")]
+    Abandoned {
+        /// The image.
+        image: ImageName,
+        /// The version.
+        version: Version,
+    },
     /// A version is named that was never published.
     #[error("version {version} of `{image}` was never published")]
     NotPublished {
@@ -238,6 +247,9 @@ impl RegistryError {
             Self::AlreadyPublished { .. } => {
                 "versions are immutable: build a new one with `goldsmith run --force`"
             }
+            Self::Abandoned { .. } => {
+                "a machine that sleeps, or whose clock is wrong, looks dead to others: run it again"
+            }
             Self::ChannelMoved { .. } => {
                 "somebody else moved it: look at what it names now and decide again"
             }
@@ -312,6 +324,7 @@ mod tests {
                 found: Digest::of(b""),
             },
             RegistryError::AlreadyPublished { image: image.clone(), version },
+            RegistryError::Abandoned { image: image.clone(), version },
             RegistryError::ChannelMoved {
                 image: image.clone(),
                 channel: channel.clone(),
@@ -358,6 +371,8 @@ mod tests {
           goldsmith never writes part of such a file: restore it from a backup
         version 1.0.20261123 of `debian-12` is published already
           versions are immutable: build a new one with `goldsmith run --force`
+        version 1.0.20261123 of `debian-12` was given up: this run was taken for dead
+          a machine that sleeps, or whose clock is wrong, looks dead to others: run it again
         channel `candidate` of `debian-12` names 1.0.20261123, and was expected to name nothing
           somebody else moved it: look at what it names now and decide again
         channel `candidate` of `debian-12` names 1.0.20261123.2, which is newer than 1.0.20261123

@@ -6,13 +6,15 @@
 //! images/<image>/versions/<version>.json       projection
 //! images/<image>/channels/<channel>.json       projection
 //! index/<shard>.json                           cache of what all logs say; two hexadecimal digits
+//! runs/<run>.json                              lease of a run that is at work
+//! runs/<run>.claimed.json                      says who has taken that run for dead; written once
 //! blobs/<sha256>.zst                           inventories and reports
 //! ```
 //!
 //! `<seq>` has at least eight digits, so that a listing sorts: `00000001.json`. A longer number is
 //! written out. Every number has one spelling; other files in the folder are not entries.
 
-use crate::model::{Digest, ImageName};
+use crate::model::{Digest, ImageName, RunId};
 
 use super::{Projection, Shard};
 
@@ -59,6 +61,27 @@ pub(super) fn projection(projection: &Projection) -> String {
 pub(super) fn shard(shard: Shard) -> String {
     format!("index/{shard}.json")
 }
+
+/// The folder of the leases.
+pub(super) const RUNS: &str = "runs";
+
+/// The file of a lease.
+pub(super) fn lease(run: &RunId) -> String {
+    format!("{RUNS}/{run}.json")
+}
+
+/// The run whose lease is in a file called `name`; none for other files.
+pub(super) fn leased(name: &str) -> Option<RunId> {
+    let run = name.strip_suffix(".json").filter(|run| !run.ends_with(CLAIMED))?;
+    run.parse().ok()
+}
+
+/// The file that says who has taken a run for dead.
+pub(super) fn claim(run: &RunId) -> String {
+    format!("{RUNS}/{run}{CLAIMED}.json")
+}
+
+const CLAIMED: &str = ".claimed";
 
 /// The file of a blob.
 pub(super) fn blob(digest: &Digest) -> String {

@@ -15,6 +15,7 @@ pub(super) fn taken(log: &[LogEntry]) -> Vec<Version> {
         Entry::Rejected(record) => Some(record.version),
         Entry::Failed(record) => Some(record.version),
         Entry::Verified(_)
+        | Entry::Abandoned { .. }
         | Entry::Moved { .. }
         | Entry::Revoked { .. }
         | Entry::Rescanned { .. }
@@ -27,6 +28,13 @@ pub(super) fn taken(log: &[LogEntry]) -> Vec<Version> {
 pub(super) fn is_reserved(log: &[LogEntry], version: Version) -> bool {
     log.iter()
         .any(|entry| matches!(entry.entry, Entry::Reserved { version: taken } if taken == version))
+}
+
+/// Whether `version` was given up after its run had died.
+pub(super) fn is_abandoned(log: &[LogEntry], version: Version) -> bool {
+    log.iter().any(
+        |entry| matches!(entry.entry, Entry::Abandoned { version: given_up } if given_up == version),
+    )
 }
 
 /// The version that `run` reserved, and the entry that says so.

@@ -19,6 +19,7 @@ mod index;
 #[cfg(test)]
 mod interleavings;
 mod layout;
+mod lease;
 mod log;
 mod object_store;
 mod open;
@@ -32,15 +33,16 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use crate::model::{Digest, History, ImageName, LogEntry};
+use crate::model::{Digest, History, ImageName, LogEntry, RunId};
 
 pub use channel::{Entered, advance, enter, named};
 pub use error::RegistryError;
 pub use index::{End, Shard, remember};
+pub use lease::{HEARTBEAT, Held, Lease, claim, leases, renew, still_ours};
 pub use object_store::ObjectStoreRegistry;
 pub use open::{look, open};
 pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};
-pub use record::{failed, published, rejected, verified};
+pub use record::{Fate, abandon, failed, published, rejected, verified};
 pub use reserve::reserve;
 pub use transaction::Author;
 
@@ -81,6 +83,24 @@ pub trait Registry: Send + Sync {
 
     /// Keeps `content`, compressed, under its digest. Again is no error.
     async fn put_blob(&self, content: &[u8]) -> Result<Digest, RegistryError>;
+
+    /// The runs that have a lease, sorted.
+    async fn leases(&self) -> Result<Vec<RunId>, RegistryError>;
+
+    /// The lease of `run`, if it has one.
+    async fn lease(&self, run: &RunId) -> Result<Option<Vec<u8>>, RegistryError>;
+
+    /// Replaces the lease of `run` as a whole.
+    async fn write_lease(&self, run: &RunId, content: &[u8]) -> Result<(), RegistryError>;
+
+    /// Removes the lease of `run`. That there is none is no error.
+    async fn remove_lease(&self, run: &RunId) -> Result<(), RegistryError>;
+
+    /// Says who has taken `run` for dead, unless somebody has. Whether nobody had.
+    async fn create_claim(&self, run: &RunId, content: &[u8]) -> Result<bool, RegistryError>;
+
+    /// Who has taken `run` for dead, if anybody has.
+    async fn claim(&self, run: &RunId) -> Result<Option<Vec<u8>>, RegistryError>;
 
     /// The content of each of `shards` of the index: none for one that is not there or that cannot
     /// be read, for it can be done without.

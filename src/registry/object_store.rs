@@ -13,7 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
-use crate::model::{Digest, ImageName, LogEntry};
+use crate::model::{Digest, ImageName, LogEntry, RunId};
 
 use super::{End, Projection, Registry, RegistryError, Shard, folder, format, layout};
 
@@ -242,6 +242,40 @@ impl Registry for ObjectStoreRegistry {
     ) -> Result<(), RegistryError> {
         self.ensure_schema().await?;
         self.replace(&layout::projection(projection), content.to_vec()).await
+    }
+
+    async fn leases(&self) -> Result<Vec<RunId>, RegistryError> {
+        let listing = self.list(layout::RUNS).await?;
+        let files = listing.objects.iter().filter_map(|object| object.location.filename());
+        let mut runs: Vec<RunId> = files.filter_map(layout::leased).collect();
+        runs.sort();
+        Ok(runs)
+    }
+
+    async fn lease(&self, run: &RunId) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.read(&layout::lease(run), format::MAX_FILE).await
+    }
+
+    async fn write_lease(&self, run: &RunId, content: &[u8]) -> Result<(), RegistryError> {
+        self.ensure_schema().await?;
+        self.replace(&layout::lease(run), content.to_vec()).await
+    }
+
+    async fn remove_lease(&self, run: &RunId) -> Result<(), RegistryError> {
+        let path = layout::lease(run);
+        match self.store.delete(&Path::from(path.as_str())).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(RegistryError::access("remove", self.place(&path), error)),
+        }
+    }
+
+    async fn create_claim(&self, run: &RunId, content: &[u8]) -> Result<bool, RegistryError> {
+        self.ensure_schema().await?;
+        self.create(&layout::claim(run), content.to_vec()).await
+    }
+
+    async fn claim(&self, run: &RunId) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.read(&layout::claim(run), format::MAX_FILE).await
     }
 
     async fn shards(&self, shards: &[Shard]) -> Vec<Option<Vec<u8>>> {

@@ -81,6 +81,7 @@ impl Projection {
             | Entry::Verified(_)
             | Entry::Rejected(_)
             | Entry::Failed(_)
+            | Entry::Abandoned { .. }
             | Entry::Revoked { .. }
             | Entry::Rescanned { .. }
             | Entry::Unknown => None,

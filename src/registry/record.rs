@@ -1,7 +1,7 @@
 //! Recording how a build ended.
 
 use crate::model::{
-    Entry, FailedRecord, ImageName, LogEntry, RejectedRecord, VerifiedRecord, Version,
+    Entry, FailedRecord, ImageName, LogEntry, RejectedRecord, RunId, VerifiedRecord, Version,
     VersionRecord,
 };
 
@@ -21,6 +21,7 @@ pub async fn published(
     let version = record.version;
     let done = transact(registry, author, image, |log| {
         check_reserved(log, image, version)?;
+        check_not_abandoned(log, image, version)?;
         match log::published(log, version) {
             None => Ok(Step::Append(Entry::Published(Box::new(record.clone())))),
             Some((entry, known)) if *known == record => Ok(Step::Already(entry.seq)),
@@ -88,10 +89,80 @@ async fn unpublished(
         if log::published(log, version).is_some() {
             return Err(RegistryError::AlreadyPublished { image: image.clone(), version });
         }
+        check_not_abandoned(log, image, version)?;
         Ok(Step::once(log, author, entry))
     })
     .await?;
     Ok(done.seq)
+}
+
+/// What became of the version that a run has reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The run has reserved none.
+    None,
+    /// It is published.
+    Published(Version),
+    /// It did not pass: a later run may judge it again, and publish it.
+    Rejected(Version),
+    /// It failed.
+    Failed(Version),
+    /// The run came to no end with it, and was taken for dead.
+    Abandoned(Version),
+}
+
+/// Gives up the version of `image` that the dead run `run` has reserved, unless it came to an end.
+/// Says what became of it. After it is given up nobody can publish it, not even that run: what lies
+/// of it in stores may go.
+pub async fn abandon(
+    registry: &dyn Registry,
+    author: &Author,
+    image: &ImageName,
+    run: &RunId,
+) -> Result<Fate, RegistryError> {
+    let mut fate = Fate::None;
+    transact(registry, author, image, |log| {
+        Ok(match fate_in(log, run) {
+            Ok(found) => {
+                fate = found;
+                Step::Already(log::head(log))
+            }
+            Err(version) => {
+                fate = Fate::Abandoned(version);
+                Step::Append(Entry::Abandoned { version })
+            }
+        })
+    })
+    .await?;
+    Ok(fate)
+}
+
+/// What `log` says became of the version that `run` has reserved; the version, if it says nothing.
+fn fate_in(log: &[LogEntry], run: &RunId) -> Result<Fate, Version> {
+    let Some((_, version)) = log::reserved_by(log, run) else {
+        return Ok(Fate::None);
+    };
+    let ended = log.iter().rev().find_map(|entry| match &entry.entry {
+        Entry::Published(record) if record.version == version => Some(Fate::Published(version)),
+        Entry::Rejected(record) if record.version == version => Some(Fate::Rejected(version)),
+        Entry::Failed(record) if record.version == version => Some(Fate::Failed(version)),
+        Entry::Abandoned { version: given_up } if *given_up == version => {
+            Some(Fate::Abandoned(version))
+        }
+        _ => None,
+    });
+    ended.ok_or(version)
+}
+
+fn check_not_abandoned(
+    log: &[LogEntry],
+    image: &ImageName,
+    version: Version,
+) -> Result<(), RegistryError> {
+    if log::is_abandoned(log, version) {
+        return Err(RegistryError::Abandoned { image: image.clone(), version });
+    }
+    Ok(())
 }
 
 fn check_reserved(

@@ -146,6 +146,7 @@ pub(crate) fn in_threads<T: Send, F: Future<Output = T>>(
 pub(crate) fn assert_legal(log: &[LogEntry]) {
     let mut reserved: Vec<Version> = Vec::new();
     let mut published: Vec<Version> = Vec::new();
+    let mut abandoned: Vec<Version> = Vec::new();
     let mut channels = BTreeMap::<&ChannelName, Version>::new();
     for (index, entry) in log.iter().enumerate() {
         assert_eq!(entry.seq, index as u64 + 1);
@@ -157,6 +158,7 @@ pub(crate) fn assert_legal(log: &[LogEntry]) {
             Entry::Published(record) => {
                 assert!(reserved.contains(&record.version));
                 assert!(!published.contains(&record.version));
+                assert!(!abandoned.contains(&record.version));
                 published.push(record.version);
             }
             Entry::Rejected(record) => {
@@ -166,6 +168,10 @@ pub(crate) fn assert_legal(log: &[LogEntry]) {
             Entry::Failed(record) => {
                 assert!(reserved.contains(&record.version));
                 assert!(!published.contains(&record.version));
+            }
+            Entry::Abandoned { version } => {
+                assert!(reserved.contains(version) && !published.contains(version));
+                abandoned.push(*version);
             }
             Entry::Verified(record) => assert!(published.contains(&record.version)),
             Entry::Revoked { version, .. } | Entry::Rescanned { version, .. } => {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::{Digest, ImageName, LogEntry};
+use crate::model::{Digest, ImageName, LogEntry, RunId};
 use crate::registry::{End, Projection, Registry, RegistryError, Shard};
 
 /// What is about to happen.
@@ -82,6 +82,30 @@ impl<M: Meddler> Registry for Meddled<'_, M> {
     async fn sizes_of_last(&self, ends: &[End]) -> Vec<Option<u64>> {
         self.meddler.before(Call::Index).await;
         self.registry.sizes_of_last(ends).await
+    }
+
+    async fn leases(&self) -> Result<Vec<RunId>, RegistryError> {
+        self.registry.leases().await
+    }
+
+    async fn lease(&self, run: &RunId) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.registry.lease(run).await
+    }
+
+    async fn write_lease(&self, run: &RunId, content: &[u8]) -> Result<(), RegistryError> {
+        self.registry.write_lease(run, content).await
+    }
+
+    async fn remove_lease(&self, run: &RunId) -> Result<(), RegistryError> {
+        self.registry.remove_lease(run).await
+    }
+
+    async fn create_claim(&self, run: &RunId, content: &[u8]) -> Result<bool, RegistryError> {
+        self.registry.create_claim(run, content).await
+    }
+
+    async fn claim(&self, run: &RunId) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.registry.claim(run).await
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Vec<u8>, RegistryError> {

@@ -5,6 +5,7 @@ pub(super) mod channels;
 pub(super) mod damage;
 pub(super) mod fixtures;
 pub(super) mod index;
+pub(super) mod leases;
 pub(super) mod log;
 pub(super) mod meddled;
 pub(super) mod projections;
@@ -54,6 +55,9 @@ macro_rules! registry_contract {
             index::an_update_of_the_index_that_is_lost_is_no_loss
             index::a_log_that_was_made_anew_is_not_what_the_index_knows
             index::an_index_that_was_deleted_can_be_made_again
+            leases::a_run_is_claimed_once_and_only_after_its_lease
+            leases::a_lease_that_cannot_be_read_hides_no_other
+            leases::what_was_given_up_is_never_published
             blobs::a_blob_is_what_its_digest_says
             blobs::a_damaged_blob_is_made_good
             damage::foreign_files_are_not_entries
