@@ -25,7 +25,7 @@ use crate::model::{ImageName, Publication, Stored};
 
 use super::copy::GoOn;
 use super::shelf::Shelf;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Unpublished};
 
 /// The folder for builds that did not pass. No image can have this name.
 const REJECTED: &str = "rejected";
@@ -92,6 +92,13 @@ impl Store for DirectoryStore {
             Ok(stored)
         })
         .await
+    }
+
+    async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {
+        let Unpublished { image, version, disk, rejected } = unpublished.clone();
+        let shelf = if rejected { self.rejected(&image) } else { self.published(&image)? };
+        let removed = blocking(move |_| shelf.withdraw(version, disk)).await?;
+        Ok(removed.map(String::from))
     }
 
     async fn sweep(&self) -> Result<Vec<String>, StoreError> {

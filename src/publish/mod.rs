@@ -18,12 +18,25 @@ mod shelf;
 
 use async_trait::async_trait;
 
-use crate::model::{Publication, Stored};
+use crate::model::{Digest, ImageName, Publication, Stored, Version};
 
 pub use directory::DirectoryStore;
 pub use error::StoreError;
 pub use manifest::{Manifest, ManifestFile};
 pub use open::open;
+
+/// A version that no record names and none ever will.
+#[derive(Debug, Clone)]
+pub struct Unpublished {
+    /// The image.
+    pub image: ImageName,
+    /// The version. Of these two there is one only, ever.
+    pub version: Version,
+    /// Digest of the disk, if it is known.
+    pub disk: Option<Digest>,
+    /// Whether it lies with those that did not pass.
+    pub rejected: bool,
+}
 
 /// A place for the bytes of versions.
 ///
@@ -44,6 +57,10 @@ pub trait Store: Send + Sync {
     /// Keeps the artifact of a build that did not pass aside, in the same form. One is kept for an
     /// image: the one before goes when this one is complete.
     async fn keep_rejected(&self, publication: &Publication) -> Result<Vec<Stored>, StoreError>;
+
+    /// Removes the version that is named, whole, if it is there. Says where it lay. The caller has
+    /// made sure that nobody can publish it any more. Another artifact under its name stays.
+    async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError>;
 
     /// Removes what killed writers left behind, and says where it lay. Leaves alone what a living
     /// writer is at.

@@ -5,7 +5,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use url::Url;
 
-use crate::model::{ImageName, Publication, Stored, Version};
+use crate::model::{Digest, ImageName, Publication, Stored, Version};
 
 use super::StoreError;
 use super::copy::GoOn;
@@ -115,6 +115,29 @@ impl Shelf {
             }
         }
         Ok(())
+    }
+
+    /// Removes `version`, if it is there, whole, and of the artifact whose disk has the digest
+    /// `disk`. Says where it lay.
+    pub(super) fn withdraw(
+        &self,
+        version: Version,
+        disk: Option<Digest>,
+    ) -> Result<Option<Utf8PathBuf>, StoreError> {
+        let place = self.place(version);
+        if !place.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            return Ok(None);
+        }
+        let lock = Locked::new(&self.folder)?;
+        let ours = read_manifest(&place)?.is_some_and(|there| {
+            (&there.image, there.version) == (&self.image, version)
+                && disk.is_none_or(|disk| there.files.first().is_some_and(|f| f.sha256 == disk))
+        });
+        if !ours {
+            return Ok(None);
+        }
+        lock.remove(version)?;
+        Ok(Some(place))
     }
 
     /// Removes what killed writers left, and says what that was.

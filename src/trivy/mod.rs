@@ -13,6 +13,6 @@ mod scanner;
 mod tool;
 
 pub use database::{Database, DatabaseError};
-pub use refresh::{ADVISORIES, Refreshed};
+pub use refresh::{ADVISORIES, DOWNLOADING, Refreshed};
 pub use scanner::{Answer, Scanner, TrivyError};
 pub use tool::find;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
 
 use super::{Database, Scanner, complaints};
 use crate::environment::Environment;
@@ -12,6 +13,10 @@ use crate::process::{ChildEnvironment, Command, Stream};
 
 /// Where the downloaded database lies below the folder that goldsmith keeps its state in.
 pub const ADVISORIES: &str = "advisories";
+
+/// What the name of a folder begins with, beside it, into which a database is downloaded. Whoever is
+/// at it shares a lock on it.
+pub const DOWNLOADING: &str = ".advisories-";
 
 /// A database is made every six hours; one that is younger is not asked for again.
 const FRESH: Duration = Duration::from_hours(6);
@@ -64,10 +69,12 @@ impl Scanner {
         let io = |error: std::io::Error| Failure::caused_by(FailureClass::Scan, &error);
         let parent = folder.parent().unwrap_or(Utf8Path::new("/"));
         fs_err::create_dir_all(parent).map_err(io)?;
-        let fresh =
-            tempfile::Builder::new().prefix(".advisories-").tempdir_in(parent).map_err(io)?;
+        let fresh = tempfile::Builder::new().prefix(DOWNLOADING).tempdir_in(parent).map_err(io)?;
         let path = Utf8PathBuf::try_from(fresh.path().to_owned())
             .map_err(|error| io(error.into_io_error()))?;
+        // Says that somebody is at it, for as long as that is true.
+        let held = fs_err::File::open(&path).map_err(io)?;
+        let _ = flock(&held, FlockOperation::NonBlockingLockShared);
         let command = Command::new(&self.tool.path, "download the advisory database")
             .arguments(["image", "--download-db-only", "--no-progress", "--disable-telemetry"])
             .arguments(["--skip-version-check", "--cache-dir", path.as_str()])
