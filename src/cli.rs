@@ -99,6 +99,8 @@ pub enum Command {
     Run(Run),
     /// Look inside an existing artifact and judge it
     Scan(Scan),
+    /// Clean up after runs that were killed: here, and in the registry of the image matrix
+    Reap(Reap),
     /// Tell all problems of the image matrix
     Lint(Lint),
     /// Print the JSON Schema of the image matrix, for editors
@@ -213,6 +215,17 @@ pub struct Scan {
     /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
     #[arg(long, value_name = "DIR")]
     pub db: Option<Utf8PathBuf>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith reap`.
+#[derive(Debug, Args)]
+pub struct Reap {
+    /// Where leases are looked at, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

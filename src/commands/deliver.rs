@@ -52,6 +52,14 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             asked_for(session.terminal.data(config::SCHEMA))?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
+        Answer::Reap(done) => {
+            asked_for(reap(session, format, &done))?;
+            let (code, failure_reason) =
+                done.failure().map_or((ExitCode::Done, "none"), |failure| {
+                    (failure.class.exit_code(), failure.class.failure_reason())
+                });
+            Done { code, failure_reason, report: None, plan: None }
+        }
         Answer::Run(done) => {
             report(session, format, &done);
             let failure_reason = failure_reason(&done);
@@ -76,6 +84,14 @@ fn report(session: &Session, format: Format, report: &Report) {
     if summary.is_some() {
         let written = write_summary(summary, &markdown::report(report, MAX_SUMMARY));
         check(session, "write the job summary", written.map(|_| ()));
+    }
+}
+
+fn reap(session: &Session, format: Format, done: &super::reap::Done) -> io::Result<()> {
+    let (terminal, super::reap::Done { reaped, problems }) = (&session.terminal, done);
+    match format {
+        Format::Text => terminal.text(&report::terminal::reap(reaped, problems, terminal.width())),
+        Format::Json => terminal.data(&json::v1::reap(reaped, problems)),
     }
 }
 

@@ -7,6 +7,7 @@ mod init;
 mod lint;
 mod plan;
 mod planning;
+mod reap;
 mod refusals;
 mod run;
 mod scan;
@@ -51,6 +52,7 @@ enum Answer {
     Plan { plan: Plan, catalog: Box<Catalog>, format: PlanFormat },
     Scan(Box<ImageReport>),
     Run(Report),
+    Reap(reap::Done),
     Lint(Problems, LintFormat),
     Schema,
     Text(String),
@@ -175,6 +177,7 @@ async fn dispatch(
             (scan::run(&session, asked).await.map(Box::new).map(Answer::Scan), asked.format)
         }
         Command::Run(asked) => (run::run(&session, asked).await.map(Answer::Run), asked.format),
+        Command::Reap(asked) => (reap::run(&session, asked).await.map(Answer::Reap), asked.format),
         Command::Lint(asked) => {
             let found = lint::run(&session).await;
             (found.map(|problems| Answer::Lint(problems, asked.format)), Format::Text)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use super::planning::{self, Planning, Wanted};
+use super::reap;
 use super::session::{Session, no_state};
 use crate::cli;
 use crate::inputs::Repository;
@@ -29,17 +30,25 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         records: !arguments.dry_run,
         database: database.as_ref(),
     };
+    let mut reaped = Vec::new();
+    if !arguments.dry_run {
+        reaped = reap::before_run(session, &state).await;
+    }
     let planning = planning::plan(session, wanted).await?;
     let planned =
         planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
     planning.later.refuse(session, planned)?;
+    if !arguments.dry_run {
+        reaped.extend(reap::elsewhere(session, &state, &*planning.registry).await);
+    }
     // Old folders are in nobody's way.
     let _ = run::forget_old_runs(&state);
     let id = run::new_run_id(&session.clock);
     let author = Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock };
     if planning.plan.build.is_empty() {
         let caught_up = catch_up(arguments, &planning, &author).await?;
-        return Ok(nothing_due(session, &planning, author.run, database, caught_up));
+        let report = nothing_due(session, &planning, author.run, database, caught_up);
+        return Ok(Report { reaped, ..report });
     }
     let commit = commit(session, arguments, &planning.catalog).await?;
     let tools = toolbox(session, &planning, &given).await?;
@@ -63,6 +72,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         registry: planning.registry.as_ref(),
         author,
         caught_up,
+        reaped,
         tools,
         database,
         commit,
@@ -219,6 +229,7 @@ fn nothing_due(
         images: Vec::new(),
         skipped: planning.plan.skip.clone(),
         caught_up,
+        reaped: Vec::new(),
         directory: None,
     }
 }

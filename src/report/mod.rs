@@ -25,6 +25,6 @@ pub mod terminal;
 pub mod untrusted;
 
 pub use advisory_row::AdvisoryRow;
-pub use model::{CaughtUp, ChannelMove, ImageReport, Report, StageReport};
+pub use model::{CaughtUp, ChannelMove, Deed, ImageReport, Reaped, Report, StageReport};
 pub use standing::Standing;
 pub use tally::Tally;

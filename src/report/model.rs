@@ -37,6 +37,8 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Versions that entered a channel now although an earlier run published them.
     pub caught_up: Vec<CaughtUp>,
+    /// What was done after runs that were stopped half-way.
+    pub reaped: Vec<Reaped>,
     /// The run's folder: logs, journal, this report as JSON.
     pub directory: Option<Utf8PathBuf>,
 }
@@ -98,6 +100,58 @@ pub struct CaughtUp {
     pub image: ImageName,
     /// How its channel moved.
     pub moved: ChannelMove,
+}
+
+/// What was done after a run that was stopped half-way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaped {
+    /// The run.
+    pub run: RunId,
+    /// The machine that it ran on, if it was another one.
+    pub host: Option<String>,
+    /// What was done.
+    pub done: Vec<Deed>,
+    /// What could not be done, and why; it is tried again the next time.
+    pub left: Vec<String>,
+}
+
+/// Something that was done after such a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Its scratch space is removed.
+    ScratchRemoved {
+        /// Where it was.
+        path: Utf8PathBuf,
+    },
+    /// Its edited copy of a template is removed.
+    CopyRemoved {
+        /// Where it was.
+        path: Utf8PathBuf,
+    },
+    /// What it had brought into a store is removed.
+    UploadRemoved {
+        /// Where it was.
+        place: String,
+    },
+    /// The version that it had reserved is given up.
+    GivenUp {
+        /// The image.
+        image: ImageName,
+        /// The version.
+        version: Version,
+    },
+    /// A version that it had published has entered its channel.
+    Entered {
+        /// The image.
+        image: ImageName,
+        /// How the channel moved.
+        moved: ChannelMove,
+    },
+    /// Files that are made from the log of an image are up to date again.
+    Rebuilt {
+        /// The image.
+        image: ImageName,
+    },
 }
 
 /// A stage that an image went through.

@@ -54,6 +54,7 @@ fn run(images: Vec<ImageReport>) -> Report {
         images,
         skipped: Vec::new(),
         caught_up: Vec::new(),
+        reaped: Vec::new(),
         directory: Some("/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c".into()),
     }
 }
@@ -355,6 +356,7 @@ pub(super) fn published() -> Report {
 pub(super) fn nothing_due() -> Report {
     Report {
         caught_up: Vec::new(),
+        reaped: Vec::new(),
         skipped: vec![
             not_due(),
             Skipped {
@@ -393,6 +395,7 @@ pub(super) fn cancelled() -> Report {
 pub(super) fn mixed() -> Report {
     Report {
         caught_up: Vec::new(),
+        reaped: Vec::new(),
         skipped: vec![
             not_due(),
             Skipped { image: "windows-2025".parse().unwrap(), why: NotDue::NotSelected },

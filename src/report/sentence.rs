@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 use super::quantity::{self, count, day, moment, span};
-use super::{ChannelMove, ImageReport, Report, Standing};
+use super::{ChannelMove, Deed, ImageReport, Reaped, Report, Standing};
 
 /// What the run did, in one sentence.
 pub fn headline(report: &Report) -> String {
@@ -100,6 +100,28 @@ pub fn caught_up(moved: &ChannelMove) -> String {
     let ChannelMove { channel, from, to } = moved;
     let before = from.map_or_else(String::new, |from| format!(" (was {from})"));
     format!("{channel} is {to} now{before}: the run that published it was stopped before that")
+}
+
+/// What was done after a run that was stopped half-way, in one phrase.
+pub fn deed(deed: &Deed) -> String {
+    match deed {
+        Deed::ScratchRemoved { .. } => "its scratch space is removed".to_owned(),
+        Deed::CopyRemoved { path } => format!("its copy of a template, `{path}`, is removed"),
+        Deed::UploadRemoved { place } => format!("what it left in a store, `{place}`, is removed"),
+        Deed::GivenUp { image, version } => {
+            format!("{image}: {version}, which it had reserved, is given up")
+        }
+        Deed::Entered { image, moved } => format!("{image}: {}", caught_up(moved)),
+        Deed::Rebuilt { image } => format!("{image}: the files made from its log are up to date"),
+    }
+}
+
+/// Who died, as the beginning of a sentence.
+pub fn dead(reaped: &Reaped) -> String {
+    let host = reaped.host.as_ref().map_or_else(String::new, |host| format!(" on {host}"));
+    // Where nothing could be done there may be no proof of it.
+    let died = if reaped.done.is_empty() { "" } else { " was stopped half-way" };
+    format!("run {}{host}{died}", reaped.run)
 }
 
 /// How many things of a list a sentence names before it counts the rest.

@@ -1,7 +1,7 @@
 //! The folder of a run: journal, logs, events, report, scratch.
 //!
 //! ```text
-//! <state>/runs/<run id>/lock            held while the run lives
+//! <state>/runs/<run id>/lock            held while the run lives, or a child of it
 //!                       journal.jsonl   what it creates
 //!                       events.jsonl    what it tells
 //!                       logs/<image>.log
@@ -10,24 +10,40 @@
 //! ```
 //!
 //! It lies outside the repository, so that a checkout which is wiped takes nothing along.
+//!
+//! Alive is a run whose lock somebody holds: a process id means nothing in a container. Goldsmith
+//! shares it with the supervisors of its children, which outlive it for as long as they have to.
+//! Whoever gets it for himself alone knows that the run is dead, and that nobody else cleans up.
+//! The kernel gives a lock back whatever happens to its holder, also over NFS.
 
 use std::io;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
-use rustix::fs::FlockOperation;
+use jiff::{SignedDuration, Timestamp};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
-use super::journal::{Journal, Thing};
+use super::journal::{Journal, JournalError, Thing};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::model::{Failure, FailureClass, ImageName, RunId};
+use crate::trivy::DOWNLOADING;
 
 /// How many finished runs are kept for people to look at.
 const KEPT: usize = 20;
 
+/// What the name of a run's folder begins with while it comes into being.
+const GROWING: &str = ".new-";
+
+/// How old such a folder is when nobody is at it any more.
+const GROWN: SignedDuration = SignedDuration::from_hours(1);
+
+/// How old a folder is when whoever made it has locked it.
+const LOCKED: SignedDuration = SignedDuration::from_mins(1);
+
 /// The folder of a run, locked for as long as this value lives.
 pub struct RunDirectory {
     path: Utf8PathBuf,
-    /// Alive is who holds this lock: a process id means nothing in a container.
     _lock: fs_err::File,
 }
 
@@ -64,20 +80,27 @@ pub fn new_run_id(clock: &Clock) -> RunId {
 }
 
 impl RunDirectory {
-    /// Creates the folder of `run` below `state`, and its journal.
+    /// Creates the folder of `run` below `state`, and its journal. It appears as a whole: there is
+    /// none without a lock and a journal.
     pub fn create(state: &Utf8Path, run: &RunId, clock: Clock) -> io::Result<(Self, Journal)> {
         let runs = state.join("runs");
-        let path = runs.join(run.as_str());
         fs_err::create_dir_all(&runs)?;
-        fs_err::create_dir(&path)?;
-        let lock = fs_err::File::create(path.join("lock"))?;
-        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        fs_err::create_dir(path.join("logs"))?;
-        let mut journal = Journal::create(&path.join("journal.jsonl"), clock)?;
-        let directory = Self { path, _lock: lock };
-        journal.intend(&Thing::Directory { path: directory.work() })?;
-        fs_err::create_dir(directory.work())?;
-        Ok((directory, journal))
+        let path = runs.join(run.as_str());
+        let growing = runs.join(format!("{GROWING}{run}"));
+        fs_err::create_dir(&growing)?;
+        let lock = growing.join("lock");
+        fs_err::File::create_new(&lock)?;
+        let lock = crate::process::hold(&lock)?;
+        fs_err::create_dir(growing.join("logs"))?;
+        let mut journal = Journal::create(&growing.join("journal.jsonl"), clock)?;
+        journal.intend(&Thing::Directory { path: path.join("work") })?;
+        fs_err::create_dir(growing.join("work"))?;
+        sync(&growing)?;
+        fs_err::rename(&growing, &path)?;
+        // What the journal says is of no use in a folder that a power cut takes along.
+        sync(&runs)?;
+        sync(state)?;
+        Ok((Self { path, _lock: lock }, journal))
     }
 
     /// The folder.
@@ -88,6 +111,16 @@ impl RunDirectory {
     /// Scratch space, on the disk that holds the state.
     pub fn work(&self) -> Utf8PathBuf {
         self.path.join("work")
+    }
+
+    /// The file whose lock says that the run lives.
+    pub fn lock(&self) -> Utf8PathBuf {
+        self.path.join("lock")
+    }
+
+    /// Its journal.
+    pub(super) fn journal(&self) -> Utf8PathBuf {
+        self.path.join("journal.jsonl")
     }
 
     /// The log called `name`.
@@ -114,23 +147,69 @@ pub enum Kept {
     Artifacts,
 }
 
+/// The folders of all runs below `state`, oldest first.
+pub(super) fn runs(state: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+    let entries = match state.join("runs").read_dir_utf8() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut runs = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && !entry.file_name().starts_with('.') {
+            runs.push(entry.into_path());
+        }
+    }
+    runs.sort();
+    Ok(runs)
+}
+
+/// Removes what holds nothing and is in nobody's way but for the space that it takes: folders of
+/// runs that were killed before they had begun, and downloads of advisories that came to no end.
+pub(super) fn forget_unborn(state: &Utf8Path, now: Timestamp) {
+    for folder in growing(&state.join("runs"), GROWING, now, GROWN) {
+        let _ = fs_err::remove_dir_all(folder);
+    }
+    for folder in growing(state, DOWNLOADING, now, LOCKED) {
+        let lock = fs_err::File::open(&folder);
+        if lock.is_ok_and(|lock| flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok()) {
+            let _ = fs_err::remove_dir_all(folder);
+        }
+    }
+}
+
+/// The folders in `parent` whose names begin with `prefix` and that are older than `age`.
+fn growing(
+    parent: &Utf8Path,
+    prefix: &str,
+    now: Timestamp,
+    age: SignedDuration,
+) -> Vec<Utf8PathBuf> {
+    let made = |entry: &Utf8DirEntry| {
+        let found = entry.metadata().ok().filter(std::fs::Metadata::is_dir)?;
+        Timestamp::try_from(found.modified().ok()?).ok()
+    };
+    let entries = parent.read_dir_utf8().into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().starts_with(prefix))
+        .filter(|entry| made(entry).is_some_and(|made| now.duration_since(made) > age))
+        .map(Utf8DirEntry::into_path)
+        .collect()
+}
+
 /// Removes the folders of old runs that ended well: nobody holds their lock, their journal has
 /// nothing outstanding, and they keep no artifact. The newest stay. One that cannot be removed keeps
 /// none of the others.
 pub fn forget_old_runs(state: &Utf8Path) -> io::Result<()> {
-    let mut runs: Vec<Utf8PathBuf> = match state.join("runs").read_dir_utf8() {
-        Ok(entries) => entries.flatten().map(Utf8DirEntry::into_path).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    runs.sort();
+    let runs = runs(state)?;
     let old = runs.len().saturating_sub(KEPT);
     let mut all = Ok(());
     for run in &runs[..old] {
         // A kept artifact goes when another one of its image takes its place.
         if !run.join("work").exists()
-            && let Some((_lock, outstanding)) = ended(run)
-            && outstanding.is_empty()
+            && let Ok(Some(dead)) = Dead::of(run)
+            && let Ok(outstanding) = dead.outstanding()
+            && outstanding.iter().all(|thing| matches!(thing, Thing::KeptArtifact { .. }))
         {
             all = all.and(fs_err::remove_dir_all(run));
         }
@@ -144,11 +223,12 @@ pub(super) fn forget_kept_artifacts(
     image: &ImageName,
     folder: &Utf8Path,
 ) -> io::Result<()> {
-    for run in state.join("runs").read_dir_utf8()?.flatten().map(Utf8DirEntry::into_path) {
+    for run in runs(state)? {
         let kept = run.join("work").join(image.as_str());
         if run != folder
             && kept.is_dir()
-            && let Some((_lock, outstanding)) = ended(&run)
+            && let Ok(Some(dead)) = Dead::of(&run)
+            && let Ok(outstanding) = dead.outstanding()
             && !outstanding.contains(&Thing::Directory { path: run.join("work") })
         {
             fs_err::remove_dir_all(kept)?;
@@ -159,25 +239,54 @@ pub(super) fn forget_kept_artifacts(
     Ok(())
 }
 
-/// The lock of a run that is over, and what its journal has outstanding.
-fn ended(run: &Utf8Path) -> Option<(fs_err::File, Vec<Thing>)> {
-    let lock = fs_err::File::open(run.join("lock")).ok()?;
-    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
-    let outstanding = super::journal::outstanding(&run.join("journal.jsonl")).ok()?;
-    Some((lock, outstanding))
+/// A run that is over, dead or done. Nobody else cleans up after it while this value lives.
+pub(super) struct Dead {
+    path: Utf8PathBuf,
+    _lock: fs_err::File,
+}
+
+impl Dead {
+    /// The run whose folder is `path`, unless it is alive or somebody else cleans up after it.
+    pub(super) fn of(path: &Utf8Path) -> io::Result<Option<Self>> {
+        // NFS gives a lock for oneself alone only to those who could write.
+        let lock = fs_err::OpenOptions::new().read(true).write(true).open(path.join("lock"))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { path: path.to_owned(), _lock: lock })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What its journal has outstanding.
+    pub(super) fn outstanding(&self) -> Result<Vec<Thing>, JournalError> {
+        super::journal::outstanding(&self.journal())
+    }
+
+    /// Its journal.
+    pub(super) fn journal(&self) -> Utf8PathBuf {
+        self.path.join("journal.jsonl")
+    }
+}
+
+/// Waits until the entries of `folder` are on the disk.
+fn sync(folder: &Utf8Path) -> io::Result<()> {
+    fs_err::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Address;
 
     #[test]
     fn of_an_image_one_artifact_is_kept_and_old_runs_without_one_go() {
         let scratch = tempfile::tempdir().unwrap();
         let state = Utf8Path::from_path(scratch.path()).unwrap();
         let image: ImageName = "debian-12".parse().unwrap();
-        let upload =
-            Thing::Upload { image: image.clone(), version: "1.0.20261123".parse().unwrap() };
+        let upload = Thing::Reservation {
+            image: image.clone(),
+            registry: Address::Directory("/registry".into()),
+        };
         let mut kept = Vec::new();
         for number in 0..KEPT + 5 {
             let run = format!("run-{number:02}").parse().unwrap();
@@ -202,5 +311,30 @@ mod tests {
         forget_kept_artifacts(state, &image, &newest).unwrap();
         let there: Vec<bool> = kept.iter().map(|artifact| artifact.exists()).collect();
         assert_eq!(there, [false, false, true]);
+    }
+
+    #[test]
+    fn what_was_killed_before_it_had_begun_goes_when_nobody_is_at_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(scratch.path()).unwrap();
+        for folder in ["runs/.new-run-1", ".advisories-1", ".advisories-2", "advisories"] {
+            fs_err::create_dir_all(state.join(folder)).unwrap();
+        }
+        let download = fs_err::File::open(state.join(".advisories-2")).unwrap();
+        flock(&download, FlockOperation::NonBlockingLockShared).unwrap();
+        let left = || {
+            let mut left = Vec::new();
+            for folder in [state.to_owned(), state.join("runs")] {
+                let names = folder.read_dir_utf8().unwrap();
+                left.extend(names.map(|entry| entry.unwrap().file_name().to_owned()));
+            }
+            left.sort();
+            left
+        };
+        forget_unborn(state, Timestamp::now());
+        let all = [".advisories-1", ".advisories-2", ".new-run-1", "advisories", "runs"];
+        assert_eq!(left(), all, "they may have been made just now");
+        forget_unborn(state, Timestamp::now() + SignedDuration::from_hours(2));
+        assert_eq!(left(), [".advisories-2", "advisories", "runs"]);
     }
 }

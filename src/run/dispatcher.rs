@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use super::directory::{Kept, RunDirectory, forget_kept_artifacts};
 use super::image_task::ImageTask;
 use super::journal::Journal;
+use super::lease::{self, Leased};
 use super::machine;
 use super::obstacle::{SoFar, awaited};
 use super::progress::Events;
@@ -25,7 +26,7 @@ use crate::model::{
 };
 use crate::process::{Cancellation, Launcher};
 use crate::registry::{Author, Registry};
-use crate::report::{CaughtUp, ImageReport, Report, sentence};
+use crate::report::{CaughtUp, ImageReport, Reaped, Report, sentence};
 use crate::trivy::Database;
 
 /// What was asked for.
@@ -66,6 +67,8 @@ pub struct Pipeline<'a> {
     pub histories: &'a BTreeMap<ImageName, History>,
     /// What earlier runs had left half done, and is done now.
     pub caught_up: Vec<CaughtUp>,
+    /// What was done after runs that were stopped half-way.
+    pub reaped: Vec<Reaped>,
     /// What was asked for.
     pub options: Options,
     /// Where it is recorded.
@@ -99,6 +102,8 @@ pub(super) struct Run<'a> {
     pub(super) directory: RunDirectory,
     /// One writer at a time, and never across an `await`.
     pub(super) journal: RefCell<Journal>,
+    /// Tells other machines that it is alive; none if it records nothing.
+    pub(super) leased: Option<Leased<'a>>,
 }
 
 /// Builds what the plan says. Failures of images are in the report; an error means that the run's
@@ -107,7 +112,10 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
     let started_at = pipeline.clock.now();
     let id = pipeline.author.run.clone();
     let (directory, journal) = RunDirectory::create(&pipeline.state, &id, pipeline.clock)?;
-    let run = Run { pipeline, id, directory, journal: RefCell::new(journal) };
+    // Also a child that outlives goldsmith keeps the run alive.
+    pipeline.launcher.hold(directory.lock());
+    let mut run = Run { pipeline, id, directory, journal: RefCell::new(journal), leased: None };
+    run.leased = lease::take(&run).await;
     let events = &pipeline.events;
     events.tell(Event::RunStarted {
         run: run.id.clone(),
@@ -116,7 +124,8 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         images: pipeline.plan.build.iter().map(|planned| planned.image.clone()).collect(),
     });
 
-    let Ended { images, skipped, kept } = all(&run).await;
+    let Ended { images, skipped, kept } = lease::beside(&run, all(&run)).await;
+    lease::give_back(&mut run).await;
     let exit_code = gravest(&images);
     if let Err(error) = run.directory.finish(&mut run.journal.borrow_mut(), kept) {
         let text = format!("the run's scratch space could not be removed: {error}");
@@ -141,6 +150,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         images,
         skipped,
         caught_up: pipeline.caught_up.clone(),
+        reaped: pipeline.reaped.clone(),
         directory: Some(run.directory.path().to_owned()),
     })
 }

@@ -16,9 +16,9 @@ use super::turn::Turn;
 use super::{build, phrase, publish};
 use crate::gate::{self, Case};
 use crate::model::{
-    Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure, FailureClass,
-    History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Provenance, Scan, Stage,
-    StageOutcome, Stored, Verdict, Version,
+    Address, Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure,
+    FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Provenance, Scan,
+    Stage, StageOutcome, Stored, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::registry;
@@ -110,8 +110,8 @@ impl<'a> ImageTask<'a> {
             stopped.failure.hints.insert(0, hint);
         }
         // Used, or a gap in the versions, which is normal: nothing to clean up either way.
-        if let Some(version) = progress.report.version {
-            let _ = self.note(|journal| journal.done(&self.reservation(version)));
+        if progress.report.version.is_some() && !self.is_judged_again() {
+            let _ = self.note(|journal| journal.done(&self.reservation()));
         }
         if self.log.exists() {
             progress.report.log = Some(self.log);
@@ -137,6 +137,12 @@ impl<'a> ImageTask<'a> {
     /// Keeps what a build left, for a run that goes on from there.
     fn keep(&self, record: &BuildRecord, failure: &mut Failure) {
         let _ = fs_err::remove_dir_all(self.scratch());
+        let kept = Thing::KeptArtifact { path: self.work.clone() };
+        if let Err(error) = self.note(|journal| journal.created(&kept)) {
+            let text = format!("the artifact may be cleaned up: {}", error.reason);
+            let events = &self.run.pipeline.events;
+            events.note(Some(&self.image.name), NoteLevel::Warning, text);
+        }
         let disk = &record.artifact.disk().path;
         failure.hints.push(format!(
             "the artifact is kept; to go on from there: `goldsmith run --from-artifact {}={disk}`",
@@ -255,11 +261,10 @@ impl<'a> ImageTask<'a> {
             return Ok(self.planned.version);
         }
         let scheme = &self.image.version;
-        let intended = Thing::Reservation { image: self.image.name.clone(), version: None };
         let work = async {
             let slots = Slots::new(&self.image.rebuild.every, &scheme.timezone)
                 .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
-            self.note(|journal| journal.intend(&intended))?;
+            self.note(|journal| journal.intend(&self.reservation()))?;
             let version = registry::reserve(
                 pipeline.registry,
                 &pipeline.author,
@@ -269,8 +274,6 @@ impl<'a> ImageTask<'a> {
             )
             .await
             .map_err(|error| error.failure())?;
-            self.note(|journal| journal.done(&intended))?;
-            self.note(|journal| journal.created(&self.reservation(version)))?;
             Ok(version)
         };
         let version = progress
@@ -282,9 +285,16 @@ impl<'a> ImageTask<'a> {
         Ok(version)
     }
 
-    /// What the journal calls the reservation of `version`.
-    pub(super) fn reservation(&self, version: Version) -> Thing {
-        Thing::Reservation { image: self.image.name.clone(), version: Some(version) }
+    /// What the journal calls the version that is reserved for this task. Which one it is, the log
+    /// knows.
+    fn reservation(&self) -> Thing {
+        Thing::Reservation { image: self.image.name.clone(), registry: self.registry() }
+    }
+
+    /// Where the registry lies.
+    pub(super) fn registry(&self) -> Address {
+        let registry = self.run.pipeline.catalog.registry.clone();
+        registry.expect("a plan is made from the past, which a registry tells")
     }
 
     /// Writes into the run's journal. A run that cannot say what it creates must not create it.

@@ -7,9 +7,9 @@ use super::image_task::{Examined, ImageTask};
 use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use crate::model::{
-    ArtifactRecord, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Provenance,
-    Publication, RejectedRecord, Stage, StageOutcome, Stored, VerifiedRecord, Version,
-    VersionRecord,
+    ArtifactRecord, Digest, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Provenance,
+    Publication, RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, VerifiedRecord,
+    Version, VersionRecord,
 };
 use crate::publish::{self as stores, StoreError};
 use crate::registry::{self, Entered, RegistryError};
@@ -92,11 +92,14 @@ pub(super) async fn reject(
         return Ok(outcome);
     }
     let publication = publication(task, examined, &report::json::v1::image(&progress.report));
+    let aside = task.image.stores.first().filter(|_| !task.is_judged_again());
+    let disk = examined.build.artifact.disk().digest;
+    let upload = aside.map(|store| upload(task, examined.version, disk, store, true));
     let kept = progress
         .stage(
             Stage::Publish,
             Some("keeping it aside".to_owned()),
-            keep(task, &publication),
+            keep(task, &publication, upload.as_ref()),
             |_| (StageOutcome::Done, Some("kept aside, not published".to_owned())),
         )
         .await?;
@@ -130,6 +133,9 @@ pub(super) async fn reject(
         }
     };
     progress.stage(Stage::Record, None, work, |()| (StageOutcome::Done, None)).await?;
+    if let Some(upload) = upload {
+        let _ = task.note(|journal| journal.done(&upload));
+    }
     Ok(outcome)
 }
 
@@ -152,9 +158,14 @@ fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publi
 /// Puts the bytes into every store of the image.
 async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Stored>, Failure> {
     refuse_demonstration(task)?;
-    task.note(|journal| journal.intend(&upload(task, publication.version)))?;
+    if let Some(leased) = &task.run.leased {
+        leased.check().await?;
+    }
+    let disk = publication.artifact.disk().digest;
     let mut stored = Vec::new();
     for address in &task.image.stores {
+        let upload = upload(task, publication.version, disk, address, false);
+        task.note(|journal| journal.intend(&upload))?;
         let store = stores::open(address);
         match unless_stopped(task, store.put(publication)).await {
             Ok(files) => stored.extend(files),
@@ -162,8 +173,8 @@ async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<St
                 // A store that fails keeps nothing. One that was not listened to until it was done
                 // may hold all of it.
                 let cancelled = task.run.pipeline.cancellation.requested().is_some();
-                if stored.is_empty() && !cancelled {
-                    task.note(|journal| journal.done(&upload(task, publication.version)))?;
+                if !cancelled {
+                    task.note(|journal| journal.done(&upload))?;
                 }
                 return Err(failure);
             }
@@ -172,16 +183,39 @@ async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<St
     Ok(stored)
 }
 
-/// What the journal calls the bytes of `version` until a record knows them.
-fn upload(task: &ImageTask<'_>, version: Version) -> Thing {
-    Thing::Upload { image: task.image.name.clone(), version }
+/// What the journal calls the bytes on their way into `store`, until a record knows them.
+fn upload(
+    task: &ImageTask<'_>,
+    version: Version,
+    disk: Digest,
+    store: &StoreAddress,
+    rejected: bool,
+) -> Thing {
+    Thing::Upload {
+        image: task.image.name.clone(),
+        version,
+        digest: disk,
+        store: store.clone(),
+        rejected,
+        registry: task.registry(),
+    }
+}
+
+/// What the journal calls the record of `version`, until all of it is written.
+fn being_recorded(task: &ImageTask<'_>, version: Version) -> Thing {
+    Thing::Record {
+        image: task.image.name.clone(),
+        version,
+        channel: task.image.channel.clone(),
+        registry: task.registry(),
+    }
 }
 
 /// Demonstration data proves nothing about an image, so nobody else may come upon one that was
 /// judged by it.
 fn refuse_demonstration(task: &ImageTask<'_>) -> Result<(), Failure> {
     let fixture = &task.run.pipeline.database.fixture;
-    if fixture.is_none() || task.image.stores.iter().all(crate::model::StoreAddress::is_local) {
+    if fixture.is_none() || task.image.stores.iter().all(StoreAddress::is_local) {
         return Ok(());
     }
     let reason = "judged by demonstration data: only a store on this machine may get it";
@@ -191,13 +225,20 @@ fn refuse_demonstration(task: &ImageTask<'_>) -> Result<(), Failure> {
 
 /// Keeps a rejected artifact aside, in the first store: one copy is enough to judge it again. What
 /// lies there already goes on lying there, with the report of the run that built it.
-async fn keep(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Stored>, Failure> {
+async fn keep(
+    task: &ImageTask<'_>,
+    publication: &Publication,
+    upload: Option<&Thing>,
+) -> Result<Vec<Stored>, Failure> {
     if task.is_judged_again() {
         return Ok(task.stored.borrow().clone());
     }
     let Some(address) = task.image.stores.first() else {
         return Ok(Vec::new());
     };
+    if let Some(upload) = upload {
+        task.note(|journal| journal.intend(upload))?;
+    }
     let store = stores::open(address);
     unless_stopped(task, store.keep_rejected(publication)).await
 }
@@ -226,6 +267,7 @@ async fn record(
     let pipeline = task.run.pipeline;
     let (registry, author) = (pipeline.registry, &pipeline.author);
     let (image, version) = (&task.image.name, examined.version);
+    task.note(|journal| journal.intend(&being_recorded(task, version)))?;
     let work = async {
         let inventory = &examined.evidence.inventory;
         let record = VersionRecord {
@@ -242,18 +284,27 @@ async fn record(
             verdict: examined.verdict.decision,
         };
         match registry::published(registry, author, image, record).await {
-            Err(error @ RegistryError::Stale { .. }) => note_stale(task, &error),
+            Err(error @ RegistryError::Stale { .. }) => {
+                note_stale(task, &error);
+                return Ok(Recorded::Stale);
+            }
             Err(RegistryError::AlreadyPublished { .. }) if task.is_judged_again() => {
-                return Ok(false);
+                return Ok(Recorded::ByAnother);
             }
             other => drop(other?),
         }
-        Ok(true)
+        Ok(Recorded::Whole)
     };
-    let ours = work.await.map_err(|error: RegistryError| error.failure())?;
-    task.recorded.set(ours);
-    task.note(|journal| journal.done(&upload(task, version)))?;
-    if !ours {
+    let recorded = work.await.map_err(|error: RegistryError| error.failure())?;
+    task.recorded.set(recorded != Recorded::ByAnother);
+    // That this cannot be noted does no harm: whoever cleans up looks into the log.
+    let disk = examined.build.artifact.disk().digest;
+    for store in &task.image.stores {
+        let _ = task.note(|journal| journal.done(&upload(task, version, disk, store, false)));
+    }
+    let done = || task.note(|journal| journal.done(&being_recorded(task, version)));
+    if recorded == Recorded::ByAnother {
+        let _ = done();
         return Ok(None);
     }
     let channel = &task.image.channel;
@@ -263,8 +314,26 @@ async fn record(
             let from = task.history.channels.get(channel).copied();
             Ok(Some(Entered::Entered { from }))
         }
-        entered => entered.map(Some).map_err(|error| error.failure()),
+        entered => {
+            let entered = entered.map_err(|error| error.failure())?;
+            // What is not up to date is for the next one who cleans up.
+            if recorded == Recorded::Whole {
+                let _ = done();
+            }
+            Ok(Some(entered))
+        }
     }
+}
+
+/// What came of writing the record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    /// It is written.
+    Whole,
+    /// It is written, and a file that is made from it is not up to date.
+    Stale,
+    /// Another run has written it.
+    ByAnother,
 }
 
 /// What is in the log is recorded, also when the files that are made from the log could not be

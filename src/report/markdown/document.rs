@@ -41,6 +41,16 @@ pub fn report(report: &Report, limit: usize) -> String {
         let said = prose(&sentence::caught_up(&caught_up.moved));
         document.push(Weight::Good, format!("**{}**: {said}.\n\n", caught_up.image));
     }
+    for run in &report.reaped {
+        let dead = prose(&sentence::dead(run));
+        for deed in &run.done {
+            let said = prose(&sentence::deed(deed));
+            document.push(Weight::Detail, format!("{dead}: {said}.\n\n"));
+        }
+        for left in &run.left {
+            document.push(Weight::Attention, format!("{dead}: {}.\n\n", prose(left)));
+        }
+    }
     skipped(&mut document, report);
     document.push(Weight::Detail, files(&images));
     document.push(Weight::Detail, times(&images));

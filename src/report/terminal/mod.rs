@@ -4,8 +4,10 @@
 //! where colour is not wanted.
 
 mod card;
+mod reap;
 mod run;
 #[cfg(test)]
 mod tests;
 
+pub use reap::reap;
 pub use run::{image, report};

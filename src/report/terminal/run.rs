@@ -11,6 +11,7 @@ use super::super::table::{Cell, Column, Table, wrap};
 use super::super::untrusted::one_line;
 use super::super::{ImageReport, Report, Standing, sentence};
 use super::card::{card, warnings};
+use super::reap;
 
 /// Up to so many images each get all their facts; more get a line in a table.
 const MAX_CARDS: usize = 3;
@@ -28,6 +29,7 @@ pub fn report(report: &Report, width: usize) -> String {
             let _ = writeln!(text, "{line}");
         }
     }
+    text.push_str(&reap::lines(&report.reaped, width));
     let many = report.images.len() > MAX_CARDS;
     if many {
         separate(&mut text);

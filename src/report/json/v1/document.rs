@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model;
 use crate::report;
 
-use super::{Image, Plan, Run};
+use super::{Image, Plan, Reap, Run};
 
 /// The report of a run.
 pub fn report(report: &report::Report) -> String {
@@ -23,12 +23,17 @@ pub fn plan(plan: &model::Plan) -> String {
     document("plan", &Plan::of(plan))
 }
 
+/// What was done after runs that were stopped half-way, and what else is the matter.
+pub fn reap(reaped: &[report::Reaped], problems: &[String]) -> String {
+    document("reap", &Reap::of(reaped, problems))
+}
+
 /// What all documents begin with.
 #[derive(Serialize)]
 struct Document<'a, T> {
     /// The version of the format.
     version: u32,
-    /// What it is: `run`, `image` or `plan`.
+    /// What it is: `run`, `image`, `plan` or `reap`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,
@@ -67,6 +72,7 @@ mod tests {
             ("run", report(&sample)),
             ("image", image(&sample.images[0])),
             ("plan", plan(&samples::plan())),
+            ("reap", reap(&[], &[])),
         ] {
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(json["version"], 1);

@@ -13,13 +13,15 @@ mod image;
 #[cfg(test)]
 mod page;
 mod plan;
+mod reap;
 mod run;
 mod why;
 
-pub use document::{image, plan, report};
+pub use document::{image, plan, reap, report};
 pub use image::{
     Advisories, ChannelMove, Counts, Failure, File, Finding, Image, Os, Reason, Stage, Verdict,
 };
 pub use plan::{Plan, Planned, UpstreamChange};
+pub use reap::{Deed, Reap, Reaped};
 pub use run::{CaughtUp, Run, Tool};
 pub use why::{Details, NewFinding, Skipped, Why};

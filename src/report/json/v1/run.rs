@@ -8,7 +8,7 @@ use crate::model::{self, ExitCode, ImageName, RunId};
 use crate::report::standing::failure_of;
 use crate::report::{self, Report, sentence};
 
-use super::{Advisories, ChannelMove, Image, Skipped, document::seconds};
+use super::{Advisories, ChannelMove, Image, Reaped, Skipped, document::seconds};
 
 /// What a run did.
 #[derive(Debug, Serialize)]
@@ -43,6 +43,8 @@ pub struct Run<'a> {
     pub skipped: Vec<Skipped<'a>>,
     /// Versions that entered a channel now although an earlier run published them.
     pub caught_up: Vec<CaughtUp<'a>>,
+    /// What was done after runs that were stopped half-way.
+    pub reaped: Vec<Reaped<'a>>,
     /// The run's folder on the machine that it ran on.
     pub directory: Option<&'a Utf8Path>,
 }
@@ -85,6 +87,7 @@ impl<'a> Run<'a> {
             images: report.images.iter().map(Image::of).collect(),
             skipped: report.skipped.iter().map(Skipped::of).collect(),
             caught_up: report.caught_up.iter().map(CaughtUp::of).collect(),
+            reaped: report.reaped.iter().map(Reaped::of).collect(),
             directory: report.directory.as_deref(),
         }
     }
@@ -321,6 +324,7 @@ mod tests {
           ],
           "skipped": [],
           "caught_up": [],
+          "reaped": [],
           "directory": "/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c"
         }
         "#);
