@@ -191,7 +191,7 @@ fn spawn(project: &Project) -> Child {
 }
 
 /// A guest that never answers: an empty disk, started by the real QEMU plugin.
-const DEAF_GUEST: &str = r#"
+pub(crate) const DEAF_GUEST: &str = r#"
 packer {
   required_plugins {
     qemu = {

@@ -11,7 +11,9 @@ use goldsmith::model::{Failure, Tool};
 use goldsmith::packer::{BuildRequest, Built, Packer, probe};
 use goldsmith::process::{Cancellation, Cause, Launcher, Redaction};
 use indexmap::IndexMap;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+
+use crate::processes::{Process, outer_and_core, processes};
 
 /// Longer than anything here takes; a test that needs it has failed.
 const LONG: Duration = Duration::from_mins(2);
@@ -101,56 +103,17 @@ impl Site {
 
     /// Every process of the build, its supervisor included: they carry the token.
     fn processes(&self) -> Vec<Process> {
-        let token = format!("SITE={}", self.token);
-        let mut processes = Vec::new();
-        for entry in fs_err::read_dir("/proc").unwrap() {
-            let folder = entry.unwrap().path();
-            let read = |name: &str| {
-                let text = fs_err::read(folder.join(name)).unwrap_or_default();
-                String::from_utf8_lossy(&text).replace('\0', " ")
-            };
-            if read("environ").contains(&token) {
-                let stat = read("stat");
-                let parent = stat.rsplit(')').next().unwrap().split_whitespace().nth(1);
-                processes.push(Process {
-                    pid: folder.file_name().unwrap().to_str().unwrap().parse().unwrap(),
-                    parent: parent.unwrap_or("0").parse().unwrap(),
-                    command: read("cmdline"),
-                });
-            }
-        }
-        processes
+        processes(&format!("SITE={}", self.token))
     }
 
     /// The two processes of Packer itself: the outer one, which only copies, and the core.
     fn outer_and_core(&self) -> (Process, Process) {
-        let mut processes = self.processes();
-        processes.retain(|process| process.command.contains("packer build -machine"));
-        let mut take = |is_it: &dyn Fn(&Process) -> bool| {
-            let at = processes.iter().position(is_it).unwrap();
-            processes.swap_remove(at)
-        };
-        let supervisor = take(&|process| process.command.contains(" __child "));
-        let outer = take(&|process| process.parent == supervisor.pid);
-        let core = take(&|process| process.parent == outer.pid);
-        (outer, core)
+        outer_and_core(self.processes()).unwrap()
     }
 
     fn find(&self, command: &str) -> Process {
         let mut processes = self.processes().into_iter();
         processes.find(|process| process.command.contains(command)).unwrap()
-    }
-}
-
-struct Process {
-    pid: i32,
-    parent: i32,
-    command: String,
-}
-
-impl Process {
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.pid).unwrap(), signal).unwrap();
     }
 }
 
