@@ -31,5 +31,6 @@ pub mod run;
 pub mod runner;
 pub mod template;
 pub mod terminal;
+pub mod testing;
 pub mod trivy;
 pub mod upstream;

@@ -10,7 +10,7 @@ use super::session::{Session, no_state};
 use crate::cli;
 use crate::inputs::Repository;
 use crate::model::{
-    Catalog, Commit, ExitCode, Failure, FailureClass, ImageName, NoteLevel, RunId, Tool,
+    Arch, Catalog, Commit, ExitCode, Failure, FailureClass, ImageName, NoteLevel, RunId, Test, Tool,
 };
 use crate::packer;
 use crate::registry::Author;
@@ -168,7 +168,16 @@ async fn toolbox(
     };
     let trivy = trivy::find(environment, launcher, cancellation).await?;
     let qemu_img = session.qemu_img().await?;
-    Ok(Toolbox { packer, trivy, qemu_img })
+    let planned =
+        planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
+    let mut booted = planned.filter(|image| image.tests.contains(&Test::Boot)).peekable();
+    let qemu = if booted.peek().is_some() { Some(session.qemu().await?) } else { None };
+    if let Some(image) = booted.find(|image| image.arch != Arch::Amd64) {
+        let reason = format!("the test `boot` of `{}` needs an image for amd64", image.name);
+        let hint = "give it other `tests`, such as `[{ run: ./smoke.sh }]`, or none: `[]`";
+        return Err(Failure::new(FailureClass::Config, reason).hint(hint));
+    }
+    Ok(Toolbox { packer, trivy, qemu_img, qemu })
 }
 
 /// The database in the folder that was named, if one was.

@@ -14,6 +14,7 @@ use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher
 use crate::run::Events;
 use crate::runner::{Context, Runner, annotations as annotation_lines};
 use crate::terminal::Terminal;
+use crate::testing;
 
 /// A command under way.
 pub(super) struct Session {
@@ -143,15 +144,25 @@ impl Session {
 
     /// The program `qemu-img`, which converts disks for looking inside.
     pub(super) async fn qemu_img(&self) -> Result<Tool, Failure> {
-        let missing = |reason: &str| {
+        self.of_qemu("qemu-img", "qemu-img version ", "qemu-utils").await
+    }
+
+    /// The program that machines run under.
+    pub(super) async fn qemu(&self) -> Result<Tool, Failure> {
+        self.of_qemu(testing::QEMU, "QEMU emulator version ", "qemu-system-x86").await
+    }
+
+    /// A program of QEMU, which tells its version after this text and is in this Debian package.
+    async fn of_qemu(&self, name: &str, before: &str, package: &str) -> Result<Tool, Failure> {
+        let missing = |reason: String| {
             Failure::new(FailureClass::ToolMissing, reason)
-                .hint("install the Debian package `qemu-utils`")
+                .hint(format!("install the Debian package `{package}`"))
         };
         let path = self
             .environment
-            .find_program("qemu-img")
-            .ok_or_else(|| missing("there is no `qemu-img` on the search path"))?;
-        let command = Command::new(&path, "ask qemu-img for its version")
+            .find_program(name)
+            .ok_or_else(|| missing(format!("there is no `{name}` on the search path")))?;
+        let command = Command::new(&path, format!("ask {name} for its version"))
             .arguments(["--version"])
             .environment(ChildEnvironment::allowed(&self.environment));
         let finished = self
@@ -162,10 +173,10 @@ impl Session {
             .map_err(|error| error.failure(FailureClass::ToolMissing))?;
         let text = finished.stdout.text();
         let version = text
-            .strip_prefix("qemu-img version ")
+            .strip_prefix(before)
             .and_then(|rest| rest.split_whitespace().next())
-            .ok_or_else(|| missing("`qemu-img` does not tell its version"))?;
-        Ok(Tool { name: "qemu-img".to_owned(), path, version: version.to_owned() })
+            .ok_or_else(|| missing(format!("`{name}` does not tell its version")))?;
+        Ok(Tool { name: name.to_owned(), path, version: version.to_owned() })
     }
 }
 

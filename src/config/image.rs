@@ -190,6 +190,7 @@ pub(super) fn read(
         var_files,
         env,
         resources: layer.resources.resolve(),
+        tests: layer.tests.unwrap_or_default(),
         timeout: layer.timeout.resolve(source, &os),
         version: layer.version.resolve(),
         rebuild: layer.rebuild.resolve(source, &os),

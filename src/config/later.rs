@@ -21,7 +21,6 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "hardening" => return level(field, "a level", context) != Some("off"),
         "lint" => levels(field, context),
         "promote" => promote(field, context),
-        "tests" => tests(field, context),
         "proxmox" => proxmox(field, context),
         "max_size" | "max_log" => drop(size::read(field, context)),
         "before" => texts(field, "a list of builds", "[null.fetch]", context),
@@ -154,22 +153,6 @@ fn promote(field: Field<'_>, context: &mut Context) {
         keys.required("from", "for example `from: candidate`", context, channel);
         keys.required("to", "for example `to: stable`", context, channel);
         keys.required("after", "for example `after: 3d`", context, duration::read);
-        keys.finish(context);
-    }
-}
-
-fn tests(field: Field<'_>, context: &mut Context) {
-    let example = "[boot, { run: ./smoke.sh }]";
-    for entry in field.list("a list of tests", example, context).unwrap_or_default() {
-        if !matches!(entry.node.value, Value::Mapping(_)) {
-            entry.choice("a test", &[("boot", ())], context);
-            continue;
-        }
-        let Some(mut keys) = Keys::of(entry, "in a test", "run: ./smoke.sh", context) else {
-            continue;
-        };
-        let help = "for example `run: ./smoke.sh`";
-        keys.required("run", help, context, |f, c| f.command("a command", "./smoke.sh", c));
         keys.finish(context);
     }
 }

@@ -8,16 +8,17 @@ use super::cadence::{self, RebuildLayer};
 use super::context::Context;
 use super::field::Field;
 use super::gate::{self, GateLayer};
+use super::image_tests;
 use super::keys::Keys;
 use super::resources::{self, ResourcesLayer};
 use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
 use super::words;
 use crate::diagnostics::Diagnostic;
-use crate::model::{ChannelName, StoreAddress};
+use crate::model::{ChannelName, StoreAddress, Test};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "rebuild",
     "gate",
     "stores",
@@ -27,9 +28,10 @@ pub(super) const KEYS: [&str; 9] = [
     "enabled",
     "labels",
     "runs_on",
+    "tests",
 ];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 12] = [
+pub(super) const LATER: [&str; 11] = [
     "evidence",
     "retain",
     "owner",
@@ -38,7 +40,6 @@ pub(super) const LATER: [&str; 12] = [
     "hardening",
     "lint",
     "promote",
-    "tests",
     "proxmox",
     "max_size",
     "max_log",
@@ -65,6 +66,8 @@ pub(super) struct Layer {
     pub(super) channel: Option<ChannelName>,
     /// How long its stages may take.
     pub(super) timeout: TimeoutLayer,
+    /// What a build must pass besides the gate.
+    pub(super) tests: Option<Vec<Test>>,
     /// What its build needs of the machine.
     pub(super) resources: ResourcesLayer,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
@@ -94,6 +97,7 @@ impl Layer {
             runs_on: keys.read("runs_on", context, words::runs_on),
             channel: keys.read("channel", context, channel),
             timeout: keys.read("timeout", context, timeout::read).unwrap_or_default(),
+            tests: keys.read("tests", context, image_tests::read),
             resources: keys.read("resources", context, resources::read).unwrap_or_default(),
             later: BTreeMap::new(),
         };
@@ -110,6 +114,7 @@ impl Layer {
             stores: self.stores.or_else(|| below.stores.clone()),
             channel: self.channel.or_else(|| below.channel.clone()),
             timeout: self.timeout.over(&below.timeout),
+            tests: self.tests.or_else(|| below.tests.clone()),
             resources: self.resources.over(&below.resources),
             enabled: self.enabled.or(below.enabled),
             labels: self.labels.or_else(|| below.labels.clone()),

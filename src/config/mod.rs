@@ -20,6 +20,7 @@ mod fuzz;
 mod gate;
 mod ids;
 mod image;
+mod image_tests;
 mod keys;
 mod later;
 mod layer;

@@ -13,12 +13,17 @@ use crate::model::{Os, Source, Timeouts};
 pub(super) struct TimeoutLayer {
     prepare: Option<Duration>,
     build: Option<Duration>,
+    test: Option<Duration>,
 }
 
 impl TimeoutLayer {
     /// This layer where it says something, `below` elsewhere.
     pub(super) fn over(self, below: &Self) -> Self {
-        Self { prepare: self.prepare.or(below.prepare), build: self.build.or(below.build) }
+        Self {
+            prepare: self.prepare.or(below.prepare),
+            build: self.build.or(below.build),
+            test: self.test.or(below.test),
+        }
     }
 
     /// The times; by the source and the system of the image where nothing is said.
@@ -31,6 +36,7 @@ impl TimeoutLayer {
         Timeouts {
             prepare: self.prepare.unwrap_or(Duration::from_mins(15)),
             build: self.build.unwrap_or(build),
+            test: self.test.unwrap_or(Duration::from_mins(15)),
         }
     }
 }
@@ -41,6 +47,7 @@ pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<TimeoutLay
     let layer = TimeoutLayer {
         prepare: keys.read("prepare", context, duration::read),
         build: keys.read("build", context, duration::read),
+        test: keys.read("test", context, duration::read),
     };
     keys.finish(context);
     Some(layer)

@@ -28,7 +28,7 @@ pub enum DefinitionError {
 /// The definition of `image`.
 ///
 /// Part of it are the image's own keys, the template (a file, or every file in its folder that git
-/// would not ignore), files with variables and the script that `prepare` starts. The file that
+/// would not ignore), files with variables and the scripts that `prepare` and tests start. The file that
 /// `prepare` creates is not, and neither is what lies there for other reasons: the catalog itself,
 /// the registry, stores. Blocks. Fails as soon as somebody wishes to stop.
 pub fn definition(image: &Image, digests: &mut Digests) -> Result<Definition, DefinitionError> {
@@ -55,6 +55,9 @@ fn keys(image: &Image, place: &Place) -> Vec<(String, String)> {
         // Their order decides which of two values holds.
         let names: Vec<String> = image.var_files.iter().map(|file| place.name(file)).collect();
         keys.push(("var_files", json(&names)));
+    }
+    if !image.tests.is_empty() {
+        keys.push(("tests", json(&image.tests)));
     }
     if !image.env.is_empty() {
         keys.push(("env", json(&image.env)));

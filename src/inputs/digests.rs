@@ -12,7 +12,7 @@ use super::place::Place;
 use super::references::{References, Surroundings, references};
 use super::walk::walk;
 use super::{DefinitionError, FileDigests, prepare};
-use crate::model::{Catalog, DefinitionFiles, Image};
+use crate::model::{Catalog, DefinitionFiles, Image, Test};
 
 /// With more files than this, folders stand for them in the parts of a definition, which are kept
 /// with every version.
@@ -208,6 +208,13 @@ fn key(image: &Image, values: bool) -> Vec<u8> {
     add(prepare.map_or("", |prepare| prepare.run.as_str()));
     let creates = prepare.and_then(|prepare| prepare.creates.as_ref());
     add(creates.map_or("", |path| path.as_str()));
+    add(&image.tests.len().to_string());
+    for test in &image.tests {
+        add(match test {
+            Test::Boot => "",
+            Test::Run(run) => run,
+        });
+    }
     add(&image.var_files.len().to_string());
     image.var_files.iter().for_each(|file| add(file.as_str()));
     add(&image.env.len().to_string());

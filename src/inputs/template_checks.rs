@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use super::source_tree::FileSystem;
 use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
 use crate::model::Image;
-use crate::template::{self, Request, Template, Variable};
+use crate::template::{self, Request, Template, Variable, Yield};
 
 /// How many problems of a template are told.
 const TOLD: usize = 5;
@@ -76,6 +76,18 @@ pub fn sensitive(image: &Image) -> IndexMap<String, Option<String>> {
     let of_image = |name: &str| image.vars.get(name).map(ToString::to_string);
     let value = |variable: &Variable| of_image(&variable.name).or_else(|| variable.value.clone());
     template.variables.iter().map(|variable| (variable.name.clone(), value(variable))).collect()
+}
+
+/// Who logs in to build `image`: the `ssh_username` of its build, if its template tells. Blocks.
+pub fn builder(image: &Image) -> Option<String> {
+    let template = super::references::read(image, true);
+    let mut builds = template.builds.iter();
+    let build = match &image.build {
+        Some(name) => builds.find(|build| build.name == *name),
+        None => builds.find(|build| build.yields == Yield::Image),
+    };
+    let values = build?.setting("ssh_username")?.values.as_ref()?;
+    values.first().cloned()
 }
 
 /// The problems of `image` with its `template`.

@@ -93,10 +93,12 @@ pub struct Image {
     pub secret_vars: IndexMap<String, String>,
     /// Files with Packer variables, absolute, in the order in which Packer reads them.
     pub var_files: Vec<Utf8PathBuf>,
-    /// Environment variables that `prepare` and Packer get besides the allow-list.
+    /// Environment variables that `prepare`, Packer and tests get besides the allow-list.
     pub env: Vec<String>,
     /// What its build needs of the machine.
     pub resources: Resources,
+    /// What a build must pass besides the gate.
+    pub tests: Vec<Test>,
     /// How long the stages may take.
     pub timeout: Timeouts,
     /// How versions are named.
@@ -152,6 +154,16 @@ pub struct Prepare {
     pub creates: Option<Utf8PathBuf>,
 }
 
+/// What a build must pass besides the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Test {
+    /// It boots, and knows nothing of the machine that it was made on.
+    Boot,
+    /// A command line for `/bin/sh -c`, in the image's `workdir`.
+    Run(String),
+}
+
 /// How long stages may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Timeouts {
@@ -159,6 +171,8 @@ pub struct Timeouts {
     pub prepare: Duration,
     /// The Packer build.
     pub build: Duration,
+    /// Each test.
+    pub test: Duration,
 }
 
 /// How versions are named.

@@ -95,6 +95,8 @@ pub enum Stage {
     Scan,
     /// The gate decides.
     Gate,
+    /// Tests run on copies of the artifact.
+    Test,
     /// The bytes go into the stores.
     Publish,
     /// The version is recorded and the channel moved.
@@ -111,6 +113,7 @@ impl Stage {
             Self::Evidence => "evidence",
             Self::Scan => "scan",
             Self::Gate => "gate",
+            Self::Test => "test",
             Self::Publish => "publish",
             Self::Record => "record",
         }

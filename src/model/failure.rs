@@ -156,6 +156,8 @@ pub enum FailureClass {
     Untrusted,
     /// The evidence could not be gathered, or the scanner failed.
     Scan,
+    /// A test failed.
+    TestFailed,
     /// The artifact changed after the build.
     ArtifactChanged,
     /// A store failed.
@@ -172,7 +174,7 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Usage,
         Self::Config,
         Self::ToolMissing,
@@ -193,6 +195,7 @@ impl FailureClass {
         Self::Blocked,
         Self::Untrusted,
         Self::Scan,
+        Self::TestFailed,
         Self::ArtifactChanged,
         Self::Publish,
         Self::Registry,
@@ -217,7 +220,8 @@ impl FailureClass {
             | Self::Timeout
             | Self::Killed
             | Self::NoArtifact
-            | Self::Build => ExitCode::BuildFailed,
+            | Self::Build
+            | Self::TestFailed => ExitCode::BuildFailed,
             Self::Blocked => ExitCode::Blocked,
             Self::Untrusted | Self::Scan => ExitCode::Untrusted,
             Self::ArtifactChanged | Self::Publish | Self::Registry => ExitCode::PublishFailed,
@@ -350,6 +354,7 @@ mod tests {
         blocked 1 gate_blocked
         untrusted 4 scan_untrusted
         scan 4 scan_untrusted
+        test-failed 3 build_failed
         artifact-changed 5 publish_failed
         publish 5 publish_failed
         registry 5 publish_failed

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     ArtifactRecord, ChannelName, Decision, Digest, FailureClass, ImageName, OsIdentity, Provenance,
-    RunId, Stage, Version,
+    RunId, Stage, TestTally, Version,
 };
 
 /// The version of the entry format that this binary writes.
@@ -112,6 +112,9 @@ pub struct VersionRecord {
     pub report: Digest,
     /// The gate's decision.
     pub verdict: Decision,
+    /// The tests that it passed, if it had any; their cases are in the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<TestTally>,
 }
 
 /// What is remembered of a build that equals a published version.

@@ -29,6 +29,7 @@ mod resources;
 #[cfg(test)]
 pub(crate) mod samples;
 mod severity;
+mod test_result;
 mod text;
 mod tool;
 mod upstream;
@@ -41,7 +42,7 @@ pub use artifact_record::ArtifactRecord;
 pub use build_record::BuildRecord;
 pub use catalog::{
     Address, Arch, Cadence, Catalog, Image, MaxAge, Parent, Prepare, Rebuild, Source, StoreAddress,
-    Timeouts, VersionScheme,
+    Test, Timeouts, VersionScheme,
 };
 pub use change::Change;
 pub use definition::{Definition, DefinitionFiles};
@@ -64,6 +65,7 @@ pub use provenance::Provenance;
 pub use publication::{Document, Publication, Stored};
 pub use resources::{Budget, Resources};
 pub use severity::{ParseSeverityError, Severity};
+pub use test_result::{CaseOutcome, TestCase, TestResult, TestTally};
 pub use text::{ParentFact, Piece, Placeholder, Text};
 pub use tool::{PACKER_INSTALL, Tool};
 pub use upstream::{Checksum, Download, Upstream, UpstreamChange};

@@ -40,7 +40,12 @@ pub(crate) fn image(name: &str) -> Image {
         resources: Resources::default(),
         secret_vars: IndexMap::new(),
         env: Vec::new(),
-        timeout: Timeouts { prepare: Duration::from_mins(15), build: Duration::from_mins(30) },
+        tests: Vec::new(),
+        timeout: Timeouts {
+            prepare: Duration::from_mins(15),
+            build: Duration::from_mins(30),
+            test: Duration::from_mins(15),
+        },
         version: VersionScheme { base: VersionBase::default(), timezone: "UTC".into() },
         rebuild: Rebuild { every: Cadence::Monthly, max_age: MaxAge::Auto },
         gate: policy(),
@@ -292,5 +297,6 @@ pub(crate) fn version_record(
         inventory: Digest::of(b"inventory"),
         report: Digest::of(b"report"),
         verdict: Decision::Passed,
+        tests: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     Advisories, ChannelName, Decision, Digest, Due, ExitCode, ImageName, ImageOutcome, OsIdentity,
-    RunId, Skipped, Stage, StageOutcome, Stored, Tool, Verdict, Version,
+    RunId, Skipped, Stage, StageOutcome, Stored, TestResult, Tool, Verdict, Version,
 };
 
 use super::{Standing, Tally};
@@ -74,6 +74,8 @@ pub struct ImageReport {
     pub advisories: Option<Advisories>,
     /// What the gate said, if it came to that.
     pub verdict: Option<Verdict>,
+    /// What its tests found, if it came to that.
+    pub tests: Vec<TestResult>,
     /// The files that were published.
     pub stored: Vec<Stored>,
     /// The files of a rejected artifact that were kept aside.
@@ -200,6 +202,7 @@ impl ImageReport {
             digest: None,
             advisories: None,
             verdict: None,
+            tests: Vec::new(),
             stored: Vec::new(),
             kept: Vec::new(),
             log: None,

@@ -4,8 +4,8 @@
 use jiff::Zoned;
 
 use crate::model::{
-    BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate, Skipped, Upstream,
-    UpstreamChange,
+    BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate, Skipped, TestTally,
+    Upstream, UpstreamChange,
 };
 
 use super::quantity::{self, count, day, moment, span};
@@ -93,6 +93,17 @@ pub fn phrase(outcome: &ImageOutcome) -> String {
             }
         }
     }
+}
+
+/// What a test found, in one phrase. A case that nobody looked at has not passed.
+pub fn tally(tally: &TestTally) -> String {
+    let mut text = format!("{} passed", tally.passed);
+    for (number, word) in [(tally.failed, "failed"), (tally.skipped, "not checked")] {
+        if number > 0 {
+            text = format!("{text}, {number} {word}");
+        }
+    }
+    text
 }
 
 /// How an image's channel caught up, in one phrase that follows its name.

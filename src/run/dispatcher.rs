@@ -55,6 +55,8 @@ pub struct Toolbox {
     pub trivy: Tool,
     /// The program `qemu-img`.
     pub qemu_img: Tool,
+    /// The program that machines run under; absent when none is to boot.
+    pub qemu: Option<Tool>,
 }
 
 /// Everything that a run needs.
@@ -135,6 +137,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         .into_iter()
         .flatten()
         .chain([&pipeline.tools.trivy, &pipeline.tools.qemu_img])
+        .chain(&pipeline.tools.qemu)
         .cloned()
         .collect();
     events.tell(Event::RunFinished { exit_code });

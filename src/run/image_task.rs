@@ -13,12 +13,12 @@ use super::parents::BuiltUpon;
 use super::progress::{Progress, Stopped};
 use super::regate::{KeptAside, kept_aside};
 use super::turn::Turn;
-use super::{build, phrase, publish};
+use super::{build, phrase, publish, test};
 use crate::gate::{self, Case};
 use crate::model::{
     Address, Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure,
     FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Provenance, Scan,
-    Stage, StageOutcome, Stored, Verdict, Version,
+    Stage, StageOutcome, Stored, TestResult, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::registry;
@@ -225,11 +225,14 @@ impl<'a> ImageTask<'a> {
         if examined.verdict.decision != Decision::Passed {
             return publish::reject(self, progress, &examined).await;
         }
+        if !pipeline.options.dry_run
+            && let Some(equal) = self.equal_version(&examined).await?
+        {
+            return publish::verify(self, progress, equal, &examined.build.provenance).await;
+        }
+        self.test(progress, &examined).await?;
         if pipeline.options.dry_run {
             return Ok(ImageOutcome::Passed);
-        }
-        if let Some(equal) = self.equal_version(&examined).await? {
-            return publish::verify(self, progress, equal, &examined.build.provenance).await;
         }
         publish::publish(self, progress, examined).await
     }
@@ -370,6 +373,27 @@ impl<'a> ImageTask<'a> {
             .await?;
         progress.report.verdict = Some(verdict.clone());
         Ok(Examined { version, build, evidence, scan, verdict })
+    }
+
+    /// Tests what has passed the gate, if it has tests.
+    async fn test(&self, progress: &mut Progress, examined: &Examined) -> Result<(), Stopped> {
+        if self.image.tests.is_empty() {
+            return Ok(());
+        }
+        let done = |results: &Vec<TestResult>| {
+            let passed = results.iter().all(TestResult::passed);
+            let outcome = if passed { StageOutcome::Done } else { StageOutcome::Failed };
+            (outcome, Some(test::phrase(results)))
+        };
+        let results = progress.stage(Stage::Test, None, test::test(self, examined), done).await?;
+        let failure = test::objection(&results);
+        progress.report.tests = results;
+        match failure {
+            Some(failure) => {
+                Err(Stopped { stage: Stage::Test, failure: failure.log(self.log.clone()) })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The newest version, if what was built equals it: same definition, same packages. Somebody

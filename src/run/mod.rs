@@ -27,6 +27,7 @@ mod schedule;
 mod secrets;
 mod signals;
 mod substitution;
+mod test;
 mod turn;
 mod workdir;
 

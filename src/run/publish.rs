@@ -8,8 +8,8 @@ use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use crate::model::{
     ArtifactRecord, Digest, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Provenance,
-    Publication, RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, VerifiedRecord,
-    Version, VersionRecord,
+    Publication, RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, TestResult, TestTally,
+    VerifiedRecord, Version, VersionRecord,
 };
 use crate::publish::{self as stores, StoreError};
 use crate::registry::{self, Entered, RegistryError};
@@ -31,9 +31,10 @@ pub(super) async fn publish(
         })
         .await?;
     progress.report.stored.clone_from(&stored);
+    let tests = progress.report.tests.iter().map(TestResult::tally).collect();
     let report = report::json::v1::image(&progress.report);
     let entered = progress
-        .stage(Stage::Record, None, record(task, &examined, stored, &report), |entered| {
+        .stage(Stage::Record, None, record(task, &examined, (stored, tests), &report), |entered| {
             let told = match entered {
                 Some(entered) => describe(task, version, *entered),
                 None => "another run was faster".to_owned(),
@@ -261,7 +262,7 @@ async fn unless_stopped<T>(
 async fn record(
     task: &ImageTask<'_>,
     examined: &Examined,
-    stored: Vec<Stored>,
+    (stored, tests): (Vec<Stored>, Vec<TestTally>),
     report: &str,
 ) -> Result<Option<Entered>, Failure> {
     let pipeline = task.run.pipeline;
@@ -282,6 +283,7 @@ async fn record(
             inventory: registry.put_blob(inventory.document.as_bytes()).await?,
             report: registry.put_blob(report.as_bytes()).await?,
             verdict: examined.verdict.decision,
+            tests,
         };
         match registry::published(registry, author, image, record).await {
             Err(error @ RegistryError::Stale { .. }) => {

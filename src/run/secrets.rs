@@ -50,28 +50,46 @@ impl Secrets {
             };
             variables.insert(variable.clone(), SecretString::from(value));
         }
-        let sensitive = inputs::sensitive(image);
-        let by_name = |name: &&String| {
-            let variable = name.strip_prefix("PKR_VAR_");
-            is_secret(name) || variable.is_some_and(|variable| sensitive.contains_key(variable))
-        };
-        let of_environment = image.env.iter().filter(by_name).filter_map(|name| {
-            Some((format!("`{name}`"), SecretString::from(environment.get(name)?)))
-        });
-        let of_template = sensitive.iter().filter_map(|(variable, value)| {
-            Some((format!("the variable `{variable}`"), SecretString::from(value.as_deref()?)))
-        });
-        let named = image
-            .secret_vars
-            .iter()
-            .map(|(variable, name)| (format!("`{name}`"), variables[variable].clone()));
-        let all: Vec<(String, SecretString)> =
-            named.chain(of_environment).chain(of_template).collect();
+        let all = all(image, environment, &variables);
         let redaction = Redaction::of(all.iter().map(|(_, secret)| secret));
         let shown = all.into_iter().filter(|(_, secret)| is_too_short(secret));
         let shown = shown.map(|(source, _)| source).collect();
         Ok(Self { variables, redaction, shown })
     }
+}
+
+/// Takes those secrets of `image` out of what children say that are there, for children that need
+/// none of them. Blocks.
+pub(super) fn known(image: &Image, environment: &Environment) -> Redaction {
+    let variables = image.secret_vars.iter().filter_map(|(variable, name)| {
+        Some((variable.clone(), SecretString::from(environment.get(name)?)))
+    });
+    let all = all(image, environment, &variables.collect());
+    Redaction::of(all.iter().map(|(_, secret)| secret))
+}
+
+/// All secrets of `image`, each with where it comes from, if its `secret_vars` have these values.
+fn all(
+    image: &Image,
+    environment: &Environment,
+    variables: &IndexMap<String, SecretString>,
+) -> Vec<(String, SecretString)> {
+    let sensitive = inputs::sensitive(image);
+    let by_name = |name: &&String| {
+        let variable = name.strip_prefix("PKR_VAR_");
+        is_secret(name) || variable.is_some_and(|variable| sensitive.contains_key(variable))
+    };
+    let of_environment =
+        image.env.iter().filter(by_name).filter_map(|name| {
+            Some((format!("`{name}`"), SecretString::from(environment.get(name)?)))
+        });
+    let of_template = sensitive.iter().filter_map(|(variable, value)| {
+        Some((format!("the variable `{variable}`"), SecretString::from(value.as_deref()?)))
+    });
+    let named = image.secret_vars.iter().filter_map(|(variable, name)| {
+        Some((format!("`{name}`"), variables.get(variable)?.clone()))
+    });
+    named.chain(of_environment).chain(of_template).collect()
 }
 
 fn is_too_short(secret: &SecretString) -> bool {

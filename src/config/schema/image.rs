@@ -50,7 +50,7 @@ pub(super) struct Image {
     /// Files with Packer variables, in the order in which Packer reads them.
     #[schemars(example = json!(["packer/common.pkrvars.hcl"]))]
     var_files: Option<Vec<Path>>,
-    /// Environment variables that `prepare` and Packer get, by name.
+    /// Environment variables that `prepare`, Packer and tests get, by name.
     #[schemars(example = json!(["PROXMOX_URL"]))]
     env: Option<Vec<EnvironmentName>>,
     /// Axes and their values: makes an image of every combination, as GitHub Actions makes jobs.

@@ -63,7 +63,7 @@ pub(super) enum Test {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub(super) enum TestWord {
-    /// Whether a copy starts.
+    /// Whether copies boot, and know nothing of the machine that the image was made on.
     Boot,
 }
 
@@ -71,7 +71,8 @@ pub(super) enum TestWord {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct RunTest {
-    /// A command line for `/bin/sh -c`; it fails if the test does.
+    /// A command line for `/bin/sh -c`, in `workdir`. It tells by its exit status, TAP on its
+    /// standard output, or JUnit XML and TAP in files below `$GOLDSMITH_RESULTS`.
     #[schemars(example = &"./smoke.sh")]
     run: Command,
 }

@@ -67,8 +67,8 @@ pub(super) struct Layer {
     /// Not available yet. Versions that move to another channel by themselves.
     #[schemars(example = json!([{ "from": "candidate", "to": "stable", "after": "3d" }]))]
     promote: Option<Vec<Promotion>>,
-    /// Not available yet. What a build must pass besides the gate. Each gets a copy of the
-    /// artifact, never the artifact itself.
+    /// What a build must pass besides the gate, in this order. Each gets a copy of the artifact,
+    /// never the artifact itself.
     #[schemars(example = json!(["boot", { "run": "./smoke.sh" }]))]
     tests: Option<Vec<Test>>,
     /// What a build needs of the machine: as many run at once as all of them together find room.
@@ -179,6 +179,9 @@ struct Timeout {
     /// Default: `30m`, for `iso` `2h`, for Windows `4h`.
     #[schemars(example = &"45m")]
     build: Option<Duration>,
+    /// Each of the `tests`.
+    #[schemars(example = &"5m", extend("default" = "15m"))]
+    test: Option<Duration>,
 }
 
 /// The labels of a runner.

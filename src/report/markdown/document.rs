@@ -15,6 +15,10 @@ use super::fit::{Document, Weight};
 const MAX_BLOCKING: usize = 30;
 /// So many of the others.
 const MAX_OTHERS: usize = 100;
+/// So many failed cases of a test.
+const MAX_CASES: usize = 20;
+/// Messages of cases come from guests and can be of any length.
+const MAX_MESSAGE: usize = 300;
 /// A title is a help for the eye, no more.
 const MAX_TITLE: usize = 100;
 
@@ -52,6 +56,7 @@ pub fn report(report: &Report, limit: usize) -> String {
         }
     }
     skipped(&mut document, report);
+    document.push(Weight::Detail, tests(&images));
     document.push(Weight::Detail, files(&images));
     document.push(Weight::Detail, times(&images));
     for image in &images {
@@ -165,6 +170,20 @@ fn attention(document: &mut Document, image: &ImageReport) {
             }
         }
     }
+    for test in &image.tests {
+        for case in test.failures().take(MAX_CASES) {
+            let gap = if case.message.is_empty() { "" } else { ": " };
+            let text = format!("{}{gap}{}", case.name, shorten(&case.message, MAX_MESSAGE));
+            item("failed", &prose(&text));
+        }
+        let more = test.failures().count().saturating_sub(MAX_CASES);
+        if more > 0 {
+            item("failed", &format!("{more} more, all in `report.json`"));
+        }
+        for file in &test.kept {
+            item("see", &code(file.as_str()));
+        }
+    }
     if let Some(log) = image.log_to_read() {
         item("log", &code(log.as_str()));
     }
@@ -253,6 +272,33 @@ fn skipped(document: &mut Document, report: &Report) {
     document.push(Weight::Detail, text);
 }
 
+/// What tests found, a row each.
+fn tests(images: &[&ImageReport]) -> String {
+    let mut rows = String::new();
+    for image in images {
+        for test in &image.tests {
+            let tally = test.tally();
+            let _ = writeln!(
+                rows,
+                "| **{}** | {} | {} | {} | {} | {} |",
+                image.image,
+                code(&test.name),
+                tally.passed,
+                tally.failed,
+                tally.skipped,
+                duration(test.took)
+            );
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let table = format!(
+        "| Image | Test | Passed | Failed | Not checked | Took |\n|:--|:--|--:|--:|--:|--:|\n{rows}"
+    );
+    details("Tests", &table)
+}
+
 fn files(images: &[&ImageReport]) -> String {
     let mut rows = String::new();
     let mut number = 0;
@@ -277,13 +323,14 @@ fn files(images: &[&ImageReport]) -> String {
 }
 
 fn times(images: &[&ImageReport]) -> String {
-    const STAGES: [Stage; 8] = [
+    const STAGES: [Stage; 9] = [
         Stage::Reserve,
         Stage::Prepare,
         Stage::Build,
         Stage::Evidence,
         Stage::Scan,
         Stage::Gate,
+        Stage::Test,
         Stage::Publish,
         Stage::Record,
     ];

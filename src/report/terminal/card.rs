@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use crate::model::{Bucket, Decision, Reason, ReasonId, StageOutcome, Stored};
+use crate::model::{Bucket, Decision, Reason, ReasonId, StageOutcome, Stored, TestResult};
 
 use super::super::quantity::{duration, size};
 use super::super::standing::failure_of;
@@ -15,6 +15,8 @@ use super::super::{AdvisoryRow, ImageReport, StageReport, Standing, sentence};
 
 /// So many advisories are listed; further ones are counted.
 const MAX_ADVISORIES: usize = 20;
+/// So many failed cases of a test are listed; further ones are counted.
+const MAX_CASES: usize = 20;
 /// Reasons come from tools and guests and can be of any length.
 const MAX_REASON: usize = 600;
 
@@ -30,6 +32,7 @@ pub(super) fn card(image: &ImageReport, facts: bool, width: usize) -> String {
             card.reasons(&verdict.reasons);
         }
     }
+    card.tests(&image.tests);
     if let Some(failure) = failure_of(&image.outcome) {
         let said = image.verdict.iter().flat_map(|verdict| &verdict.reasons);
         let said: Vec<&str> = said.map(|reason| reason.help.as_str()).collect();
@@ -113,6 +116,25 @@ impl Card {
         }
     }
 
+    /// The cases that failed, and where it is to be seen.
+    fn tests(&mut self, tests: &[TestResult]) {
+        for test in tests.iter().filter(|test| !test.passed()) {
+            for (index, case) in test.failures().enumerate() {
+                if index == MAX_CASES {
+                    let more = format!("and {} more", test.failures().count() - index);
+                    self.line("    ", &paint(style::QUIET, &more));
+                    break;
+                }
+                let gap = if case.message.is_empty() { "" } else { ": " };
+                let text = format!("{}{gap}{}", case.name, case.message);
+                self.labelled("failed", style::WARNING, &text);
+            }
+            for file in &test.kept {
+                self.labelled("see", style::HINT, file.as_str());
+            }
+        }
+    }
+
     fn advisories(&mut self, rows: &[AdvisoryRow<'_>]) {
         if rows.is_empty() {
             return;
@@ -179,6 +201,11 @@ impl Card {
             }
             None if image.verdict.is_some() => self.fact("findings", "unknown, nothing was proven"),
             None => {}
+        }
+        for (index, test) in image.tests.iter().enumerate() {
+            let label = if index == 0 { "tests" } else { "" };
+            let took = duration(test.took);
+            self.fact(label, &format!("{}: {}, {took}", test.name, sentence::tally(&test.tally())));
         }
         self.fact("stages", &stages(&image.stages));
         self.fact("took", &duration(image.took));

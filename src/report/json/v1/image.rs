@@ -1,13 +1,13 @@
 //! What became of one image.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    self, Bucket, ChannelName, Decision, Digest, FailureClass, ImageName, ImageOutcome, ReasonId,
-    Severity, StageOutcome, Status, Version,
+    self, Bucket, CaseOutcome, ChannelName, Decision, Digest, FailureClass, ImageName,
+    ImageOutcome, ReasonId, Severity, StageOutcome, Status, Version,
 };
 use crate::report::standing::failure_of;
 use crate::report::{self, ImageReport, StageReport, Standing, Tally, sentence};
@@ -46,6 +46,8 @@ pub struct Image<'a> {
     pub digest: Option<Digest>,
     /// What it was judged by.
     pub advisories: Option<Advisories<'a>>,
+    /// What its tests found, in their order.
+    pub tests: Vec<Test<'a>>,
     /// The stages that it went through, in order.
     pub stages: Vec<Stage>,
     /// How long it took in all.
@@ -171,10 +173,41 @@ pub struct Advisories<'a> {
     pub demo_data: Option<&'a str>,
 }
 
+/// What a test found.
+#[derive(Debug, Serialize)]
+pub struct Test<'a> {
+    /// The test: `boot`, or its command line.
+    pub name: &'a str,
+    /// Cases that are as they should be.
+    pub passed: usize,
+    /// Cases that are not.
+    pub failed: usize,
+    /// Cases that nobody looked at.
+    pub skipped: usize,
+    /// How long it took.
+    pub seconds: f64,
+    /// All of its cases.
+    pub cases: Vec<TestCase<'a>>,
+    /// Files that help to see what went wrong: pictures and logs of consoles.
+    pub kept: &'a [Utf8PathBuf],
+}
+
+/// One thing that a test looks at.
+#[derive(Debug, Serialize)]
+pub struct TestCase<'a> {
+    /// Its name. May quote guests.
+    pub name: &'a str,
+    /// `passed`, `failed` or `skipped`.
+    pub outcome: CaseOutcome,
+    /// More about it; may be empty, and quote guests.
+    pub message: &'a str,
+}
+
 /// A stage that the image went through.
 #[derive(Debug, Serialize)]
 pub struct Stage {
-    /// `reserve`, `prepare`, `build`, `evidence`, `scan`, `gate`, `publish` or `record`.
+    /// `reserve`, `prepare`, `build`, `evidence`, `scan`, `gate`, `test`, `publish` or
+    /// `record`.
     pub stage: model::Stage,
     /// `done`, `objected` (the gate) or `failed`.
     pub outcome: StageOutcome,
@@ -215,6 +248,7 @@ impl<'a> Image<'a> {
             size: image.size,
             digest: image.digest,
             advisories: image.advisories.as_ref().map(Advisories::of),
+            tests: image.tests.iter().map(Test::of).collect(),
             stages: image.stages.iter().map(Stage::of).collect(),
             seconds: seconds(image.took),
             published: image.stored.iter().map(File::of).collect(),
@@ -301,6 +335,26 @@ impl<'a> Finding<'a> {
 impl<'a> Advisories<'a> {
     pub(super) fn of(advisories: &'a model::Advisories) -> Self {
         Self { updated_at: advisories.updated_at, demo_data: advisories.fixture.as_deref() }
+    }
+}
+
+impl<'a> Test<'a> {
+    fn of(result: &'a model::TestResult) -> Self {
+        let tally = result.tally();
+        let case = |case: &'a model::TestCase| TestCase {
+            name: &case.name,
+            outcome: case.outcome,
+            message: &case.message,
+        };
+        Self {
+            name: &result.name,
+            passed: tally.passed,
+            failed: tally.failed,
+            skipped: tally.skipped,
+            seconds: seconds(result.took),
+            cases: result.cases.iter().map(case).collect(),
+            kept: &result.kept,
+        }
     }
 }
 
