@@ -93,6 +93,22 @@ fn refuse_with_a_fixable_high_advisory(project: &Project, version: &str) {
     assert_eq!(channel["version"], version, "the channel has not moved");
 }
 
+/// What was published boots, and the two machines that it became share nothing. Nothing is published
+/// by that, so that the image is as due as it was.
+fn boot_and_find_it_in_order(project: &Project, version: &str) {
+    let images = fs_err::read_to_string(project.path("images.yml")).unwrap();
+    project.write("images.yml", &format!("{images}    tests: [boot]\n"));
+    project.advisories(|_, _| {});
+    let disk = format!("debian-12=output/store/debian-12/{version}/debian-12-v{version}.qcow2");
+    let run = ["run", "--from-artifact", &disk, "--db", "advisories", "--dry-run"];
+    let ended = project.run(&[&run[..], &["--format", "json"]].concat()).expect(0);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let cases = report["images"][0]["tests"][0]["cases"].as_array().unwrap();
+    let told: Vec<_> = cases.iter().map(|case| (&case["name"], &case["outcome"])).collect();
+    assert!(cases.len() >= 7 && told.iter().all(|(_, outcome)| *outcome == "passed"), "{told:?}");
+    project.write("images.yml", &images);
+}
+
 #[test]
 fn the_demo_publishes_once_a_slot_and_a_month_later_has_what_is_new_in_the_mirror() {
     let project = demo();
@@ -117,6 +133,8 @@ fn the_demo_publishes_once_a_slot_and_a_month_later_has_what_is_new_in_the_mirro
     assert_eq!(second["skipped"][0]["why"]["reason"], "slot-satisfied", "{second}");
 
     refuse_with_a_fixable_high_advisory(&project, &version);
+
+    boot_and_find_it_in_order(&project, &version);
 
     publish_package(&project, "1.1");
     let later = today + jiff::SignedDuration::from_hours(31 * 24);

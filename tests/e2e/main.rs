@@ -18,3 +18,4 @@ mod processes;
 mod project;
 mod recover;
 mod secrets;
+mod tests;
