@@ -85,7 +85,7 @@ mod tests {
     use crate::inputs::FileDigests;
     use crate::inputs::digests::FILES;
     use crate::model::samples::image;
-    use crate::model::{Address, Catalog, Parent, Prepare, StoreAddress};
+    use crate::model::{Address, Catalog, Parent, Prepare, StoreAddress, Test};
     use crate::process::Cancellation;
 
     fn define(image: &Image) -> Definition {
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn what_defines_the_image_changes_the_definition_and_nothing_else_does() {
         type Change = (&'static str, &'static [&'static str], fn(&mut Image));
-        let changes: [Change; 24] = [
+        let changes: [Change; 26] = [
             ("template text", &["file:debian.pkr.hcl"], |i| {
                 fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),
@@ -173,6 +173,12 @@ mod tests {
             }),
             ("an interpreter, which is no content of the repository", &["prepare"], |i| {
                 i.prepare.as_mut().unwrap().run = "/bin/sh -c true".into();
+            }),
+            ("a test", &["tests"], |i| i.tests.push(Test::Boot)),
+            ("a test's script", &["file:../smoke.sh", "tests"], |i| {
+                let folder = repository_above(i);
+                fs_err::write(folder.join("smoke.sh"), "x").unwrap();
+                i.tests.push(Test::Run("../smoke.sh --all".into()));
             }),
             ("where Packer runs", &["workdir"], |i| {
                 i.workdir = i.template.parent().unwrap().to_owned();

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use crate::model::{
     Advisories, Bucket, Catalog, Decision, Digest, Due, ExitCode, Failure, FailureClass, Finding,
     Image, ImageName, ImageOutcome, Judged, NotDue, OsIdentity, Parent, Plan, Planned, Probe,
-    Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, Tool, Upstream,
-    UpstreamChange, Verdict,
+    Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, TestCase, TestResult,
+    Tool, Upstream, UpstreamChange, Verdict,
 };
 
 use super::{ChannelMove, ImageReport, Report, StageReport};
@@ -326,6 +326,40 @@ fn failed_image(name: &str) -> ImageReport {
     )
 }
 
+/// An image that does not pass its tests.
+fn untested_image(name: &str) -> ImageReport {
+    let boot = TestResult {
+        name: "boot".to_owned(),
+        cases: vec![
+            TestCase::passed("the image boots", "UEFI, TCG, in 64s and 66s"),
+            TestCase::failed("no systemd unit has failed", "ssh.service, <b>x</b>.service"),
+            TestCase::skipped("the guest agent answers", "qemu-guest-agent is not installed"),
+        ],
+        took: Duration::from_secs(71),
+        kept: vec![format!("/srv/work/.goldsmith/runs/r/logs/{name}-boot-1.log").into()],
+    };
+    let smoke = TestResult {
+        name: "./smoke.sh | tee `out`".to_owned(),
+        cases: vec![TestCase::passed("serves", ""), TestCase::failed("::error::`resolves`", "")],
+        took: Duration::from_millis(420),
+        kept: Vec::new(),
+    };
+    let reason = "boot: no systemd unit has failed: ssh.service (and 1 more case)";
+    let failure = Failure::new(FailureClass::TestFailed, reason);
+    let mut image = image(
+        name,
+        ImageOutcome::Failed { stage: Stage::Test, failure },
+        (Stage::Gate, StageOutcome::Done),
+    );
+    image.stages.push(StageReport {
+        stage: Stage::Test,
+        outcome: StageOutcome::Failed,
+        took: boot.took + smoke.took,
+    });
+    image.tests = vec![boot, smoke];
+    image
+}
+
 fn cancelled_image(name: &str) -> ImageReport {
     image(
         name,
@@ -382,6 +416,10 @@ pub(super) fn untrusted() -> Report {
 
 pub(super) fn build_failed() -> Report {
     run(vec![failed_image("debian-12")])
+}
+
+pub(super) fn test_failed() -> Report {
+    run(vec![untested_image("debian-12")])
 }
 
 pub(super) fn verified_fresh() -> Report {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod action;
+mod boot;
 mod command_line;
 mod configs;
 mod init;

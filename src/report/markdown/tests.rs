@@ -169,6 +169,11 @@ fn a_failed_build_has_reason_hint_and_log() {
 }
 
 #[test]
+fn failed_tests_are_told_case_by_case_and_harmless() {
+    insta::assert_snapshot!(whole(&samples::test_failed()), @"");
+}
+
+#[test]
 fn a_verified_image() {
     insta::assert_snapshot!(whole(&samples::verified_fresh()), @"
     ## goldsmith: 1 image verified fresh

@@ -122,6 +122,11 @@ fn a_failed_build_has_reason_hint_and_log() {
 }
 
 #[test]
+fn a_failed_test_tells_its_cases_and_where_to_look() {
+    insta::assert_snapshot!(plain(&samples::test_failed(), 100), @"");
+}
+
+#[test]
 fn a_verified_image() {
     insta::assert_snapshot!(plain(&samples::verified_fresh(), 100), @"
     ✓ debian-12 is verified fresh: it equals 1.0.20261001, so nothing new was published

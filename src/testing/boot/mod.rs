@@ -188,9 +188,24 @@ impl Boot<'_> {
         };
         let Clones { launcher, cancellation, .. } = self.clones;
         let mut running = std::pin::pin!(launcher.run(&command, cancellation, listen));
-        let watch = self.watch(&folder, &marker, &on_console, &picture);
+        let reported = || {
+            Facts::read(&report(&folder), &marker)
+                .or_else(|| Facts::read(&on_console.borrow(), &marker))
+        };
+        let begun = Instant::now();
+        let watch = self.watch(&folder, begun, &reported, &picture);
         tokio::select! {
-            ended = &mut running => Ok(End::Silent(ended_by_itself(ended?)?)),
+            ended = &mut running => {
+                let why = ended_by_itself(ended?)?;
+                Ok(match reported() {
+                    // It may well have reported, and then powered itself off.
+                    Some(facts) => {
+                        let agent = facts.get("guest-agent").map(|_| Err(why));
+                        End::Reported(Booted { facts, agent }, begun.elapsed())
+                    }
+                    None => End::Silent(format!("no report: {why}")),
+                })
+            }
             end = watch => {
                 // A machine that does not listen is stopped when its supervisor is let go.
                 if let Ok(ended) = tokio::time::timeout(GRACE, running).await {
@@ -205,15 +220,12 @@ impl Boot<'_> {
     async fn watch(
         &self,
         folder: &Utf8Path,
-        marker: &str,
-        on_console: &RefCell<String>,
+        begun: Instant,
+        reported: impl Fn() -> Option<Facts>,
         picture: &Utf8Path,
     ) -> End {
-        let begun = Instant::now();
         let end = loop {
-            let facts = Facts::read(&report(folder), marker)
-                .or_else(|| Facts::read(&on_console.borrow(), marker));
-            if let Some(facts) = facts {
+            if let Some(facts) = reported() {
                 let took = begun.elapsed();
                 let agent = match facts.get("guest-agent") {
                     Some("yes") => Some(control::ask_agent(folder).await),
@@ -224,7 +236,7 @@ impl Boot<'_> {
             if begun.elapsed() > self.timeout {
                 let limit = friendly(self.timeout);
                 break End::Silent(format!(
-                    "no report after {limit}: it does not boot, or cloud-init does not run its user data"
+                    "no report after {limit}: it does not boot, cloud-init does not run its user data, or it needs more time (`timeout: {{ test: … }}`)"
                 ));
             }
             tokio::time::sleep(ROUND).await;
@@ -250,11 +262,11 @@ fn report(folder: &Utf8Path) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Why a machine ended before anybody told it to, unless somebody wished to stop.
+/// How a machine ended before anybody told it to, unless somebody wished to stop.
 fn ended_by_itself(finished: Finished) -> Result<String, ProcessError> {
     let finished = stopped(finished)?;
     let said = finished.stderr.last_line().map(|line| format!(": {line}")).unwrap_or_default();
-    Ok(format!("the machine ended before it reported ({}{said})", finished.outcome))
+    Ok(format!("the machine ended by itself ({}{said})", finished.outcome))
 }
 
 /// An error if somebody wished to stop.
