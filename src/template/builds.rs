@@ -36,6 +36,8 @@ pub struct Setting {
     pub name: String,
     /// The attribute with its value.
     pub span: Span,
+    /// The value alone.
+    pub value: Span,
     /// The value, or the elements of a list, if they can be told without Packer.
     pub values: Option<Vec<String>>,
 }
@@ -275,6 +277,7 @@ fn collect(
                 settings.push(Setting {
                     name: format!("{within}{}", attribute.name.text),
                     span: attribute.span,
+                    value: attribute.value.span,
                     values: value.as_ref().and_then(texts),
                 });
             }

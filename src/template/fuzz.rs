@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
-use super::{MemoryTree, Request, SourceTree, Template, read};
+use super::{Chosen, MemoryTree, Request, SourceTree, Template, Wishes, read};
 use crate::diagnostics::{Span, Style};
 
 /// Reads `bytes` as a template. Panics if that shows a fault of the reader; to be called by fuzzers:
@@ -47,6 +47,20 @@ fn inspect(tree: &dyn SourceTree) -> Template {
     template.references.iter().for_each(|reference| check(reference.span, "reference"));
     template.untracked.iter().for_each(|untracked| check(untracked.span, "untracked"));
     template.required_plugins.iter().for_each(|plugin| check(plugin.span, "plugin"));
+    for build in template.builds.iter().take(3) {
+        let chosen = Chosen { scratch_name: "n", output_directory: "/o".into(), vmid: None };
+        let wishes = Wishes {
+            build: Some(&build.name),
+            image: "i",
+            version: "v",
+            windows: false,
+            workdir: "/w".into(),
+            chosen,
+            carriers: &[],
+            scripts: &[],
+        };
+        let _ = template.edits(&wishes);
+    }
     for diagnostic in template.problems.diagnostics() {
         diagnostic.labels.iter().for_each(|label| check(label.span, "label"));
     }

@@ -6,6 +6,8 @@
 
 mod attributes;
 mod builds;
+mod contract;
+mod edit;
 mod evaluate;
 mod functions;
 mod fuzz;
@@ -17,6 +19,7 @@ mod named_paths;
 mod paths;
 mod read;
 mod references;
+mod splice;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -25,12 +28,15 @@ mod value;
 mod variables;
 
 pub use builds::{Build, CONTRACT, Setting, SourceBlock, Yield};
+pub use contract::{Chosen, NOT_STAMPED};
+pub use edit::{COPIES, EditedFile, Edits, NoEdits, Override, Wishes};
 pub use fuzz::fuzz;
 pub use glob::{Matcher, Pattern};
 pub use load::TemplateFile;
 pub use mentions::words;
 pub use read::{Request, RequiredPlugin, Template, read};
 pub use references::{Reference, Target, Untracked};
+pub use splice::{LineMap, Splice, Spliced, splice};
 pub use syntax::{Attribute, Block, Body, Expr, ExprKind, For, Item, Piece, Step, Word};
 pub use tree::{Kind, MemoryTree, SourceTree};
 pub use variables::{Local, Variable, set_in};
