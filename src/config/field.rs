@@ -52,10 +52,13 @@ impl<'n> Field<'n> {
 
     /// Says that the value has the wrong type. `example` is how the value of the key could look.
     pub(super) fn wrong_type(self, expected: &str, example: &str, context: &mut Context) {
+        // A key can be any text.
+        let key = quoted(self.key);
+        let key = key.trim_matches('`');
         let help = if example.starts_with('\n') {
-            format!("for example:\n{}:{example}", self.key)
+            format!("for example:\n{key}:{example}")
         } else {
-            format!("for example `{}: {example}`", self.key)
+            format!("for example `{key}: {example}`")
         };
         context.push(self.mismatch(expected).help(help));
     }
