@@ -191,6 +191,7 @@ pub(super) fn read(
         env,
         resources: layer.resources.resolve(),
         tests: layer.tests.unwrap_or_default(),
+        enforce: layer.enforce.unwrap_or_default(),
         timeout: layer.timeout.resolve(source, &os),
         version: layer.version.resolve(),
         rebuild: layer.rebuild.resolve(source, &os),

@@ -16,7 +16,6 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "evidence" => return evidence(field, context),
         "retain" => retain(field, context),
         "owner" | "build_label" => drop(field.text("text", "platform-team", context)),
-        "enforce" => texts(field, "a list of scripts", "[scripts/harden.sh]", context),
         "checks" => checks(field, context),
         "hardening" => return level(field, "a level", context) != Some("off"),
         "lint" => levels(field, context),

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8PathBuf;
+
 use super::address;
 use super::cadence::{self, RebuildLayer};
 use super::context::Context;
+use super::enforce;
 use super::field::Field;
 use super::gate::{self, GateLayer};
 use super::image_tests;
@@ -18,7 +21,7 @@ use crate::diagnostics::Diagnostic;
 use crate::model::{ChannelName, StoreAddress, Test};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "rebuild",
     "gate",
     "stores",
@@ -29,13 +32,13 @@ pub(super) const KEYS: [&str; 10] = [
     "labels",
     "runs_on",
     "tests",
+    "enforce",
 ];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 11] = [
+pub(super) const LATER: [&str; 10] = [
     "evidence",
     "retain",
     "owner",
-    "enforce",
     "checks",
     "hardening",
     "lint",
@@ -70,6 +73,8 @@ pub(super) struct Layer {
     pub(super) tests: Option<Vec<Test>>,
     /// What its build needs of the machine.
     pub(super) resources: ResourcesLayer,
+    /// Scripts that run in every build, absolute.
+    pub(super) enforce: Option<Vec<Utf8PathBuf>>,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
     /// may be fine.
     pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
@@ -99,6 +104,7 @@ impl Layer {
             timeout: keys.read("timeout", context, timeout::read).unwrap_or_default(),
             tests: keys.read("tests", context, image_tests::read),
             resources: keys.read("resources", context, resources::read).unwrap_or_default(),
+            enforce: keys.read("enforce", context, enforce::read),
             later: BTreeMap::new(),
         };
         later.extend(keys.later(&LATER, context));
@@ -119,6 +125,7 @@ impl Layer {
             enabled: self.enabled.or(below.enabled),
             labels: self.labels.or_else(|| below.labels.clone()),
             runs_on: self.runs_on.or_else(|| below.runs_on.clone()),
+            enforce: self.enforce.or_else(|| below.enforce.clone()),
             later: below.later.clone().into_iter().chain(self.later).collect(),
         }
     }

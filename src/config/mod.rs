@@ -14,6 +14,7 @@ mod combinations;
 mod context;
 mod document;
 mod duration;
+mod enforce;
 mod env;
 mod field;
 mod fuzz;

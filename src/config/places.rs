@@ -14,7 +14,8 @@ pub(super) fn read(entry: &Named<'_>) -> Places {
 }
 
 /// Keys that have values of their own.
-const NESTED: [&str; 6] = ["os", "prepare", "var_files", "vars", "secret_vars", "parents"];
+const NESTED: [&str; 7] =
+    ["os", "prepare", "var_files", "vars", "secret_vars", "parents", "enforce"];
 
 fn collect(node: &Node, within: &str, values: &mut HashMap<String, Span>) {
     match &node.value {

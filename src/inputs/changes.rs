@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::{Git, GitError};
 use crate::model::{Catalog, FailureClass, Image, ImageName};
+use crate::template::COPIES;
 
 /// Why nobody can say what has changed.
 #[derive(Debug, Error)]
@@ -63,7 +64,8 @@ pub async fn changed_since(
     let mut changed = BTreeSet::new();
     for question in [&differences[..], &new[..]] {
         let answer = git.answer(root, question.iter().copied()).await.map_err(failed)?;
-        let names = answer.split('\0').filter(|name| !name.is_empty());
+        let copy = |name: &&str| name.split('/').any(|part| part.starts_with(COPIES));
+        let names = answer.split('\0').filter(|name| !name.is_empty() && !copy(name));
         changed.extend(names.map(|name| root.join(name)));
     }
     let earlier = if changed.contains(&catalog.path) {
@@ -109,8 +111,9 @@ fn within(root: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
 fn same_definition(one: &Image, other: &Image) -> bool {
     let keys = |image: &Image| {
         let Image { template, workdir, build, os, source, arch, prepare, .. } = image.clone();
-        let Image { vars, var_files, env, parents, .. } = image.clone();
-        ((template, workdir, build, os), (source, arch, prepare), (vars, var_files, env, parents))
+        let Image { vars, var_files, env, parents, enforce, .. } = image.clone();
+        let files = (var_files, enforce);
+        ((template, workdir, build, os), (source, arch, prepare), (vars, files, env, parents))
     };
     keys(one) == keys(other)
 }

@@ -140,6 +140,18 @@ impl Seen {
                 }
             }
         }
+        for (index, script) in image.enforce.iter().enumerate() {
+            let key = format!("enforce.{index}");
+            match self.at(script) {
+                Found::File => {}
+                Found::Nothing => problems.push(self.missing(places, &key, script)),
+                Found::Folder => {
+                    let message = format!("`enforce`: {} is a folder", self.shown(script));
+                    let problem = Diagnostic::error("not-a-file", message);
+                    problems.push(problem.at(places.of(&key), "expected a script"));
+                }
+            }
+        }
         if problems.is_empty() {
             let template =
                 self.readings.entry(Reading::of(image)).or_insert_with_key(Reading::read);

@@ -59,6 +59,10 @@ fn keys(image: &Image, place: &Place) -> Vec<(String, String)> {
     if !image.tests.is_empty() {
         keys.push(("tests", json(&image.tests)));
     }
+    if !image.enforce.is_empty() {
+        let names: Vec<String> = image.enforce.iter().map(|file| place.name(file)).collect();
+        keys.push(("enforce", json(&names)));
+    }
     if !image.env.is_empty() {
         keys.push(("env", json(&image.env)));
     }
@@ -194,6 +198,11 @@ mod tests {
                 fs_err::write(&file, "x = 1").unwrap();
                 i.var_files.push(file);
             }),
+            ("an enforced script", &["enforce", "file:../cis.sh"], |i| {
+                let file = repository_above(i).join("cis.sh");
+                fs_err::write(&file, "x").unwrap();
+                i.enforce.push(file);
+            }),
             ("a parent", &["parents"], |i| {
                 let (image, channel) = ("base".parse().unwrap(), None);
                 i.parents.push(Parent { image, channel });
@@ -205,6 +214,12 @@ mod tests {
                 for number in 0..FILES {
                     fs_err::write(i.template.join(format!("a/{number}")), "x").unwrap();
                 }
+            }),
+            ("copies of templates that builds are made from", &[], |i| {
+                let name = crate::template::COPIES.to_owned() + "run-image";
+                fs_err::create_dir(i.template.join(&name)).unwrap();
+                fs_err::write(i.template.join(&name).join("a.sh"), "y").unwrap();
+                fs_err::write(i.template.join(name + ".pkr.hcl"), "y").unwrap();
             }),
             ("what prepare made", &[], |i| {
                 fs_err::write(i.template.join("base/disk.qcow2"), "y").unwrap();

@@ -47,6 +47,7 @@ struct Named {
     /// What `prepare` may start.
     script: Option<Utf8PathBuf>,
     var_files: Vec<Utf8PathBuf>,
+    enforce: Vec<Utf8PathBuf>,
     /// What `prepare` creates among the files of the template.
     created: Option<Utf8PathBuf>,
     /// What the template refers to.
@@ -93,6 +94,7 @@ impl Digests {
             template: image.template.clone(),
             script: prepare::script(image),
             var_files: image.var_files.clone(),
+            enforce: image.enforce.clone(),
             created: created.filter(|created| tree.has(created)).cloned(),
             further: self.references(image)?.files.clone(),
         };
@@ -105,7 +107,8 @@ impl Digests {
             .iter()
             .filter(|file| created.is_none_or(|created| !file.starts_with(created)));
         let mut files = BTreeMap::new();
-        let more = named.script.iter().chain(&named.var_files).chain(&named.further);
+        let more = named.script.iter().chain(&named.var_files).chain(&named.enforce);
+        let more = more.chain(&named.further);
         // What comes from outside is no content of the repository, and may differ elsewhere.
         for file in of_template.chain(more.filter(|file| tree.place.has(file))) {
             files.insert(tree.place.name(file), self.fingerprint(file)?);
@@ -217,6 +220,8 @@ fn key(image: &Image, values: bool) -> Vec<u8> {
     }
     add(&image.var_files.len().to_string());
     image.var_files.iter().for_each(|file| add(file.as_str()));
+    add(&image.enforce.len().to_string());
+    image.enforce.iter().for_each(|file| add(file.as_str()));
     add(&image.env.len().to_string());
     image.env.iter().for_each(|name| add(name));
     add(&image.secret_vars.len().to_string());
@@ -232,7 +237,8 @@ fn key(image: &Image, values: bool) -> Vec<u8> {
 
 /// The files of an image's definition that need not lie in its template's folder.
 pub fn further_files(image: &Image) -> Vec<Utf8PathBuf> {
-    prepare::script(image).into_iter().chain(image.var_files.iter().cloned()).collect()
+    let named = image.var_files.iter().chain(&image.enforce).cloned();
+    prepare::script(image).into_iter().chain(named).collect()
 }
 
 /// The files and links of a template's folder.

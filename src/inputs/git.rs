@@ -8,6 +8,7 @@ use crate::model::{Commit, FailureClass};
 use crate::process::{
     Cancellation, ChildEnvironment, Command, Finished, Launcher, Line, ProcessError, Stream,
 };
+use crate::template::COPIES;
 
 /// Where a folder stands in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,9 @@ impl Git<'_> {
         let status = status.into_iter().chain(["--", ":/"]).map(str::to_owned);
         let others = others.iter().filter_map(|other| other.strip_prefix(root).ok());
         let others = others.map(|other| format!(":(top,exclude,literal){other}"));
-        let changes = self.answer(folder, status.chain(others)).await?;
+        // Copies of templates that a build is made from, or that a killed one left.
+        let copies = ["", "/**"].map(|below| format!(":(top,exclude,glob)**/{COPIES}*{below}"));
+        let changes = self.answer(folder, status.chain(others).chain(copies)).await?;
         Ok(Commit { id, dirty: !changes.trim().is_empty() })
     }
 

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 
+use super::edits::cannot_enforce;
 use super::source_tree::FileSystem;
 use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
 use crate::model::Image;
@@ -16,6 +17,10 @@ pub const PROBLEMS: &[Kind] = &[
     Kind {
         id: "bad-template",
         meaning: "The template of an image has errors. They are only a warning here, since Packer has the last word; a build will most likely fail over them.",
+    },
+    Kind {
+        id: "cannot-enforce",
+        meaning: "The scripts of `enforce` run in the guest, as provisioners that are added to a copy of the template. That is not possible with every template: some have no guest, or no way into it; others are written in JSON, or only Packer can tell their builds.",
     },
     Kind {
         id: "overruled-secret",
@@ -95,16 +100,24 @@ pub(super) fn problems(image: &Image, template: &Template, places: &Places) -> V
     if template.problems.has_errors() {
         return vec![broken(template, places)];
     }
+    let enforce = enforce(image, template, places);
     if !template.not_read.is_empty() {
         // Packer reads JSON too, so what is missing here may be there.
-        return Vec::new();
+        return enforce.into_iter().collect();
     }
-    let mut problems = Vec::new();
+    let mut problems = Vec::from_iter(enforce);
     problems.extend(build(image, template, places));
     problems.extend(undeclared(image, template, places));
     problems.extend(unset(image, template, places));
     problems.extend(overruled(image, template, places));
     problems
+}
+
+fn enforce(image: &Image, template: &Template, places: &Places) -> Option<Diagnostic> {
+    let why = cannot_enforce(image, template)?;
+    let message = format!("`enforce`: the scripts cannot run: {why}");
+    let problem = Diagnostic::error("cannot-enforce", message);
+    Some(problem.at(places.of("enforce"), "").help("`enforce: []` of the image builds it without"))
 }
 
 fn broken(template: &Template, places: &Places) -> Diagnostic {

@@ -6,9 +6,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use ignore::WalkBuilder;
 
 use super::DefinitionError;
+use crate::template::COPIES;
 
-/// Everything in `folder` that git would not ignore, except what `concerns` says no to, with what it
-/// is. Links are not followed.
+/// Everything in `folder` that git would not ignore, except what `concerns` says no to and copies of
+/// templates that goldsmith builds from, with what it is. Links are not followed.
 ///
 /// What git would ignore is decided up to the root of the repository and no further, wherever it is
 /// checked out; without one, by the folder itself.
@@ -28,6 +29,7 @@ pub(super) fn walk<C: Fn(&Utf8Path) -> bool + Send + Sync + 'static>(
         .follow_links(false)
         .filter_entry(move |entry| {
             entry.file_name() != ".git"
+                && !entry.file_name().as_encoded_bytes().starts_with(COPIES.as_bytes())
                 // What is not UTF-8 is told below, by name, where anybody is concerned.
                 && concerns(Utf8Path::new(&entry.path().to_string_lossy()))
         })

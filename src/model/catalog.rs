@@ -99,6 +99,8 @@ pub struct Image {
     pub resources: Resources,
     /// What a build must pass besides the gate.
     pub tests: Vec<Test>,
+    /// Scripts that run in the guest after everything that the template does, absolute, in order.
+    pub enforce: Vec<Utf8PathBuf>,
     /// How long the stages may take.
     pub timeout: Timeouts,
     /// How versions are named.

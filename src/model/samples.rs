@@ -38,6 +38,7 @@ pub(crate) fn image(name: &str) -> Image {
         vars: IndexMap::new(),
         var_files: Vec::new(),
         resources: Resources::default(),
+        enforce: Vec::new(),
         secret_vars: IndexMap::new(),
         env: Vec::new(),
         tests: Vec::new(),

@@ -7,7 +7,7 @@ use super::evidence::Evidence;
 use super::gate::{Gate, Levels};
 use super::later::{Check, Promotion, Proxmox, Resources, Retain, Test};
 use super::scalars::{
-    ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Or, Size, Text, Timezone,
+    ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Or, Path, Size, Text, Timezone,
     VersionBase,
 };
 
@@ -52,9 +52,10 @@ pub(super) struct Layer {
     /// Not available yet. Who answers for the image.
     #[schemars(example = &"platform-team")]
     owner: Option<Text>,
-    /// Not available yet. Scripts that run in every build, whatever the template says.
+    /// Scripts that run in the guest at the end of every build, whatever the template says: `.ps1`
+    /// with PowerShell, others as they are. Templates without a guest are refused.
     #[schemars(example = json!(["scripts/harden.sh"]))]
-    enforce: Option<Vec<Text>>,
+    enforce: Option<Vec<Path>>,
     /// Not available yet. Other scanners whose findings are shown beside those of the gate.
     #[schemars(example = json!([{ "run": "./check.sh", "sarif": "results.sarif" }]))]
     checks: Option<Vec<Check>>,

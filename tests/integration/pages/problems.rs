@@ -98,6 +98,13 @@ images:
     secret_vars: { size: SIZE }
     os: { family: debian, release: \"12\" }
     source: cloud-image
+  closed:
+    template: packer/two.pkr.hcl
+    build: file.debian
+    vars: { size: 8G }
+    enforce: [notes.txt]
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
   broken:
     template: packer/broken.pkr.hcl
     os: { family: debian, release: \"12\" }
