@@ -14,7 +14,7 @@ use crate::cli;
 use crate::clock::Clock;
 use crate::config::{self, Checked};
 use crate::diagnostics::{Places, Problems, Sources};
-use crate::inputs::{self, DefinitionError, Digests, FileDigests};
+use crate::inputs::{self, DefinitionError, Digests, EditNotes, FileDigests};
 use crate::matrix::{self, Graph, GraphError, SelectionError};
 use crate::model::{
     Address, Catalog, Change, Definition, Failure, FailureClass, History, Image, ImageName, Parent,
@@ -88,7 +88,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
         // What had to be read from logs is at hand the next time. If not, it only takes longer.
         let _ = registry::remember(&*registry, &histories).await;
     }
-    let (definitions, untracked) = definitions?;
+    let (definitions, untracked, edits) = definitions?;
     let candidates = chosen().map(|image| Candidate {
         image,
         definition: &definitions[&image.name],
@@ -111,6 +111,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     let mut plan = plan::plan(&inputs, session.clock.now())
         .map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
     plan.untracked = untracked;
+    plan.edits = edits;
     let catalog = Arc::unwrap_or_clone(catalog);
     Ok(Planning { catalog, later, registry, histories, plan })
 }
@@ -228,12 +229,13 @@ fn circular(errors: &[GraphError]) -> Failure {
     Failure::new(FailureClass::Config, reasons.join("; "))
 }
 
-/// The definitions of the images with `names`, and what of them nobody can follow.
+/// The definitions of the images with `names`, what of them nobody can follow, and what their builds
+/// change in copies of templates.
 async fn definitions(
     session: &Session,
     catalog: Arc<Catalog>,
     names: Vec<ImageName>,
-) -> Result<(BTreeMap<ImageName, Definition>, Vec<String>), Failure> {
+) -> Result<(BTreeMap<ImageName, Definition>, Vec<String>, Vec<String>), Failure> {
     let wish = session.cancellation.clone();
     let cache = session.environment.cache_folder();
     let look = move || {
@@ -245,16 +247,18 @@ async fn definitions(
         };
         let mut digests = Digests::new(&catalog, files);
         let (mut definitions, mut untracked) = (BTreeMap::new(), BTreeSet::new());
+        let mut edits = EditNotes::default();
         let folder = catalog.path.parent().unwrap_or(Utf8Path::new("/"));
         for name in names {
             let image = &catalog.images[&name];
+            edits.add(image, folder);
             for found in &digests.references(image)?.untracked {
                 untracked.insert(found.told(folder));
             }
             definitions.insert(name, inputs::definition(image, &mut digests)?);
         }
         digests.keep();
-        Ok((definitions, untracked.into_iter().collect()))
+        Ok((definitions, untracked.into_iter().collect(), edits.told()))
     };
     tokio::task::spawn_blocking(look)
         .await

@@ -112,8 +112,9 @@ impl EditNotes {
             Ok(edits) => edits,
             // Of what cannot be read, others say more.
             Err(NoEdits::NotRead) => return,
+            Err(NoEdits::NoBuild) if template.open_builds.is_empty() => return,
             Err(why) => {
-                self.told.insert(format!("{whole}: built as it is: {why}"));
+                self.told.insert(format!("{whole}: nothing: {why}"));
                 return;
             }
         };

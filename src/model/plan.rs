@@ -20,6 +20,8 @@ pub struct Plan {
     pub skip: Vec<Skipped>,
     /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
     pub untracked: Vec<String>,
+    /// What builds change in copies of templates, a sentence each. The templates stay as they are.
+    pub edits: Vec<String>,
     /// What upstream has changed, as far as somebody has asked.
     pub upstream: Vec<UpstreamChange>,
 }

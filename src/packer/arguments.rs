@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::edited::EditedCopy;
 use crate::environment::Environment;
 use crate::model::ImageName;
 use crate::process::{ChildEnvironment, Redaction};
@@ -32,6 +33,8 @@ pub struct BuildRequest {
     pub vmid: Option<u32>,
     /// The template: a folder or one file, absolute.
     pub template: Utf8PathBuf,
+    /// The copy of it that is built in its place, if there is one.
+    pub edited: Option<EditedCopy>,
     /// Where Packer runs, absolute.
     pub workdir: Utf8PathBuf,
     /// The build that is the image; without it the template must have just one.
@@ -85,7 +88,8 @@ impl BuildRequest {
             arguments.push("-var".to_owned());
             arguments.push(format!("{name}={value}"));
         }
-        arguments.push(relative(&self.template, &self.workdir));
+        let template = self.edited.as_ref().map(|edited| edited.called.clone());
+        arguments.push(template.unwrap_or_else(|| relative(&self.template, &self.workdir)));
         arguments
     }
 
@@ -113,7 +117,7 @@ impl BuildRequest {
 
 /// The template as somebody in `workdir` would name it: Packer repeats this in its messages and in
 /// `path.root`.
-fn relative(template: &Utf8Path, workdir: &Utf8Path) -> String {
+pub(super) fn relative(template: &Utf8Path, workdir: &Utf8Path) -> String {
     match template.strip_prefix(workdir) {
         Ok(rest) if rest.as_str().is_empty() => ".".to_owned(),
         Ok(rest) if rest.as_str().starts_with('-') => format!("./{rest}"),
@@ -134,6 +138,7 @@ mod tests {
             output_directory: "/srv/runs/1/debian-12/output".into(),
             vmid: None,
             template: "/home/ci/images/packer/debian".into(),
+            edited: None,
             workdir: "/home/ci/images/packer".into(),
             build: Some("qemu.debian".to_owned()),
             variable_files: vec!["/home/ci/images/common.pkrvars.hcl".into()],

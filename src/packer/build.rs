@@ -1,10 +1,12 @@
 //! Runs one build, from the request to the artifact.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::arguments::BuildRequest;
 use super::artifact::{ArtifactError, collect};
+use super::edited::EditedCopy;
 use super::failure::BuildFailure;
 use super::outcome::{Ending, conclude};
 use super::protocol::Message;
@@ -71,7 +73,8 @@ impl Packer {
             .redaction(request.redaction.clone())
             .log(&request.log);
         let mut transcript = Transcript::default();
-        let listen = |line: Line<'_>| hear(line, &mut transcript, &mut on_line);
+        let edited = request.edited.as_ref();
+        let listen = |line: Line<'_>| hear(line, edited, &mut transcript, &mut on_line);
         let finished = self.launcher.run(&command, cancellation, listen).await?;
 
         let ending = Ending {
@@ -102,8 +105,14 @@ impl Packer {
     }
 }
 
-pub(super) fn hear(line: Line<'_>, transcript: &mut Transcript, on_line: &mut impl FnMut(&str)) {
-    let text = String::from_utf8_lossy(line.bytes);
+pub(super) fn hear(
+    line: Line<'_>,
+    edited: Option<&EditedCopy>,
+    transcript: &mut Transcript,
+    on_line: &mut impl FnMut(&str),
+) {
+    let said = String::from_utf8_lossy(line.bytes);
+    let text = edited.map_or(Cow::Borrowed(&*said), |edited| edited.restore(&said));
     // The rest of a very long line begins as whoever wrote it likes: it is no message.
     let message =
         (line.stream == Stream::Stdout && !line.continues).then(|| Message::parse(&text)).flatten();

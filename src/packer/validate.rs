@@ -35,7 +35,7 @@ impl Packer {
             .timeout(request.timeout)
             .redaction(request.redaction.clone());
         let mut transcript = Transcript::default();
-        let listen = |line: Line<'_>| hear(line, &mut transcript, &mut |_| {});
+        let listen = |line: Line<'_>| hear(line, None, &mut transcript, &mut |_| {});
         let finished = self.launcher.run(&command, cancellation, listen).await?;
         let words = transcript.refusals.last().cloned().or_else(|| finished.stderr.last_line());
         let failed = finished.success().err();

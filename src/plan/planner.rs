@@ -27,6 +27,7 @@ pub fn plan(inputs: &PlanInputs<'_>, now: Timestamp) -> Result<Plan, SlotError> 
         build: Vec::new(),
         skip: Vec::new(),
         untracked: Vec::new(),
+        edits: Vec::new(),
         upstream: Vec::new(),
     };
     for candidate in &inputs.candidates {

@@ -56,6 +56,13 @@ pub fn text(plan: &Plan, width: usize) -> String {
     for untracked in &plan.untracked {
         text.push_str(&item("- ", 2, untracked, Style::new(), width));
     }
+    if !plan.edits.is_empty() {
+        let said = "What builds change in copies of their templates";
+        let _ = writeln!(text, "\n{}", wrap(said, width).join("\n"));
+    }
+    for edit in &plan.edits {
+        text.push_str(&item("- ", 2, edit, Style::new(), width));
+    }
     if !plan.upstream.is_empty() {
         let _ = writeln!(text, "\nUpstream has changed, or does not answer");
     }
@@ -117,6 +124,10 @@ mod tests {
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
 
+        What builds change in copies of their templates
+        - packer/debian.pkr.hcl:7: `output_directory` of `qemu.debian` is overridden
+        - packer/debian: `scripts/cis.sh` runs at the end of `qemu.debian`
+
         Upstream has changed, or does not answer
         ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
         ! ubuntu-2404: `https://example.org/noble.img` has another checksum now, bbbbbbbbbbbb… instead of
@@ -148,6 +159,10 @@ mod tests {
 
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
+
+        What builds change in copies of their templates
+        - packer/debian.pkr.hcl:7: `output_directory` of `qemu.debian` is overridden
+        - packer/debian: `scripts/cis.sh` runs at the end of `qemu.debian`
 
         Upstream has changed, or does not answer
         ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
@@ -192,6 +207,14 @@ mod tests {
           `${var.script}`: only a run knows the
           value
 
+        What builds change in copies of their
+        templates
+        - packer/debian.pkr.hcl:7:
+          `output_directory` of `qemu.debian` is
+          overridden
+        - packer/debian: `scripts/cis.sh` runs
+          at the end of `qemu.debian`
+
         Upstream has changed, or does not answer
         ! rocky-9:
           `https://example.org/rocky-9.iso` is
@@ -210,7 +233,8 @@ mod tests {
 
     #[test]
     fn where_nothing_is_selected_nothing_is_said_to_be_due_or_not() {
-        let mut plan = Plan { build: Vec::new(), untracked: Vec::new(), ..samples::plan() };
+        let mut plan =
+            Plan { build: Vec::new(), untracked: Vec::new(), edits: Vec::new(), ..samples::plan() };
         plan.skip.retain(|skipped| skipped.why == NotDue::NotSelected);
         insta::assert_snapshot!(plain(&plan, 80), @"
         No image was selected
@@ -248,6 +272,10 @@ mod tests {
 
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
+
+        What builds change in copies of their templates
+        - packer/debian.pkr.hcl:7: `output_directory` of `qemu.debian` is overridden
+        - packer/debian: `scripts/cis.sh` runs at the end of `qemu.debian`
 
         Upstream has changed, or does not answer
         ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail

@@ -575,6 +575,10 @@ pub(super) fn plan() -> Plan {
         untracked: vec![
             "packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value".to_owned(),
         ],
+        edits: vec![
+            "packer/debian.pkr.hcl:7: `output_directory` of `qemu.debian` is overridden".to_owned(),
+            "packer/debian: `scripts/cis.sh` runs at the end of `qemu.debian`".to_owned(),
+        ],
         at: timestamp("2026-11-23T10:26:46Z"),
         build: vec![
             planned("debian-12", 0, Due::NeverBuilt, "1.0.20261123"),

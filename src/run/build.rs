@@ -10,6 +10,7 @@ use super::image_task::ImageTask;
 use super::parents::built_upon;
 use super::prepare::{material, prepare};
 use super::progress::{Progress, Stopped};
+use super::scratch_copy::ScratchCopy;
 use super::secrets::Secrets;
 use super::substitution::variables;
 use super::workdir::Workdir;
@@ -23,6 +24,7 @@ use crate::model::{
 use crate::packer::{BuildRequest, Built, Packer};
 use crate::process;
 use crate::report::quantity;
+use crate::template::NOT_STAMPED;
 
 /// The artifact of the image's build, and how it came about.
 pub(super) async fn artifact(
@@ -172,6 +174,7 @@ async fn build(
         output_directory: task.work.join("output"),
         vmid: None,
         template: image.template.clone(),
+        edited: None,
         workdir: image.workdir.clone(),
         build: image.build.clone(),
         variable_files: image.var_files.clone(),
@@ -185,7 +188,12 @@ async fn build(
     };
     request.variables = variables(task, version, &request)?;
     let events = &pipeline.events;
-    let built = persistently(task, &packer, &request).await?;
+    let copy = ScratchCopy::make(task, &mut request).await?;
+    let built = persistently(task, &packer, &request).await;
+    if let Some(copy) = copy {
+        copy.remove().await;
+    }
+    let built = built?;
     if built.leftover > 0 {
         let text =
             format!("processes that the build had left behind were killed: {}", built.leftover);
@@ -212,12 +220,20 @@ async fn persistently(
     let image = &task.image.name;
     let mut attempts = 0;
     loop {
+        let mut unstamped = false;
         let tell = |line: &str| {
+            unstamped |= line.contains(NOT_STAMPED);
             let line = line.to_owned();
             events.tell(Event::Output { image: image.clone(), stage: Stage::Build, line });
         };
         let failure = match packer.build(request, cancellation, tell).await {
-            Ok(built) => return Ok(built),
+            Ok(built) => {
+                if unstamped {
+                    let text = "the version is not written down in the image: the guest refused";
+                    events.note(Some(image), NoteLevel::Warning, text);
+                }
+                return Ok(built);
+            }
             Err(failure) => failure.failure().log(&task.log),
         };
         attempts += 1;

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::model::{Address, ChannelName, Digest, ImageName, RunId, StoreAddress, Version};
+use crate::template::COPIES;
 
 /// One line of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ pub enum Thing {
         /// Its folder, directly in the scratch space.
         path: Utf8PathBuf,
     },
-    /// An edited copy of a template beside the template: see [`scratch_copy`].
+    /// An edited copy of a template beside the template: see [`scratch_copy()`].
     ScratchCopy {
         /// The copy, absolute.
         path: Utf8PathBuf,
@@ -98,14 +99,11 @@ pub enum Thing {
     },
 }
 
-/// What the name of every edited copy of a template begins with; then comes the run's id.
-const SCRATCH_COPY: &str = ".goldsmith-scratch-";
-
-/// The name of an edited copy that `run` makes of a template, beside the template. Only folders
-/// with such a name are ever removed outside of goldsmith's own folders. `tail` tells the copies of
+/// The name of an edited copy that `run` makes of a template, beside the template. Only what
+/// has such a name is ever removed outside of goldsmith's own folders. `tail` tells the copies of
 /// one run apart.
 pub fn scratch_copy(run: &RunId, tail: &str) -> String {
-    format!("{SCRATCH_COPY}{run}-{tail}")
+    format!("{COPIES}{run}-{tail}")
 }
 
 /// Whether `path` is named as an edited copy that `run` has made.

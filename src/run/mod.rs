@@ -24,6 +24,7 @@ mod reap;
 mod regate;
 mod retry;
 mod schedule;
+mod scratch_copy;
 mod secrets;
 mod signals;
 mod substitution;

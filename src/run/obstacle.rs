@@ -164,6 +164,7 @@ mod tests {
                     build,
                     skip: Vec::new(),
                     untracked: Vec::new(),
+                    edits: Vec::new(),
                     upstream: Vec::new(),
                 },
                 histories,

@@ -13,12 +13,27 @@ use crate::project::Project;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo");
 
+/// Runs at the end of every build. It fails if the version is not written down, and takes a package
+/// away that the demo has.
+const ENFORCED: &str = "#!/bin/sh -eu
+grep -qx IMAGE_ID=debian-12 /etc/image-release
+grep -qx 'IMAGE_VERSION=1.0.[0-9.]*' /etc/image-release
+sudo dpkg --purge --force-depends eject
+";
+
 /// A copy of the demo: what it makes stays out of the repository.
 fn demo() -> Project {
     let project = Project::new("");
     for file in [".gitignore", "images.yml", "debian-12.pkr.hcl", "prepare.sh"] {
         fs_err::copy(format!("{DEMO}/{file}"), project.path(file)).unwrap();
     }
+    // The demo writes its version down itself, for people who build it without goldsmith.
+    let template = fs_err::read_to_string(project.path("debian-12.pkr.hcl")).unwrap();
+    let own = template.lines().find(|line| line.contains(">/etc/image-release")).unwrap();
+    project.write("debian-12.pkr.hcl", &template.replace(own, ""));
+    let images = fs_err::read_to_string(project.path("images.yml")).unwrap();
+    project.write("images.yml", &(images.trim_end().to_owned() + "\n    enforce: [harden.sh]\n"));
+    project.write("harden.sh", ENFORCED);
     project
 }
 
@@ -70,10 +85,12 @@ fn cache() -> String {
     }
 }
 
-/// The version of `goldsmith-probe` in the published inventory of `version`.
+/// The version of `goldsmith-probe` in the published inventory of `version`. What is enforced has
+/// taken effect.
 fn probe_version(project: &Project, version: &str) -> String {
     let inventory = project.json(&format!("output/store/debian-12/{version}/inventory.cdx.json"));
     let components = inventory["components"].as_array().unwrap();
+    assert!(!components.iter().any(|component| component["name"] == "eject"));
     let probe = components.iter().find(|component| component["name"] == "goldsmith-probe");
     probe.unwrap()["version"].as_str().unwrap().to_owned()
 }

@@ -8,6 +8,7 @@ mod build;
 mod container;
 mod demo;
 mod docker;
+mod edits;
 mod family;
 mod judge;
 mod kills;

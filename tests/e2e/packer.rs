@@ -42,6 +42,7 @@ impl Site {
                 output_directory: path.join("output"),
                 vmid: None,
                 template: workdir.clone(),
+                edited: None,
                 workdir,
                 build: None,
                 variable_files: Vec::new(),

@@ -300,6 +300,9 @@ fn upstream_is_asked_only_if_somebody_wants_that() {
 
     + lonely  1.0.20261123  due: never built
 
+    What builds change in copies of their templates
+    - lonely.pkr.hcl: `output_directory` of `qemu.n` is added
+
     Upstream has changed, or does not answer
     ! lonely: `SERVER/a.iso` is gone (404): a build will fail
     --- stderr

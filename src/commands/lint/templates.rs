@@ -219,6 +219,7 @@ fn request(session: &Session, image: &Image) -> BuildRequest {
         output_directory: nowhere.to_owned(),
         vmid: None,
         template: image.template.clone(),
+        edited: None,
         workdir: image.workdir.clone(),
         build: image.build.clone(),
         variable_files: image.var_files.clone(),

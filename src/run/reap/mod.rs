@@ -18,6 +18,7 @@ use self::chores::{Chore, chores};
 use self::settle::settle;
 use super::directory::{Dead, forget_unborn, runs};
 use super::journal::{Journal, Thing};
+use super::scratch_copy;
 use crate::model::{Address, RunId};
 use crate::registry::{self, Author};
 use crate::report::{Deed, Reaped};
@@ -87,7 +88,7 @@ async fn carry_out(chore: Chore, author: &Author, told: &mut Reaped) {
             Ok(false) => {}
             Err(error) => told.left.push(format!("its scratch space: {error}")),
         },
-        Chore::Copy { path } => match remove(&path) {
+        Chore::Copy { path } => match scratch_copy::remove(&path) {
             Ok(true) => told.done.push(Deed::CopyRemoved { path }),
             Ok(false) => {}
             Err(error) => told.left.push(format!("its copy of a template: {error}")),

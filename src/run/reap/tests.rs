@@ -275,7 +275,7 @@ async fn what_nobody_can_be_sure_of_is_left_and_told() {
     insta::assert_snapshot!(told, @"
     run RUN
     ! its scratch space: `/state/runs/RUN/work` is no folder, and is left alone
-    ! its copy of a template: `/repository/.goldsmith-scratch-RUN-packer` is no folder, and is left alone
+    ! its copy of a template: `/repository/.goldsmith-scratch-RUN-packer` is neither a file nor a folder, and is left alone
     ! `/precious` is nothing that a run creates: it is left alone
     ! debian-12: `/unmounted` knows nothing of 1.0.20261123, so its files stay where they are
     ");

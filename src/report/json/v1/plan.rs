@@ -19,6 +19,8 @@ pub struct Plan<'a> {
     pub skip: Vec<Skipped<'a>>,
     /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
     pub untracked: &'a [String],
+    /// What builds change in copies of templates, a sentence each.
+    pub edits: &'a [String],
     /// With `--check-upstream`: what templates download and upstream has changed, or of which nobody
     /// can say.
     pub upstream: Vec<UpstreamChange<'a>>,
@@ -69,6 +71,7 @@ impl<'a> Plan<'a> {
             build: plan.build.iter().map(planned).collect(),
             skip: plan.skip.iter().map(Skipped::of).collect(),
             untracked: &plan.untracked,
+            edits: &plan.edits,
             upstream: plan.upstream.iter().map(UpstreamChange::of).collect(),
         }
     }
@@ -195,6 +198,10 @@ mod tests {
           ],
           "untracked": [
             "packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value"
+          ],
+          "edits": [
+            "packer/debian.pkr.hcl:7: `output_directory` of `qemu.debian` is overridden",
+            "packer/debian: `scripts/cis.sh` runs at the end of `qemu.debian`"
           ],
           "upstream": [
             {
