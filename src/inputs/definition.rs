@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn what_defines_the_image_changes_the_definition_and_nothing_else_does() {
         type Change = (&'static str, &'static [&'static str], fn(&mut Image));
-        let changes: [Change; 26] = [
+        let changes: [Change; 28] = [
             ("template text", &["file:debian.pkr.hcl"], |i| {
                 fs_err::write(i.template.join("debian.pkr.hcl"), "x").unwrap();
             }),

@@ -331,7 +331,7 @@ fn untested_image(name: &str) -> ImageReport {
     let boot = TestResult {
         name: "boot".to_owned(),
         cases: vec![
-            TestCase::passed("the image boots", "UEFI, TCG, in 64s and 66s"),
+            TestCase::passed("the image boots", "UEFI, TCG, in 64 s and 66 s"),
             TestCase::failed("no systemd unit has failed", "ssh.service, <b>x</b>.service"),
             TestCase::skipped("the guest agent answers", "qemu-guest-agent is not installed"),
         ],

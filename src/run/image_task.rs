@@ -88,7 +88,7 @@ impl<'a> ImageTask<'a> {
         let mut progress =
             Progress::new(&self.image.name, pipeline.events.clone(), pipeline.cancellation.clone());
         progress.report.why = Some(self.planned.why.clone());
-        let mut ended = self.stages(&mut progress).await;
+        let mut ended = Box::pin(self.stages(&mut progress)).await;
         let left = self.artifact_left(&ended);
         match (&left, &mut ended) {
             (Some(record), Err(stopped)) => self.keep(record, &mut stopped.failure),

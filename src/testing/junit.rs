@@ -196,7 +196,15 @@ mod tests {
             &deep,
             r#"<testsuite failures="2"><testcase name="a"><failure/></testcase></testsuite>"#,
         ];
-        insta::assert_snapshot!(texts.map(told).join("\n"), @"");
+        insta::assert_snapshot!(texts.map(told).join("\n"), @"
+        is no XML: it ends too early
+        is no XML: it ends too early
+        is no JUnit XML: it begins with `html`
+        is no XML: ill-formed document: expected `</testsuite>`, but `</a>` was found
+        has more than 100 elements inside each other
+        Failed `a`
+        Failed `untold failures` 2 failures are counted, and 1 are told
+        ");
     }
 
     proptest! {

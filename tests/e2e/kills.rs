@@ -4,6 +4,7 @@
 //! A stage is held up by a script that waits for a file to go away, or by a peer that never answers.
 //! All processes of a cell carry a token in their environment.
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -219,11 +220,11 @@ impl Scene {
         let script = self.script(blow);
         let mut images = DEBIAN.to_owned() + "    env: [CELL]\n";
         if self.stage == Stage::Prepare {
-            images += &format!("    prepare: {{ run: {script:?} }}\n");
+            writeln!(images, "    prepare: {{ run: {} }}", serde_json::json!(script)).unwrap();
         }
         if held && matches!(blow, Timeout | NetworkGone) {
             let stage = if self.stage == Stage::Prepare { "prepare" } else { "build" };
-            images += &format!("    timeout: {{ {stage}: 3s }}\n");
+            writeln!(images, "    timeout: {{ {stage}: 3s }}").unwrap();
         }
         self.project.write("images.yml", &images);
         let sources = "  sources = [\"source.file.debian\"]\n";

@@ -92,8 +92,16 @@ async fn two_machines_that_share_nothing_pass() {
         tell machine-id \"$marker\"; tell failed-units ''; tell builder absent; tell end yes; } >report",
     );
     let told = bench.told().await;
-    insta::with_settings!({filters => [(r"in \d+s and \d+s", "in TIME")]}, {
-        insta::assert_snapshot!(told, @"");
+    insta::with_settings!({filters => [(r"in \d+ s and \d+ s", "in TIME"), ("[0-9a-f]{32}:", "MARKER:")]}, {
+        insta::assert_snapshot!(told, @"
+        Passed the image boots: BIOS, KVM, in TIME
+        Passed cloud-init finishes without error:
+        Passed every machine gets a machine-id of its own:
+        Skipped every machine gets SSH host keys of its own: there is no SSH server
+        Skipped the guest agent answers: qemu-guest-agent is not installed
+        Passed no systemd unit has failed:
+        Passed the builder's login is refused: there is no account `packer`
+        ");
     });
 }
 
@@ -104,15 +112,43 @@ async fn a_report_on_the_console_counts_and_tells_what_they_share() {
         tell machine-id 0123456789abcdef0123456789abcdef; tell guest-agent yes; tell end yes",
     );
     let told = bench.told().await;
-    insta::with_settings!({filters => [(r"in \d+s and \d+s", "in TIME")]}, {
-        insta::assert_snapshot!(told, @"");
+    insta::with_settings!({filters => [(r"in \d+ s and \d+ s", "in TIME"), ("[0-9a-f]{32}:", "MARKER:")]}, {
+        insta::assert_snapshot!(told, @"
+        Passed the image boots: BIOS, KVM, in TIME
+        Passed cloud-init finishes without error:
+        Failed every machine gets a machine-id of its own: two machines have MARKER: the template has to empty /etc/machine-id
+        Skipped every machine gets SSH host keys of its own: there is no SSH server
+        Failed the guest agent answers: the machine ended by itself (exit status 0)
+        Skipped no systemd unit has failed: there is no systemd
+        Skipped the builder's login is refused: the template does not tell its `ssh_username`
+        kept-boot-1.log: the console
+        MARKER:cloud-init-status:MA==:
+        MARKER:cloud-init-result:eyJ2MSI6IHsiZXJyb3JzIjogW119fQ==:
+        MARKER:machine-id:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=:
+        MARKER:guest-agent:eWVz:
+        MARKER:end:eWVz:
+
+        kept-boot-2.log: the console
+        MARKER:cloud-init-status:MA==:
+        MARKER:cloud-init-result:eyJ2MSI6IHsiZXJyb3JzIjogW119fQ==:
+        MARKER:machine-id:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=:
+        MARKER:guest-agent:eWVz:
+        MARKER:end:eWVz:
+        ");
     });
 }
 
 #[tokio::test]
 async fn a_machine_that_ends_without_a_report_has_failed_and_its_console_is_kept() {
     let bench = Bench::new("echo 'no bootable device' >&2; exit 1");
-    insta::assert_snapshot!(bench.told().await, @"");
+    insta::assert_snapshot!(bench.told().await, @"
+    Failed the image boots: BIOS, KVM: no report: the machine ended by itself (exit status 1: no bootable device)
+    kept-boot-1.log: the console
+    no bootable device
+
+    kept-boot-2.log: the console
+    no bootable device
+    ");
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ fn lint_tells_the_problems_of_images_yml_and_of_its_files() {
     assert!(text.contains(r#""id": "missing-path""#) && text.contains("exit code 1"), "{text}");
 
     // One image that is wrong does not hide what is wrong with the files of the others.
-    let images = format!("{IMAGES}    tests: [boot]\n  broken: {{ templat: packer }}\n");
+    let images = format!("{IMAGES}    owner: platform\n  broken: {{ templat: packer }}\n");
     let images = images.replacen("packer\n", "packr\n", 1);
     fs_err::write(folder.path().join("images.yml"), images).unwrap();
     insta::assert_snapshot!(folder.goldsmith(&["lint"], &[]), @r#"
@@ -204,10 +204,10 @@ fn lint_tells_the_problems_of_images_yml_and_of_its_files() {
       |
       = help: `template` is a folder with `.pkr.hcl` files or one such file, relative to images.yml
 
-    warning[not-available-yet]: `tests` is not available yet
+    warning[not-available-yet]: `owner` is not available yet
       --> images.yml:15:5
        |
-    15 |     tests: [boot]
+    15 |     owner: platform
        |     ^^^^^ part of the format; this version of goldsmith cannot do it
 
     error[missing-key]: `os` and `source` are missing in image `broken`

@@ -30,9 +30,9 @@ fn a_published_image() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | 4.4 s | 18 ms |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | – | 4.4 s | 18 ms |
 
     </details>
 
@@ -87,9 +87,9 @@ fn a_blocked_image_names_advisory_package_and_fix() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – | – |
 
     </details>
 
@@ -128,9 +128,9 @@ fn an_untrusted_image_says_what_was_not_proven() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – | – |
 
     </details>
 
@@ -158,9 +158,9 @@ fn a_failed_build_has_reason_hint_and_log() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | 3 ms | 41 s | ✗ 3 min 12 s | – | – | – | – | – |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | ✗ 3 min 12 s | – | – | – | – | – | – |
 
     </details>
 
@@ -170,7 +170,44 @@ fn a_failed_build_has_reason_hint_and_log() {
 
 #[test]
 fn failed_tests_are_told_case_by_case_and_harmless() {
-    insta::assert_snapshot!(whole(&samples::test_failed()), @"");
+    let told = whole(&samples::test_failed()).replace('\u{200b}', "·");
+    insta::assert_snapshot!(told, @"
+    ## goldsmith: 1 image failed
+
+    | Image | Result | Version | Channel | Size | Packages | Critical | High | Medium | Low | Unknown | Took |
+    |:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | ✗ failed | – | – | 612.4 MiB | 318 | – | – | – | – | – | 4 min 2 s |
+
+    <sub>Findings of each severity: with a fix / all.</sub>
+
+    ### ✗ debian-12
+
+    **debian-12** failed in test: boot: no systemd unit has failed: ssh.service (and 1 more case).
+
+    - **failed**: no systemd unit has failed: ssh.service, &#60;b&#62;x&#60;/b&#62;.service
+    - **see**: `/srv/work/.goldsmith/runs/r/logs/debian-12-boot-1.log`
+    - **failed**: :·:·error:·:`resolves`
+    - **log**: `/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c/debian-12/build.log`
+
+    <details><summary>Tests</summary>
+
+    | Image | Test | Passed | Failed | Not checked | Took |
+    |:--|:--|--:|--:|--:|--:|
+    | **debian-12** | `boot` | 1 | 1 | 1 | 1 min 11 s |
+    | **debian-12** | `` ./smoke.sh ¦ tee `out` `` | 1 | 1 | 0 | 420 ms |
+
+    </details>
+
+    <details><summary>Time of each stage</summary>
+
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | ✗ 1 min 11 s | – | – |
+
+    </details>
+
+    <sub>goldsmith 0.1.0 · packer 1.16.0 · trivy 0.74.0 · advisories made 8 h ago · 4 min 2 s, of which goldsmith itself took 412 ms · run 20261123t102646z-5f3a9c</sub>
+    ");
 }
 
 #[test]
@@ -186,9 +223,9 @@ fn a_verified_image() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | – | 18 ms |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | – | – | 18 ms |
 
     </details>
 
@@ -226,9 +263,9 @@ fn a_cancelled_image() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | 3 ms | 41 s | ✗ 3 min 12 s | – | – | – | – | – |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | ✗ 3 min 12 s | – | – | – | – | – | – |
 
     </details>
 
@@ -295,13 +332,13 @@ fn several_images_show_what_needs_attention_first() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **rocky-9** | 3 ms | 41 s | ✗ 3 min 12 s | – | – | – | – | – |
-    | **k8s-1.35-debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – |
-    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – |
-    | **debian-13** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | – | 18 ms |
-    | **ubuntu-2404** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | 4.4 s | 18 ms |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **rocky-9** | 3 ms | 41 s | ✗ 3 min 12 s | – | – | – | – | – | – |
+    | **k8s-1.35-debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – | – |
+    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | ✗ 2 ms | – | – | – |
+    | **debian-13** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | – | – | 18 ms |
+    | **ubuntu-2404** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | – | 4.4 s | 18 ms |
 
     </details>
 
@@ -370,9 +407,9 @@ fn demo_data_is_loud() {
 
     <details><summary>Time of each stage</summary>
 
-    | Image | reserve | prepare | build | evidence | scan | gate | publish | record |
-    |:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | 4.4 s | 18 ms |
+    | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
+    |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+    | **debian-12** | 3 ms | 41 s | 3 min 12 s | 8.1 s | 640 ms | 2 ms | – | 4.4 s | 18 ms |
 
     </details>
 

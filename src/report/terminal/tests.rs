@@ -123,7 +123,28 @@ fn a_failed_build_has_reason_hint_and_log() {
 
 #[test]
 fn a_failed_test_tells_its_cases_and_where_to_look() {
-    insta::assert_snapshot!(plain(&samples::test_failed(), 100), @"");
+    insta::assert_snapshot!(plain(&samples::test_failed(), 100), @"
+    ✗ debian-12 failed in test: boot: no systemd unit has failed: ssh.service (and 1 more case)
+      failed: no systemd unit has failed: ssh.service, <b>x</b>.service
+      see: /srv/work/.goldsmith/runs/r/logs/debian-12-boot-1.log
+      failed: ::error::`resolves`
+
+        why         the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001
+        version     1.0.20261123 reserved, and not used
+        os          debian 12.12
+        size        612.4 MiB, sha256:cae66afe3057…
+        packages    318
+        tests       boot: 1 passed, 1 failed, 1 not checked, 1 min 11 s
+                    ./smoke.sh | tee `out`: 1 passed, 1 failed, 420 ms
+        stages      reserve 3 ms · prepare 41 s · build 3 min 12 s · evidence 8.1 s · scan 640 ms ·
+                    gate 2 ms · test 1 min 11 s (failed)
+        took        4 min 2 s
+        log         /srv/work/.goldsmith/runs/20261123t102646z-5f3a9c/debian-12/build.log
+
+    1 image failed in 4 min 2 s
+    goldsmith itself took 412 ms · packer 1.16.0 · trivy 0.74.0 · advisories made 8 h ago
+    details in /srv/work/.goldsmith/runs/20261123t102646z-5f3a9c
+    ");
 }
 
 #[test]

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_image_in_good_order_passes() {
-        insta::assert_snapshot!(told(&[]), @"");
+        insta::assert_snapshot!(told(&[]), @"Passed the builder's login is refused: there is no account `packer`");
     }
 
     #[test]
@@ -249,18 +249,34 @@ mod tests {
             ("failed-units", "a.service\nb.service\na.service"),
             ("cloud-init-result", r#"{"v1": {"errors": ["('runcmd', no)"]}}"#),
             ("builder", "password\n/bin/bash\nkeys"),
-        ]), @"");
+        ]), @"
+        Failed cloud-init finishes without error: ('runcmd', no)
+        Failed every machine gets a machine-id of its own: two machines have 0123456789abcdef0123456789abcdef: the template has to empty /etc/machine-id
+        Failed every machine gets SSH host keys of its own: two machines have the same ssh-ed25519 key: the template has to remove /etc/ssh/ssh_host_*
+        Failed no systemd unit has failed: a.service, b.service
+        Failed the builder's login is refused: `packer` still has keys that may log in (~/.ssh/authorized_keys)
+        ");
         insta::assert_snapshot!(told(&[
             ("machine-id", "uninitialized"),
             ("host-keys", ""),
             ("system", "starting"),
             ("cloud-init-status", "1"),
             ("builder", "empty\n/bin/sh"),
-        ]), @"");
+        ]), @"
+        Failed cloud-init finishes without error: `cloud-init status --wait` ended with 1
+        Failed every machine gets a machine-id of its own: /etc/machine-id is `uninitialized`
+        Failed every machine gets SSH host keys of its own: there is an SSH server, and no host key
+        Failed no systemd unit has failed: the system is still starting after 5 minutes
+        Failed the builder's login is refused: `packer` needs no password
+        ");
         insta::assert_snapshot!(said(|_, other| {
             other.agent = Some(Err("no answer after 30s".into()));
             other.facts.set("cloud-init-result", "");
-        }), @"");
+        }), @"
+        Failed cloud-init finishes without error: it left no result: it did not come to its end
+        Failed the guest agent answers: no answer after 30s
+        Passed the builder's login is refused: there is no account `packer`
+        ");
     }
 
     #[test]
@@ -271,7 +287,14 @@ mod tests {
         };
         let cases = judge(&[bare(), bare()], None);
         let told = cases.iter().map(|case| format!("{:?} {}", case.outcome, case.message));
-        insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"
+        Passed it warns: see `cloud-init status --long`
+        Skipped there is no /etc/machine-id
+        Skipped there is no SSH server
+        Skipped qemu-guest-agent is not installed
+        Skipped there is no systemd
+        Skipped the template does not tell its `ssh_username`
+        ");
     }
 
     #[test]
@@ -285,6 +308,13 @@ mod tests {
             login("password\n/bin/bash", "passwordauthentication no\nkbdinteractiveauthentication yes"),
             login("locked\n/bin/bash\nkeys", off),
             login("", off),
-        ].join("\n"), @"");
+        ].join("\n"), @"
+        Passed the builder's login is refused: the password of `packer` is locked
+        Passed the builder's login is refused: `packer` has no shell
+        Passed the builder's login is refused: `packer` has a password, and SSH takes none
+        Failed the builder's login is refused: `packer` still has a password, and SSH takes it
+        Failed the builder's login is refused: `packer` still has keys that may log in (~/.ssh/authorized_keys)
+        Failed the builder's login is refused: nobody knows whether `packer` may log in
+        ");
     }
 }

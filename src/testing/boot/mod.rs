@@ -102,7 +102,7 @@ impl Boot<'_> {
         let how = format!("{}, {}", firmware.name(), accelerator.as_str().to_uppercase());
         let cases = match (&one, &other) {
             (End::Reported(one, first), End::Reported(other, second)) => {
-                let took = format!("in {:.0?} and {:.0?}", seconds(*first), seconds(*second));
+                let took = format!("in {} s and {} s", first.as_secs(), second.as_secs());
                 let mut cases = vec![TestCase::passed(BOOTS, format!("{how}, {took}"))];
                 cases.extend(judge::judge(&[one.clone(), other.clone()], self.builder));
                 cases
@@ -272,8 +272,4 @@ fn ended_by_itself(finished: Finished) -> Result<String, ProcessError> {
 /// An error if somebody wished to stop.
 fn stopped(finished: Finished) -> Result<Finished, ProcessError> {
     if finished.cancelled.is_some() { finished.success() } else { Ok(finished) }
-}
-
-fn seconds(duration: Duration) -> Duration {
-    Duration::from_secs(duration.as_secs())
 }

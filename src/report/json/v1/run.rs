@@ -267,6 +267,7 @@ mod tests {
                 "updated_at": "2026-11-23T02:11:00Z",
                 "demo_data": null
               },
+              "tests": [],
               "stages": [
                 {
                   "stage": "reserve",
