@@ -5,11 +5,12 @@ use serde_json::json;
 
 use super::evidence::Evidence;
 use super::gate::{Gate, Levels};
-use super::later::{Check, Promotion, Proxmox, Resources, Retain, Test};
+use super::later::{Check, Promotion, Proxmox, Retain};
 use super::scalars::{
     ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Or, Path, Size, Text, Timezone,
     VersionBase,
 };
+use super::steps::{Resources, Test};
 
 /// What `defaults` and an image can both say: the image's word counts, key by key.
 #[derive(JsonSchema)]

@@ -13,3 +13,4 @@ mod image;
 mod later;
 mod layer;
 mod scalars;
+mod steps;
