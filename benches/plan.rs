@@ -104,6 +104,8 @@ impl Desk {
     /// Makes a template, a catalog of so many images in two spellings, and a registry in which each
     /// has twenty versions. Returns the number of its log entries.
     fn furnish(&self) -> usize {
+        // A repository of its own: what is around it ignores it.
+        fs_err::create_dir(self.root.join(".git")).unwrap();
         let template = self.root.join("packer");
         fs_err::create_dir_all(template.join("scripts")).unwrap();
         fs_err::write(template.join("debian.pkr.hcl"), TEMPLATE).unwrap();

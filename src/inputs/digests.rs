@@ -81,7 +81,7 @@ impl Digests {
             return Ok(files.clone());
         }
         let files = self.files_of_one(image)?;
-        if self.references_with(image, false)?.untracked.is_empty() {
+        if !self.references_with(image, false)?.open {
             self.shared.insert(key, files.clone());
         }
         Ok(files)
@@ -124,7 +124,7 @@ impl Digests {
     pub fn references(&mut self, image: &Image) -> Result<Arc<References>, DefinitionError> {
         // Images of one matrix differ in the values of their variables, which mostly name no files.
         let general = self.references_with(image, false)?;
-        if general.untracked.is_empty() { Ok(general) } else { self.references_with(image, true) }
+        if general.open { self.references_with(image, true) } else { Ok(general) }
     }
 
     fn references_with(

@@ -37,6 +37,8 @@ pub struct References {
     pub missing: Vec<Utf8PathBuf>,
     /// What is named and git would ignore, absolute.
     pub ignored: Vec<Utf8PathBuf>,
+    /// Whether values of variables could tell more.
+    pub(super) open: bool,
     /// Where the names in `wanted` start.
     pub(super) root: Utf8PathBuf,
     pub(super) wanted: Vec<Arc<Wanted>>,

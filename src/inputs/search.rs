@@ -86,6 +86,7 @@ impl Search {
             let whole = UntrackedFile::whole(path);
             self.found.untracked.push(whole.because("goldsmith does not look into JSON"));
         }
+        self.found.open = !template.untracked.is_empty();
         for untracked in &template.untracked {
             let place = place(template, untracked.span);
             self.found.untracked.push(place.because(&untracked.why));
