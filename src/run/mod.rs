@@ -40,4 +40,5 @@ pub use handed_in::{HandedInError, handed_in};
 pub use journal::{Journal, JournalError, JournalLine, Step, Thing, outstanding, scratch_copy};
 pub use progress::Events;
 pub use reap::{reap, reap_leases};
+pub use secrets::known as known_secrets;
 pub use signals::listen;

@@ -60,7 +60,7 @@ impl Secrets {
 
 /// Takes those secrets of `image` out of what children say that are there, for children that need
 /// none of them. Blocks.
-pub(super) fn known(image: &Image, environment: &Environment) -> Redaction {
+pub fn known(image: &Image, environment: &Environment) -> Redaction {
     let variables = image.secret_vars.iter().filter_map(|(variable, name)| {
         Some((variable.clone(), SecretString::from(environment.get(name)?)))
     });

@@ -31,7 +31,7 @@ fn what_packer_says_of_templates_is_told_with_file_and_line() {
         "crooked/a.pkr.hcl",
         &format!("variable \"size\" {{\n  default=\"a\"\n type = string\n}}\n{null}"),
     );
-    project.write("shared.pkrvars.hcl", "size=\"8G\"\n");
+    project.write("shared.pkrvars.hcl", "size=\"8G\"\n\na=1\n\nb=2\n\nc=3\n\nd=4\n");
     let inlin = "  provisioner \"shell-local\" {\n    inlin = [var.token]\n  }\n}\n";
     project.write(
         "refused.pkr.hcl",
@@ -43,6 +43,14 @@ fn what_packer_says_of_templates_is_told_with_file_and_line() {
 
     let said = project.run(&["lint"]).expect(1);
     insta::assert_snapshot!(said.stdout, @r#"
+    warning[packer]: Undefined variable
+     --> images.yml:7:15
+      |
+    7 |     template: crooked
+      |               ^^^^^^^
+      |
+      = help: The variable "a" was set but was not declared as an input variable. To declare variable "a" place this block in one of your .pkr.hcl files, such as variables.pkr.hcl variable "a" { type    = string default = null }
+
     warning[not-validated]: the template is not validated: Packer lacks the one with source `amazon-ebs`
       --> images.yml:21:15
        |
@@ -99,7 +107,24 @@ fn what_packer_says_of_templates_is_told_with_file_and_line() {
       |
       = help: `packer fmt` writes it so
 
-    error: 4 problems and 3 warnings in images.yml, refused.pkr.hcl, broken/a.pkr.hcl, crooked/a.pkr.hcl, shared.pkrvars.hcl
+    warning[unformatted]: the file is not in Packer's form
+     --> shared.pkrvars.hcl:3:1
+      |
+    3 | a=1
+      | ^^^ should be `a = 1`
+      |
+      = help: `packer fmt` writes it so
+
+    warning[unformatted]: the file is not in Packer's form
+     --> shared.pkrvars.hcl:5:1
+      |
+    5 | b=2
+      | ^^^ should be `b = 2`
+      |
+      = help: `packer fmt` writes it so
+      = help: so it does at 2 other places of this file
+
+    error: 4 problems and 6 warnings in images.yml, refused.pkr.hcl, broken/a.pkr.hcl, crooked/a.pkr.hcl, shared.pkrvars.hcl
     every kind of problem is explained in docs/problems.md
     "#);
     assert_eq!(said.stderr, "");

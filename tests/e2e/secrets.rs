@@ -91,3 +91,21 @@ fn walk(folder: &camino::Utf8Path) -> Vec<camino::Utf8PathBuf> {
     }
     files
 }
+
+#[test]
+fn what_packer_quotes_of_a_secret_is_in_no_problem_that_lint_tells() {
+    let images = format!(
+        "{DEBIAN}    env: [CLOUD_TOKEN]\n    vars: {{ token: \"${{env.CLOUD_TOKEN}}\" }}\n"
+    );
+    let project = Project::new(&images);
+    // Packer refuses the value, and says which it is.
+    project.write(
+        "packer/debian.pkr.hcl",
+        "variable \"token\" {}\nsource \"null\" \"n\" {\n  communicator = var.token\n}\nbuild {\n  sources = [\"null.n\"]\n}\n",
+    );
+    let mut lint = project.goldsmith();
+    let output = lint.arg("lint").env("CLOUD_TOKEN", "cloud-c0ffee").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("Communicator type *** is invalid"), "{said}");
+    assert!(!said.contains("c0ffee"), "{said}");
+}

@@ -15,6 +15,8 @@ use crate::diagnostics::{Diagnostic, Places, Problems, SourceId};
 use crate::model::{Failure, FailureClass, Image, NoteLevel, ParentFact, Placeholder};
 use crate::packer::{self, BuildRequest, Packer, ProbeError, Unformatted, Validated};
 use crate::process::{ProcessError, Redaction};
+use crate::report::quantity::count;
+use crate::run::known_secrets;
 
 /// How many different requests Packer is asked to validate: each costs a fifth of a second.
 const MOST: usize = 200;
@@ -70,7 +72,7 @@ async fn validate(
     problems: &mut Problems,
 ) -> Result<(), ProcessError> {
     let mut seen = HashSet::new();
-    let requests = images.iter().map(|image| (image.entry, request(session, image)));
+    let requests = images.iter().map(|image| (*image, request(session, image)));
     let mut requests: Vec<_> =
         requests.filter(|(_, request)| seen.insert(request.asked())).collect();
     if requests.len() > MOST {
@@ -81,6 +83,11 @@ async fn validate(
         session.events.note(None, NoteLevel::Warning, text);
         requests.truncate(MOST);
     }
+    for (image, request) in &mut requests {
+        // What `env` lists is passed on, and Packer quotes values that it refuses.
+        request.redaction = known_secrets(image, &session.environment);
+    }
+    let requests = requests.into_iter().map(|(image, request)| (image.entry, request));
     let cancellation = &session.cancellation;
     let ask = |(entry, request): (u32, BuildRequest)| async move {
         let validated = packer.validate(&request, cancellation).await?;
@@ -149,6 +156,10 @@ async fn format(
     let ask = |path| packer.unformatted(path, &session.cancellation);
     let answers: Vec<Vec<Unformatted>> =
         stream::iter(paths).map(ask).buffered(side_by_side()).try_collect().await?;
+    let mut all: HashMap<&str, usize> = HashMap::new();
+    for change in answers.iter().flatten() {
+        *all.entry(&change.file).or_default() += 1;
+    }
     let mut told: HashMap<&str, usize> = HashMap::new();
     for change in answers.iter().flatten() {
         let told = told.entry(&change.file).or_default();
@@ -156,12 +167,19 @@ async fn format(
         if *told > CHANGES {
             continue;
         }
+        let more = all[change.file.as_str()].saturating_sub(CHANGES);
         let Some(source) = files.source(Utf8Path::new(&change.file), problems) else {
             continue;
         };
         let place = problems.sources().get(source).and_then(|file| change.span(source, file));
         if let Some((span, label)) = place {
-            problems.push(change.diagnostic().at(span, label));
+            let diagnostic = change.diagnostic().at(span, label);
+            problems.push(if *told == CHANGES && more > 0 {
+                diagnostic
+                    .help(format!("so it does at {} of this file", count(more, "other place")))
+            } else {
+                diagnostic
+            });
         }
     }
     Ok(())
