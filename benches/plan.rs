@@ -384,6 +384,7 @@ fn record(image: &Image, version: Version, day: Date, definition: &Definition) -
             tools: [("packer", "1.16.0"), ("trivy", "0.74.0")]
                 .map(|(tool, version)| (tool.to_owned(), version.to_owned()))
                 .into(),
+            plugins: Vec::new(),
         },
         advisories_updated_at: started_at,
         fixture: None,

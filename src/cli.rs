@@ -103,6 +103,8 @@ pub enum Command {
     Reap(Reap),
     /// Tell all problems of the image matrix
     Lint(Lint),
+    /// Install the Packer plugins that templates require, and lock them in goldsmith.lock
+    Plugins(Plugins),
     /// Print the JSON Schema of the image matrix, for editors
     Schema,
     /// Do what the inputs of a forge's action say
@@ -145,6 +147,17 @@ pub struct Init {
     /// Write over files that exist
     #[arg(long)]
     pub force: bool,
+}
+
+/// `goldsmith plugins`.
+#[derive(Debug, Args)]
+pub struct Plugins {
+    /// Take the newest versions that templates admit, instead of those that are locked
+    #[arg(long)]
+    pub update: bool,
+    /// Change nothing: fail unless everything is locked and installed
+    #[arg(long, conflicts_with = "update")]
+    pub check: bool,
 }
 
 /// `goldsmith plan`.

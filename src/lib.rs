@@ -17,6 +17,7 @@ pub mod environment;
 pub mod evidence;
 pub mod findings;
 pub mod gate;
+mod http;
 pub mod init;
 pub mod inputs;
 pub mod matrix;

@@ -2,6 +2,7 @@
 
 mod templates;
 
+use super::plugins;
 use super::session::Session;
 use crate::config::{self, Found, Looked};
 use crate::diagnostics::{Diagnostic, Kind, Level, Problems};
@@ -19,13 +20,27 @@ pub(super) async fn run(session: &Session) -> Result<Problems, Failure> {
         // Right, and refused only when something is to be built.
         problems.push(Diagnostic { level: Level::Warning, ..refusal });
     }
+    let mut lock = None;
+    if let Some(bytes) = plugins::lock_bytes(&catalog)? {
+        (lock, problems) = config::look_at_plugin_lock(&catalog.plugin_lock(), &bytes, problems);
+    }
     let folder = catalog.path.parent().unwrap_or(&session.directory);
     let sound = inputs::check(folder, catalog.images.values(), &places, &mut problems);
+    if let Some(lock) = &lock {
+        plugins::check(&sound, &places, lock, &mut problems).await?;
+    }
     templates::check(session, &sound, &places, &mut problems).await?;
     Ok(problems.in_order())
 }
 
 /// Every kind of problem that can be found.
 pub(super) fn kinds() -> Vec<Kind> {
-    [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS, packer::PROBLEMS].concat()
+    [
+        config::PROBLEMS,
+        config::PROBLEMS_OF_LOCK,
+        inputs::PROBLEMS,
+        inputs::TEMPLATE_PROBLEMS,
+        packer::PROBLEMS,
+    ]
+    .concat()
 }

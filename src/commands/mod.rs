@@ -7,6 +7,7 @@ mod init;
 mod lint;
 mod plan;
 mod planning;
+mod plugins;
 mod reap;
 mod refusals;
 mod run;
@@ -183,6 +184,9 @@ async fn dispatch(
             (found.map(|problems| Answer::Lint(problems, asked.format)), Format::Text)
         }
         Command::Init(asked) => (init::run(&session, asked).map(Answer::Text), Format::Text),
+        Command::Plugins(asked) => {
+            (plugins::run(&session, asked).await.map(Answer::Text), Format::Text)
+        }
         Command::Schema => (Ok(Answer::Schema), Format::Json),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use super::planning::{self, Planning, Wanted};
+use super::plugins;
 use super::reap;
 use super::session::{Session, no_state};
 use crate::cli;
@@ -52,6 +53,10 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
     }
     let commit = commit(session, arguments, &planning.catalog).await?;
     let tools = toolbox(session, &planning, &given).await?;
+    let built = planning.plan.build.iter().filter(|planned| !given.contains_key(&planned.image));
+    let built = built.map(|planned| &planning.catalog.images[&planned.image]);
+    let plugins =
+        plugins::ready(session, &planning.catalog, built, tools.packer.as_ref(), &state).await?;
     let database = match database {
         Some(database) => database,
         None => refresh(session, &tools.trivy, &state).await?,
@@ -74,6 +79,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         caught_up,
         reaped,
         tools,
+        plugins,
         database,
         commit,
         state,

@@ -14,7 +14,7 @@ use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::node::{Node, Value};
 use super::substitute::{in_text, substitute};
-use super::{matrix, number, parents, places, yaml};
+use super::{matrix, number, parents, places, plugins, yaml};
 use crate::diagnostics::{Diagnostic, Places, Problems, SourceId, Sources, Span, quoted};
 use crate::model::{Catalog, Failure, FailureClass, Image, ImageName};
 
@@ -22,8 +22,8 @@ use crate::model::{Catalog, Failure, FailureClass, Image, ImageName};
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Keys of the top level that come later.
-pub(super) const LATER: [&str; 6] =
-    ["plugins", "notify", "report", "strict_report", "build_label", "issue_after"];
+pub(super) const LATER: [&str; 5] =
+    ["notify", "report", "strict_report", "build_label", "issue_after"];
 
 /// Attempts before a build is not tried again by itself, where nothing is said.
 const RETRY_LIMIT: u32 = 3;
@@ -154,9 +154,9 @@ pub fn failure(problems: &Problems) -> Failure {
 }
 
 /// Bytes that are no text, and what of them can be shown.
-struct Undecoded {
+pub(super) struct Undecoded {
     id: &'static str,
-    shown: String,
+    pub(super) shown: String,
     at: usize,
     message: String,
     label: &'static str,
@@ -164,7 +164,7 @@ struct Undecoded {
 }
 
 impl Undecoded {
-    fn problem(&self, source: SourceId) -> Diagnostic {
+    pub(super) fn problem(&self, source: SourceId) -> Diagnostic {
         let length = self.shown[self.at..].chars().next().map_or(0, char::len_utf8);
         let span = Span { source, start: self.at, end: self.at + length };
         Diagnostic::error(self.id, &self.message).at(span, self.label).help(self.help)
@@ -172,7 +172,7 @@ impl Undecoded {
 }
 
 /// The text of a file, without a byte order mark.
-fn decode(bytes: &[u8]) -> Result<String, Undecoded> {
+pub(super) fn decode(bytes: &[u8]) -> Result<String, Undecoded> {
     let nothing_shown = |id, message: String, help| Undecoded {
         id,
         shown: String::new(),
@@ -189,7 +189,7 @@ fn decode(bytes: &[u8]) -> Result<String, Undecoded> {
                 "the file is too large: {kib} KiB, and at most {} KiB are read",
                 MAX_BYTES / 1024
             ),
-            "is this really an `images.yml`?",
+            "is this really a file for goldsmith?",
         ));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -245,6 +245,7 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Found>
         keys.required("images", help, context, |field, context| images(field, &defaults, context));
     let retry_limit =
         keys.read("retry_limit", context, |field, context| number::read(field, (1, 100), context));
+    let plugin_mirror = keys.read("plugins", context, plugins::read).flatten();
     let everywhere = keys.later(&LATER, context).into_values().flatten().collect();
     let shared: Vec<&str> = [&layer::KEYS[..], &layer::LATER].concat();
     keys.misplaced(&shared, "under `defaults` or into an image", context);
@@ -258,7 +259,7 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Found>
     };
     let Section { images, later: of_images, places } = images?;
     let retry_limit = retry_limit.unwrap_or(RETRY_LIMIT);
-    let catalog = Catalog { path: path.to_owned(), registry, images, retry_limit };
+    let catalog = Catalog { path: path.to_owned(), registry, images, retry_limit, plugin_mirror };
     let later = Later { registry: later, everywhere, images: of_images };
     Some(Found { catalog, later, places })
 }

@@ -27,6 +27,10 @@ pub const PROBLEMS: &[Kind] = &[
         "This is no duration. Write whole numbers with a unit each, from large to small: `45m`, `1h30m`, `7d`. Zero and more than 3650 days are refused.",
     ),
     kind(
+        "bad-mirror",
+        "This is no place for a mirror of plugins. Write a folder (`file:///…`, or a path that starts with `./`, `../` or `/`), or an address that begins with `https://` or `http://`, without a password.",
+    ),
+    kind(
         "bad-name",
         "This cannot be a name. Names stand in paths, tags and URLs, so they have at most 100 characters out of a-z, 0-9, `.`, `_` and `-`, and start and end with a letter or a digit.",
     ),
@@ -153,5 +157,17 @@ pub const PROBLEMS: &[Kind] = &[
     kind(
         "yaml-tag",
         "YAML tags (`!!str`) are not supported. A value is read as the text that is written.",
+    ),
+];
+
+/// All kinds of problems that `goldsmith.lock` can have, beside those.
+pub const PROBLEMS_OF_LOCK: &[Kind] = &[
+    kind(
+        "bad-digest",
+        "This is no digest. `goldsmith plugins` writes them: `sha256:` and 64 hexadecimal digits.",
+    ),
+    kind(
+        "bad-plugin",
+        "This is no name of a plugin, of a version or of a platform, as `goldsmith.lock` has them: `github.com/hashicorp/qemu`, `1.1.4` and `linux_amd64`. `goldsmith plugins` writes the file.",
     ),
 ];

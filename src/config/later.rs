@@ -24,7 +24,6 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "max_size" | "max_log" => drop(size::read(field, context)),
         "before" => texts(field, "a list of builds", "[null.fetch]", context),
         "upstream" => upstream(field, context),
-        "plugins" => plugins(field, context),
         "notify" => notify(field, context),
         "report" => return report(field, context),
         "strict_report" => return field.boolean(context).unwrap_or_default(),
@@ -201,17 +200,6 @@ fn upstream(field: Field<'_>, context: &mut Context) {
     let help = format!("for example `{example}`");
     keys.required("url", help, context, |f, c| f.text("an address", "https://…", c));
     keys.read("checksums", context, |f, c| f.text("an address", "https://…", c));
-    keys.finish(context);
-}
-
-fn plugins(field: Field<'_>, context: &mut Context) {
-    let Some(mut keys) = Keys::of(field, "in `plugins`", "mirror: /srv/plugins", context) else {
-        return;
-    };
-    let help = "for example `mirror: /srv/plugins`";
-    keys.required("mirror", help, context, |f, c| {
-        f.text("a folder or an address", "/srv/plugins", c)
-    });
     keys.finish(context);
 }
 

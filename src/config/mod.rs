@@ -33,6 +33,8 @@ mod parents;
 mod path;
 mod placeholder;
 mod places;
+mod plugin_lock;
+mod plugins;
 mod prepare;
 mod resources;
 #[cfg(test)]
@@ -58,8 +60,9 @@ pub use duration::{BadDuration, parse as duration};
 pub use env::may_pass;
 pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;
-pub use ids::PROBLEMS;
+pub use ids::{PROBLEMS, PROBLEMS_OF_LOCK};
 pub use path::resolve;
+pub use plugin_lock::{look as look_at_plugin_lock, read as plugin_lock};
 pub use resources::{BadBudget, budget};
 
 /// The JSON Schema (draft 7) of `images.yml`, for editors. Made from the types in `schema/`.

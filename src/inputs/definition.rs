@@ -99,6 +99,7 @@ mod tests {
             registry: Some(Address::Directory(root.join("packer/registry"))),
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
+            plugin_mirror: None,
         };
         let files = FileDigests::new(Clock::system(), Cancellation::new());
         definition(image, &mut Digests::new(&catalog, files)).unwrap()

@@ -313,6 +313,7 @@ mod tests {
             registry: None,
             images: images.iter().map(|image| (image.name.clone(), image.clone())).collect(),
             retry_limit: 3,
+            plugin_mirror: None,
         };
         let files = FileDigests::new(Clock::system(), Cancellation::new());
         let mut digests = Digests::new(&catalog, files);

@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::Catalog;
 
-/// Paths that are no part of any definition: what goldsmith itself writes, and the catalog, whose
-/// keys count one by one. Clones share them.
+/// Paths that are no part of any definition: what goldsmith itself writes, the catalog, whose keys
+/// count one by one, and the lock of plugins, which are tools. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct NoPart {
     shared: Arc<HashSet<Utf8PathBuf>>,
@@ -18,7 +18,8 @@ pub(super) struct NoPart {
 impl NoPart {
     /// What is no part for any image of `catalog`: that, and what is in `more`.
     pub(super) fn of(catalog: &Catalog, more: Option<&Utf8Path>) -> Self {
-        let paths = catalog.own_paths().into_iter().chain([catalog.path.clone()]);
+        let paths =
+            catalog.own_paths().into_iter().chain([catalog.path.clone(), catalog.plugin_lock()]);
         let shared = paths.chain(more.map(Utf8Path::to_owned)).collect();
         Self { shared: Arc::new(shared), created: None }
     }

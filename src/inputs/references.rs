@@ -252,6 +252,7 @@ mod tests {
             registry: Some(Address::Directory(root.join("registry"))),
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
+            plugin_mirror: None,
         };
         (folder, image, catalog)
     }
@@ -309,6 +310,7 @@ mod tests {
             registry: None,
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
+            plugin_mirror: None,
         };
         let found = find(&image, &catalog);
         let names = found.files.iter().map(|path| path.strip_prefix(root).unwrap().to_string());

@@ -1,13 +1,16 @@
 //! What `images.yml` says of a template, held against the template itself.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 
 use super::edits::cannot_enforce;
 use super::source_tree::FileSystem;
 use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
-use crate::model::Image;
-use crate::template::{self, Request, Template, Variable, Yield};
+use crate::model::{Image, ImageName};
+use crate::template::{self, Request, RequiredPlugin, Template, Variable, Yield};
 
 /// How many problems of a template are told.
 const TOLD: usize = 5;
@@ -93,6 +96,24 @@ pub fn builder(image: &Image) -> Option<String> {
     };
     let values = build?.setting("ssh_username")?.values.as_ref()?;
     values.first().cloned()
+}
+
+/// The plugins that the templates of `images` require, by image. Blocks.
+pub fn required_plugins<'a>(
+    images: impl IntoIterator<Item = &'a Image>,
+) -> BTreeMap<ImageName, Vec<RequiredPlugin>> {
+    let mut read: HashMap<Reading, Vec<RequiredPlugin>> = HashMap::new();
+    let required = images.into_iter().map(|image| {
+        let required = match read.entry(Reading::of(image)) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let required = new.key().read().required_plugins;
+                new.insert(required).clone()
+            }
+        };
+        (image.name.clone(), required)
+    });
+    required.collect()
 }
 
 /// The problems of `image` with its `template`.

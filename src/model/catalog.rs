@@ -7,7 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelName, GatePolicy, ImageName, Os, Resources, Text, VersionBase};
+use super::{
+    ChannelName, GatePolicy, ImageName, Os, PluginLock, PluginMirror, Resources, Text, VersionBase,
+};
 
 /// A validated `images.yml`.
 #[derive(Debug, Clone, Serialize)]
@@ -20,9 +22,16 @@ pub struct Catalog {
     pub images: IndexMap<ImageName, Image>,
     /// After so many failed attempts in a row, a build is not tried again by itself.
     pub retry_limit: u32,
+    /// Where Packer's plugins come from; their publishers if nothing is said.
+    pub plugin_mirror: Option<PluginMirror>,
 }
 
 impl Catalog {
+    /// Where the file lies that names the plugins which templates are built with: beside this one.
+    pub fn plugin_lock(&self) -> Utf8PathBuf {
+        self.path.with_file_name(PluginLock::FILE)
+    }
+
     /// Where goldsmith itself writes: what lies there is no part of the repository's content. A
     /// folder that people's files lie in as well is not among them.
     pub fn own_paths(&self) -> Vec<Utf8PathBuf> {

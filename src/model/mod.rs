@@ -22,6 +22,7 @@ mod log_entry;
 mod names;
 mod os;
 mod plan;
+mod plugin;
 mod policy;
 mod provenance;
 mod publication;
@@ -60,6 +61,10 @@ pub use log_entry::{
 pub use names::{ChannelName, ImageName, InvalidName, RunId};
 pub use os::{Os, OsIdentity};
 pub use plan::{Due, NotDue, Plan, Planned, Regate, Skipped};
+pub use plugin::{
+    BadPluginName, LockedPrograms, Platform, PluginLock, PluginMirror, PluginRecord, PluginSource,
+    PluginVersion,
+};
 pub use policy::{EolRule, GatePolicy};
 pub use provenance::Provenance;
 pub use publication::{Document, Publication, Stored};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Commit, DefinitionParts, Digest, Material, ParentRecord};
+use super::{Commit, DefinitionParts, Digest, Material, ParentRecord, PluginRecord};
 
 /// Everything that went into a build: what an artifact's record says from its build on, whatever
 /// becomes of it. Part of each such record, and not an object of its own in their JSON.
@@ -36,4 +36,7 @@ pub struct Provenance {
     /// also those that judged it.
     #[serde(default)]
     pub tools: BTreeMap<String, String>,
+    /// The plugins of Packer that its template requires, as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginRecord>,
 }

@@ -51,6 +51,8 @@ pub struct BuildRequest {
     pub redaction: Redaction,
     /// Names of further environment variables that Packer gets.
     pub environment: Vec<String>,
+    /// Where its plugins lie, if not where its environment says.
+    pub plugin_folder: Option<Utf8PathBuf>,
     /// How long the build may take.
     pub timeout: Duration,
     /// How long it may take to clean up when it is stopped.
@@ -99,7 +101,12 @@ impl BuildRequest {
         let environment = ChildEnvironment::allowed(parent)
             .pass(parent, PASSED)
             .pass(parent, &self.environment)
-            .set("CHECKPOINT_DISABLE", "1")
+            .set("CHECKPOINT_DISABLE", "1");
+        let folder = self.plugin_folder.iter();
+        let environment = folder.fold(environment, |environment, folder| {
+            environment.set("PACKER_PLUGIN_PATH", folder.as_str())
+        });
+        let environment = environment
             .set("PKR_VAR_goldsmith_image", self.image.as_str())
             .set("PKR_VAR_goldsmith_version", &self.version)
             .set("PKR_VAR_goldsmith_scratch_name", &self.scratch_name)
@@ -148,6 +155,7 @@ mod tests {
             secret_variables: [("api_token".to_owned(), SecretString::from("s3cret"))].into(),
             redaction: Redaction::default(),
             environment: vec!["PROXMOX_TOKEN".to_owned(), "GITHUB_TOKEN".to_owned()],
+            plugin_folder: None,
             timeout: Duration::from_mins(30),
             grace: Duration::from_secs(6),
             log: "/srv/runs/1/debian-12/packer.log".into(),

@@ -105,7 +105,7 @@ impl Packer {
     }
 }
 
-pub(super) fn hear(
+pub(in crate::packer) fn hear(
     line: Line<'_>,
     edited: Option<&EditedCopy>,
     transcript: &mut Transcript,

@@ -4,8 +4,12 @@ use super::format::Unformatted;
 use super::problem::{Problem, ProblemLevel};
 use crate::diagnostics::{Diagnostic, Kind, SourceFile, SourceId, Span};
 
-/// All kinds of problems that Packer finds.
+/// All kinds of problems that Packer has with templates.
 pub const PROBLEMS: &[Kind] = &[
+    Kind {
+        id: "not-locked",
+        meaning: "The template requires a plugin in versions of which `goldsmith.lock` has none, so nothing can be built from it. Run `goldsmith plugins` and commit what it writes.",
+    },
     Kind {
         id: "not-validated",
         meaning: "Packer could not look at the template: plugins that it needs are not installed, or Packer refused for another reason. A build on this machine would fail in the same way.",

@@ -18,6 +18,7 @@ mod edited;
 mod failure;
 mod format;
 mod outcome;
+pub mod plugins;
 mod probe;
 mod problem;
 mod protocol;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use super::handed_in::{HandedInError, handed_in, kept};
@@ -37,6 +37,8 @@ pub(super) async fn artifact(
         return progress.stage(Stage::Build, Some(detail), take(task, path), describe).await;
     }
     let stopped = |failure| Stopped { stage: Stage::Prepare, failure };
+    let plugins = task.run.pipeline.plugins.get(&task.image.name).cloned();
+    let plugins = plugins.transpose().map_err(stopped)?.unwrap_or_default();
     task.built_upon.replace(built_upon(task).await.map_err(stopped)?);
     let secrets = secrets(task).await.map_err(stopped)?;
     // Held until Packer, which reads what was prepared, is done.
@@ -58,9 +60,11 @@ pub(super) async fn artifact(
     }
     // Hashing the base image takes a while, and Packer only reads it.
     let work = async {
-        let (artifact, materials) = tokio::join!(build(task, version, secrets), materials(task));
+        let (artifact, materials) =
+            tokio::join!(build(task, version, secrets, plugins.folder), materials(task));
         let mut record = task.record(artifact?);
         record.provenance.materials = materials?;
+        record.provenance.plugins = plugins.records;
         Ok(record)
     };
     progress.stage(Stage::Build, None, work, describe).await
@@ -158,6 +162,7 @@ async fn build(
     task: &ImageTask<'_>,
     version: Version,
     secrets: Secrets,
+    plugin_folder: Option<Utf8PathBuf>,
 ) -> Result<Artifact, Failure> {
     let pipeline = task.run.pipeline;
     let image = task.image;
@@ -182,6 +187,7 @@ async fn build(
         secret_variables: secrets.variables,
         redaction: secrets.redaction,
         environment: image.env.clone(),
+        plugin_folder,
         timeout: image.timeout.build,
         grace: pipeline.options.grace,
         log: task.log.clone(),

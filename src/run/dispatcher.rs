@@ -21,9 +21,10 @@ use super::turn::Turns;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::model::{
-    Budget, Catalog, Commit, Event, ExitCode, History, ImageName, ImageOutcome, NoteLevel, Plan,
-    Planned, RunId, Skipped, Tool,
+    Budget, Catalog, Commit, Event, ExitCode, Failure, History, ImageName, ImageOutcome, NoteLevel,
+    Plan, Planned, RunId, Skipped, Tool,
 };
+use crate::packer::plugins::TemplatePlugins;
 use crate::process::{Cancellation, Launcher};
 use crate::registry::{Author, Registry};
 use crate::report::{CaughtUp, ImageReport, Reaped, Report, sentence};
@@ -79,6 +80,8 @@ pub struct Pipeline<'a> {
     pub author: Author,
     /// The external programs.
     pub tools: Toolbox,
+    /// The plugins of the images that require some, or why there are none to build with.
+    pub plugins: BTreeMap<ImageName, Result<TemplatePlugins, Failure>>,
     /// The advisory database.
     pub database: Database,
     /// The state of the repository.

@@ -158,6 +158,7 @@ mod tests {
                 started_at: "2026-11-23T10:00:00Z".parse().unwrap(),
                 handed_in: false,
                 tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
+                plugins: Vec::new(),
             },
             artifact: Artifact { builder: Some("transcend.qemu".to_owned()), files: files.into() },
         }

@@ -204,6 +204,7 @@ impl<'a> ImageTask<'a> {
                 started_at: self.started_at,
                 handed_in: false,
                 tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
+                plugins: Vec::new(),
             },
             artifact,
         }

@@ -158,6 +158,7 @@ mod tests {
                     registry: None,
                     images,
                     retry_limit: 3,
+                    plugin_mirror: None,
                 },
                 plan: Plan {
                     at,

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::checksums;
-use super::client::{Client, ClientError};
+use crate::http::{Client, ClientError};
 use crate::model::{Checksum, Download, ImageName, Upstream, UpstreamChange};
 
 /// How many servers are asked at a time.

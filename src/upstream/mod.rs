@@ -2,7 +2,6 @@
 
 mod check;
 mod checksums;
-mod client;
 #[cfg(test)]
 mod tests;
 

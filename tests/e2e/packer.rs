@@ -50,6 +50,7 @@ impl Site {
                 secret_variables: IndexMap::new(),
                 redaction: Redaction::default(),
                 environment: vec!["SITE".to_owned()],
+                plugin_folder: None,
                 timeout: LONG,
                 grace: LONG,
                 log: path.join("packer.log"),

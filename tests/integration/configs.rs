@@ -107,7 +107,7 @@ fn a_file_that_is_too_large_is_not_read() {
     insta::assert_snapshot!(too_large(), @"
     error[too-large]: the file is too large: 4097 KiB, and at most 4096 KiB are read
     --> images.yml
-     = help: is this really an `images.yml`?
+     = help: is this really a file for goldsmith?
 
     error: 1 problem in images.yml
     ");

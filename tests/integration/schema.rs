@@ -14,6 +14,7 @@ use crate::configs::samples;
 const NOT_FOR_A_SCHEMA: &[(&str, &str)] = &[
     ("matrix-too-large", "how many combinations a matrix has is not counted"),
     ("merge-key", "YAML has merged the mappings before a schema sees them"),
+    ("mirror-with-password", "whether an address will do is not looked at"),
     ("no-store", "a store is needed in `defaults` or in the image"),
     ("same-name-hostile", "names are compared once their placeholders are filled in"),
 ];

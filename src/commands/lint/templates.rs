@@ -245,6 +245,7 @@ fn request(session: &Session, image: &Image) -> BuildRequest {
         secret_variables: secrets.collect::<IndexMap<_, _>>(),
         redaction: Redaction::default(),
         environment: image.env.clone(),
+        plugin_folder: None,
         timeout: TIMEOUT,
         grace: Duration::ZERO,
         log: nowhere.join("log"),

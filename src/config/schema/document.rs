@@ -33,7 +33,7 @@ pub(super) struct Document {
     /// After so many failed attempts in a row, a build is not tried again by itself.
     #[schemars(example = 5, extend("default" = 3))]
     retry_limit: Option<Number<1, 100>>,
-    /// Not available yet. Where Packer's plugins come from.
+    /// Where Packer's plugins come from, instead of their publishers.
     #[schemars(example = json!({ "mirror": "/srv/plugins" }))]
     plugins: Option<Plugins>,
     /// Not available yet. Webhooks that are told what a run did.
@@ -82,7 +82,7 @@ pub(super) struct Defaults {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Plugins {
-    /// A folder or an address that has them.
+    /// A folder, or an address that answers HTTP, that has them as releases.
     #[schemars(example = &"/srv/plugins")]
     mirror: Text,
 }

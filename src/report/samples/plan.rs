@@ -29,7 +29,13 @@ pub(in crate::report) fn catalog() -> Catalog {
             _ => {}
         }
     }
-    Catalog { path: "/repository/images.yml".into(), registry: None, images, retry_limit: 3 }
+    Catalog {
+        path: "/repository/images.yml".into(),
+        registry: None,
+        images,
+        retry_limit: 3,
+        plugin_mirror: None,
+    }
 }
 
 /// Most reasons to build or not, an upstream that has changed, and what cannot be followed.

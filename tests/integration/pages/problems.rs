@@ -29,13 +29,20 @@ fn problems_are_explained() {
     collect(too_large(), &mut shown);
     collect(of_files(), &mut shown);
     collect(of_packer(), &mut shown);
+    collect(of_lock(), &mut shown);
 
     let mut page = generated(
         "`src/config/ids.rs`, `src/inputs/`, `src/packer/diagnostics.rs` and the samples in `tests/configs/`",
     );
     page.push_str("# Problems\n\nWhat `goldsmith lint` tells of, and `plan` and `run` before they do anything. Each with a sample.\n");
-    let mut kinds =
-        [config::PROBLEMS, inputs::PROBLEMS, inputs::TEMPLATE_PROBLEMS, packer::PROBLEMS].concat();
+    let mut kinds = [
+        config::PROBLEMS,
+        config::PROBLEMS_OF_LOCK,
+        inputs::PROBLEMS,
+        inputs::TEMPLATE_PROBLEMS,
+        packer::PROBLEMS,
+    ]
+    .concat();
     kinds.sort_by_key(|kind| kind.id);
     for kind in kinds {
         let (id, meaning) = (kind.id, kind.meaning);
@@ -131,7 +138,20 @@ build { sources = [\"file.debian\", \"file.ubuntu\"] }
     problems.shown_from(folder)
 }
 
-/// Every kind of problem that Packer finds.
+/// Every kind of problem that only `goldsmith.lock` has.
+fn of_lock() -> Problems {
+    const LOCK: &str = "\
+version: 1
+plugins:
+  github.com/hashicorp/qemu:
+    1.1.4:
+      linux-amd64: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+      linux_arm64: e3b0c442
+";
+    config::plugin_lock("/repo/goldsmith.lock".into(), LOCK.as_bytes()).unwrap_err()
+}
+
+/// Every kind of problem that Packer has with templates.
 fn of_packer() -> Problems {
     const TEMPLATE: &str = "source \"file\" \"debian\" {\n  contents=var.text\n}\n";
     let mut problems = Problems::new(Sources::default());
@@ -139,6 +159,8 @@ fn of_packer() -> Problems {
     let place = Span { source: images, start: 32, end: 38 };
     let missing = "the template is not validated: Packer lacks `github.com/hashicorp/qemu ~> 1`";
     problems.push(Diagnostic::warning("not-validated", missing).at(place, ""));
+    let unlocked = "goldsmith.lock has no version of `github.com/hashicorp/qemu` that is `~> 1.1`";
+    problems.push(Diagnostic::warning("not-locked", unlocked).at(place, ""));
     let source = problems.add_source("packer/debian.pkr.hcl", TEMPLATE);
     let file = problems.sources().get(source).unwrap().clone();
     let refused = Problem {
