@@ -188,8 +188,8 @@ impl BuildFailure {
                 Some("say with `build:` of the image which one it is".to_owned())
             }
             Self::PluginMissing { .. } => Some(
-                "run `packer init` on the template, or `packer plugins install` on a machine \
-                 without network; `PACKER_PLUGIN_PATH` says where plugins lie"
+                "name it in `required_plugins` of the template, and goldsmith installs it; or install \
+                 it yourself: `packer plugins install`"
                     .to_owned(),
             ),
             Self::Provisioner { status: Some(137), .. } => {

@@ -285,11 +285,11 @@ mod tests {
     fn missing_plugins_are_not_the_templates_fault() {
         insta::assert_snapshot!(told(include_str!("recorded/missing_plugin"), FAILED, None), @"
         PluginMissing: missing Packer plugin: `github.com/hashicorp/nonesuch >= 1.2.0`
-          run `packer init` on the template, or `packer plugins install` on a machine without network; `PACKER_PLUGIN_PATH` says where plugins lie
+          name it in `required_plugins` of the template, and goldsmith installs it; or install it yourself: `packer plugins install`
         ");
         insta::assert_snapshot!(told(include_str!("recorded/unknown_plugins"), FAILED, None), @"
         PluginMissing: missing Packer plugins: the one with provisioner `ansible`, the one with post-processor `vagrant`
-          run `packer init` on the template, or `packer plugins install` on a machine without network; `PACKER_PLUGIN_PATH` says where plugins lie
+          name it in `required_plugins` of the template, and goldsmith installs it; or install it yourself: `packer plugins install`
         ");
     }
 

@@ -14,6 +14,7 @@ mod judge;
 mod kills;
 mod lint;
 mod packer;
+mod plugins;
 mod parallel;
 mod processes;
 mod project;

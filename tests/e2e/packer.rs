@@ -245,7 +245,7 @@ async fn templates_and_provisioners_fail_with_a_reason_on_one_line() {
     insta::assert_snapshot!(reasons.join("\n"), @"
     Template: template error: t.pkr.hcl:4: Missing item separator: Expected a comma to mark the beginning of the next item.
     PluginMissing: missing Packer plugin: `github.com/hashicorp/nonesuch >= 1.2.0`
-      run `packer init` on the template, or `packer plugins install` on a machine without network; `PACKER_PLUGIN_PATH` says where plugins lie
+      name it in `required_plugins` of the template, and goldsmith installs it; or install it yourself: `packer plugins install`
     Provisioner: provisioner `shell-local` of build `file.disk` failed: exit status 3 (last line: the last word)
     Build: post-processor `shell-local` of build `file.disk` failed: exit status 4
       Packer deletes the artifact when a post-processor fails: what may fail belongs after the build
