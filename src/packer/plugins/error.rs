@@ -56,8 +56,10 @@ pub enum PluginError {
         because: String,
     },
     /// Packer could not install it: the network, most often.
-    #[error("Packer cannot install plugins: {said}")]
+    #[error("Packer cannot install {plugins}: {said}")]
     Init {
+        /// Which plugins, and which versions of them.
+        plugins: String,
         /// What it said.
         said: String,
     },
@@ -114,7 +116,7 @@ impl PluginError {
                 "run `goldsmith plugins`; without network, name a folder or a server that has them \
                  by `plugins: { mirror: … }` in images.yml"
             }
-            Self::Init { said } if said.contains("rate limit") => {
+            Self::Init { said, .. } if said.contains("rate limit") => {
                 "set `PACKER_GITHUB_API_TOKEN`, which only asks GitHub more often, or use a mirror: \
                  `plugins: { mirror: … }` in images.yml"
             }

@@ -77,8 +77,9 @@ impl Plugins<'_> {
         }
         template += "  }\n}\n";
         fs_err::write(scratch.join("plugins.pkr.hcl"), template)?;
-        let names: Vec<String> = wanted.iter().map(|(source, _)| source.to_string()).collect();
-        let text = format!("installing Packer plugins: {}", names.join(", "));
+        let names = wanted.iter().map(|(source, constraint)| format!("`{source}` ({constraint})"));
+        let names: Vec<String> = names.collect();
+        let text = format!("having Packer install {}", names.join(", "));
         (self.note)(NoteLevel::Info, text);
         let token = self.environment.get(TOKEN).map(SecretString::from);
         let arguments = ["init", "-machine-readable"].into_iter();
@@ -89,7 +90,7 @@ impl Plugins<'_> {
             .directory(scratch)
             .timeout(TIMEOUT)
             .redaction(Redaction::of(&token));
-        self.ask(&command).await
+        self.ask(&command, names.join(", ")).await
     }
 
     /// Has Packer install the program at `path`, which it runs to ask for its version.
@@ -103,11 +104,11 @@ impl Plugins<'_> {
             .arguments([path.as_str(), source.as_str()])
             .environment(child_environment(self.environment))
             .timeout(TIMEOUT);
-        self.ask(&command).await
+        self.ask(&command, format!("`{source}`")).await
     }
 
     /// Runs a Packer that succeeds or says why not.
-    async fn ask(&self, command: &Command) -> Result<(), PluginError> {
+    async fn ask(&self, command: &Command, plugins: String) -> Result<(), PluginError> {
         let mut transcript = Transcript::default();
         let listen = |line: Line<'_>| hear(line, None, &mut transcript, &mut |_| {});
         let finished = self.launcher.run(command, self.cancellation, listen).await?;
@@ -117,7 +118,7 @@ impl Plugins<'_> {
         match finished.success() {
             Ok(_) => Ok(()),
             Err(error @ ProcessError::Failed { .. }) => {
-                Err(PluginError::Init { said: said.unwrap_or_else(|| error.to_string()) })
+                Err(PluginError::Init { plugins, said: said.unwrap_or_else(|| error.to_string()) })
             }
             Err(error) => Err(error.into()),
         }

@@ -269,10 +269,13 @@ impl Plugins<'_> {
                     Err(error @ PluginError::Process(_)) => return Err(error),
                     Err(error) => {
                         // Packer tells of the first that it cannot install.
-                        let PluginError::Init { said } = &error else { return Err(error) };
-                        let told = wanted
-                            .iter()
-                            .map(|(index, _)| (*index, PluginError::Init { said: said.clone() }));
+                        let PluginError::Init { plugins, said } = &error else {
+                            return Err(error);
+                        };
+                        let told = wanted.iter().map(|(index, _)| {
+                            let (plugins, said) = (plugins.clone(), said.clone());
+                            (*index, PluginError::Init { plugins, said })
+                        });
                         errors.extend(told);
                     }
                 }
