@@ -385,6 +385,9 @@ fn record(image: &Image, version: Version, day: Date, definition: &Definition) -
                 .map(|(tool, version)| (tool.to_owned(), version.to_owned()))
                 .into(),
             plugins: Vec::new(),
+            custom_data: BTreeMap::new(),
+            built_by: None,
+            built_at: None,
         },
         advisories_updated_at: started_at,
         fixture: None,

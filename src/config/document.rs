@@ -245,7 +245,7 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Found>
         keys.required("images", help, context, |field, context| images(field, &defaults, context));
     let retry_limit =
         keys.read("retry_limit", context, |field, context| number::read(field, (1, 100), context));
-    let plugin_mirror = keys.read("plugins", context, plugins::read).flatten();
+    let plugin_mirror = keys.read("plugins", context, plugins::read);
     let everywhere = keys.later(&LATER, context).into_values().flatten().collect();
     let shared: Vec<&str> = [&layer::KEYS[..], &layer::LATER].concat();
     keys.misplaced(&shared, "under `defaults` or into an image", context);

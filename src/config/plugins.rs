@@ -10,12 +10,12 @@ use crate::diagnostics::quoted;
 use crate::model::PluginMirror;
 
 /// Reads `plugins`.
-pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<Option<PluginMirror>> {
+pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<PluginMirror> {
     const EXAMPLE: &str = "mirror: /srv/plugins";
     let mut keys = Keys::of(field, "in `plugins`", EXAMPLE, context)?;
     let mirror = keys.required("mirror", format!("for example `{EXAMPLE}`"), context, mirror);
     keys.finish(context);
-    Some(mirror)
+    mirror
 }
 
 fn mirror(field: Field<'_>, context: &mut Context) -> Option<PluginMirror> {

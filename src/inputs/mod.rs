@@ -27,4 +27,6 @@ pub use file_digests::FileDigests;
 pub use git::{Git, GitError, Repository};
 pub use references::{References, UntrackedFile};
 pub use source_tree::{Checkout, FileSystem};
-pub use template_checks::{PROBLEMS as TEMPLATE_PROBLEMS, builder, required_plugins, sensitive};
+pub use template_checks::{
+    PROBLEMS as TEMPLATE_PROBLEMS, builder, manifests, required_plugins, sensitive,
+};

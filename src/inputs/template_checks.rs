@@ -98,6 +98,13 @@ pub fn builder(image: &Image) -> Option<String> {
     values.first().cloned()
 }
 
+/// The files that the template of `image` has Packer write about its builds, absolute; and the folder
+/// of the template. Blocks.
+pub fn manifests(image: &Image) -> (Vec<Utf8PathBuf>, Utf8PathBuf) {
+    let template = super::references::read(image, true);
+    (template.manifests, template.folder)
+}
+
 /// The plugins that the templates of `images` require, by image. Blocks.
 pub fn required_plugins<'a>(
     images: impl IntoIterator<Item = &'a Image>,

@@ -67,7 +67,7 @@ pub use plugin::{
 };
 pub use policy::{EolRule, GatePolicy};
 pub use provenance::Provenance;
-pub use publication::{Document, Publication, Stored};
+pub use publication::{About, Document, Publication, Stored};
 pub use resources::{Budget, Resources};
 pub use severity::{ParseSeverityError, Severity};
 pub use test_result::{CaseOutcome, TestCase, TestResult, TestTally};

@@ -242,11 +242,12 @@ version: 1
         }
         text += "plugins:\n";
         for (source, versions) in &self.plugins {
-            text += &format!("  {source}:\n");
+            text += &["  ", source.as_str(), ":\n"].concat();
             for (version, programs) in versions {
-                text += &format!("    {version}:\n");
+                text += &["    ", &version.to_string(), ":\n"].concat();
                 for (platform, digest) in programs {
-                    text += &format!("      {platform}: {digest}\n");
+                    let digest = digest.to_string();
+                    text += &["      ", platform.as_str(), ": ", &digest, "\n"].concat();
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Commit, DefinitionParts, Digest, Material, ParentRecord, PluginRecord};
+use super::{Commit, DefinitionParts, Digest, Material, ParentRecord, PluginRecord, RunId};
 
 /// Everything that went into a build: what an artifact's record says from its build on, whatever
 /// becomes of it. Part of each such record, and not an object of its own in their JSON.
@@ -39,4 +39,13 @@ pub struct Provenance {
     /// The plugins of Packer that its template requires, as they were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plugins: Vec<PluginRecord>,
+    /// What the template itself says of the build: `custom_data` of its post-processor `manifest`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_data: BTreeMap<String, String>,
+    /// The run that built it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_by: Option<RunId>,
+    /// When the build was done, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_at: Option<Timestamp>,
 }

@@ -1,10 +1,11 @@
 //! What is handed to a store.
 
 use camino::Utf8PathBuf;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::artifact_record::stem;
-use super::{Artifact, Digest, ImageName, Version};
+use super::{Artifact, Decision, Digest, ImageName, OsIdentity, Provenance, RunId, Version};
 
 /// One version of one image on its way into a store.
 #[derive(Debug, Clone)]
@@ -17,6 +18,35 @@ pub struct Publication {
     pub artifact: Artifact,
     /// Small files that go beside the bytes.
     pub documents: Vec<Document>,
+    /// What is known of it, for readers without goldsmith.
+    pub about: Option<About>,
+}
+
+/// What a record says of a version, and a store beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The run that put it there.
+    pub run: RunId,
+    /// Where that run can be looked at, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_url: Option<String>,
+    /// How the artifact came about.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// When the advisory database was made that it was judged by.
+    pub advisories_updated_at: Timestamp,
+    /// Which demonstration data it was judged by, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixture: Option<String>,
+    /// What the scan found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OsIdentity>,
+    /// Number of packages.
+    pub packages: usize,
+    /// Digest of package names and versions.
+    pub package_set: Digest,
+    /// The gate's decision.
+    pub verdict: Decision,
 }
 
 /// A small file beside the bytes.
@@ -93,6 +123,7 @@ mod tests {
                 version: "1.0.20261123.2".parse().unwrap(),
                 artifact: Artifact { builder: None, files: files.iter().map(file).collect() },
                 documents: Vec::new(),
+                about: None,
             };
             let names = publication.file_names().into_iter().map(|(_, name)| name);
             names.collect::<Vec<_>>()

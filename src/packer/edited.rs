@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::arguments::relative;
 use crate::template::LineMap;
@@ -34,6 +34,11 @@ struct Stands {
 }
 
 impl EditedCopy {
+    /// Where the copy lies, for a Packer that runs in `workdir`.
+    pub fn path(&self, workdir: &Utf8Path) -> Utf8PathBuf {
+        workdir.join(&self.called)
+    }
+
     /// The copy of `template` that lies in the same folder and is called `name`, for a Packer that
     /// runs in `workdir`. `at` is where the copy really lies, if that is another folder: there are
     /// links on the way to the template then. `files` are the changed ones, by their paths below the

@@ -24,6 +24,7 @@ mod problem;
 mod protocol;
 mod signs;
 mod transcript;
+mod user_manifest;
 mod validate;
 
 pub use arguments::BuildRequest;
@@ -38,4 +39,5 @@ pub use probe::{MINIMUM, ProbeError, probe};
 pub use problem::{Problem, ProblemLevel};
 pub use protocol::{ArtifactField, Level, Message, Text};
 pub use transcript::{ReportedArtifact, ReportedBuild, Transcript};
+pub use user_manifest::{LARGEST as LARGEST_MANIFEST, custom_data};
 pub use validate::Validated;

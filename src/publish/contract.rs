@@ -77,6 +77,7 @@ impl Build {
             version: version.parse().unwrap(),
             artifact: Artifact { builder: None, files },
             documents: vec![Document { name: "sbom.cdx.json".to_owned(), content: b"{}".to_vec() }],
+            about: None,
         };
         Self { folder: None, publication }
     }

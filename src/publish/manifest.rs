@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, ImageName, Publication, Version};
+use crate::model::{About, Digest, ImageName, Publication, Version};
 
 use super::StoreError;
 
@@ -32,6 +32,9 @@ pub struct Manifest {
     pub files: Vec<ManifestFile>,
     /// The documents beside them.
     pub documents: Vec<ManifestFile>,
+    /// What is known of the version, if it was written down in a way that this goldsmith knows.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
 }
 
 /// One file of a stored version.
@@ -78,6 +81,7 @@ impl Manifest {
             version: publication.version,
             files,
             documents,
+            about: publication.about.clone(),
         })
     }
 
@@ -156,6 +160,7 @@ mod tests {
                 .iter()
                 .map(|name| Document { name: (*name).to_owned(), content: b"{}\n".to_vec() })
                 .collect(),
+            about: None,
         }
     }
 

@@ -14,6 +14,7 @@ mod fill;
 mod incoming;
 mod manifest;
 mod open;
+mod provenance;
 mod shelf;
 
 use async_trait::async_trait;
@@ -24,6 +25,7 @@ pub use directory::DirectoryStore;
 pub use error::StoreError;
 pub use manifest::{Manifest, ManifestFile};
 pub use open::open;
+pub use provenance::{BUILD_TYPE, BUILDER, Origin, PROVENANCE, statement};
 
 /// A version that no record names and none ever will.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! From a reserved version to an artifact: prepare and build, or take what was handed in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,7 +22,7 @@ use crate::model::{
     Artifact, BuildRecord, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome,
     Version,
 };
-use crate::packer::{BuildRequest, Built, Packer};
+use crate::packer::{self, BuildRequest, Built, LARGEST_MANIFEST, Packer};
 use crate::process;
 use crate::report::quantity;
 use crate::template::NOT_STAMPED;
@@ -62,7 +63,9 @@ pub(super) async fn artifact(
     let work = async {
         let (artifact, materials) =
             tokio::join!(build(task, version, secrets, plugins.folder), materials(task));
-        let mut record = task.record(artifact?);
+        let (artifact, custom_data) = artifact?;
+        let mut record = task.record(artifact);
+        record.provenance.custom_data = custom_data;
         record.provenance.materials = materials?;
         record.provenance.plugins = plugins.records;
         Ok(record)
@@ -133,6 +136,7 @@ async fn take(task: &ImageTask<'_>, path: &Utf8Path) -> Result<BuildRecord, Fail
     Ok(record.unwrap_or_else(|| {
         let mut record = task.record(artifact);
         record.provenance.handed_in = true;
+        (record.provenance.built_by, record.provenance.built_at) = (None, None);
         record
     }))
 }
@@ -157,13 +161,14 @@ async fn materials(task: &ImageTask<'_>) -> Result<Vec<Material>, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.into()))?
 }
 
-/// Builds under a scratch name, in a folder of its own that Packer makes.
+/// Builds under a scratch name, in a folder of its own that Packer makes. Also gives what the template
+/// itself says of the build.
 async fn build(
     task: &ImageTask<'_>,
     version: Version,
     secrets: Secrets,
     plugin_folder: Option<Utf8PathBuf>,
-) -> Result<Artifact, Failure> {
+) -> Result<(Artifact, BTreeMap<String, String>), Failure> {
     let pipeline = task.run.pipeline;
     let image = task.image;
     fs_err::create_dir_all(&task.work)
@@ -196,6 +201,10 @@ async fn build(
     let events = &pipeline.events;
     let copy = ScratchCopy::make(task, &mut request).await?;
     let built = persistently(task, &packer, &request).await;
+    let custom_data = match &built {
+        Ok(built) => custom_data(task, &request, &built.artifact).await,
+        Err(_) => BTreeMap::new(),
+    };
     if let Some(copy) = copy {
         copy.remove().await;
     }
@@ -212,7 +221,42 @@ async fn build(
             format!("the log is incomplete: {error}"),
         );
     }
-    Ok(built.artifact)
+    Ok((built.artifact, custom_data))
+}
+
+/// What the template itself says of the build, where it has Packer write a manifest. Nothing depends
+/// on it: where there is none, or none that can be read, nothing is said.
+async fn custom_data(
+    task: &ImageTask<'_>,
+    request: &BuildRequest,
+    artifact: &Artifact,
+) -> BTreeMap<String, String> {
+    let (image, request, artifact) = (task.image.clone(), request.clone(), artifact.clone());
+    let read = move || {
+        let (manifests, folder) = inputs::manifests(&image);
+        let copy = request.edited.as_ref().map(|copy| copy.path(&request.workdir));
+        // What is written beside the template is written beside its copy.
+        let beside = |path: &Utf8PathBuf| {
+            let copy = copy.as_ref().filter(|copy| copy.is_dir())?;
+            Some(copy.join(path.strip_prefix(&folder).ok()?))
+        };
+        let beside: Vec<Utf8PathBuf> = manifests.iter().filter_map(beside).collect();
+        let mut found = BTreeMap::new();
+        for path in beside.into_iter().chain(manifests) {
+            let known = fs_err::metadata(&path);
+            if !known.is_ok_and(|file| file.is_file() && file.len() <= LARGEST_MANIFEST) {
+                continue;
+            }
+            let Ok(content) = fs_err::read(&path) else { continue };
+            let BuildRequest { output_directory, workdir, redaction, .. } = &request;
+            for (name, value) in packer::custom_data(&content, &artifact, output_directory, workdir)
+            {
+                found.entry(name).or_insert_with(|| redaction.text(&value).into_owned());
+            }
+        }
+        found
+    };
+    tokio::task::spawn_blocking(read).await.unwrap_or_default()
 }
 
 /// Has Packer build, again if it failed over something that may pass by itself. What was prepared

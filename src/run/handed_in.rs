@@ -159,6 +159,9 @@ mod tests {
                 handed_in: false,
                 tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
                 plugins: Vec::new(),
+                custom_data: std::collections::BTreeMap::new(),
+                built_by: None,
+                built_at: None,
             },
             artifact: Artifact { builder: Some("transcend.qemu".to_owned()), files: files.into() },
         }

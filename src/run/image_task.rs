@@ -1,6 +1,7 @@
 //! One image on its way through the stages.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -205,6 +206,9 @@ impl<'a> ImageTask<'a> {
                 handed_in: false,
                 tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
                 plugins: Vec::new(),
+                custom_data: BTreeMap::new(),
+                built_by: Some(self.run.id.clone()),
+                built_at: Some(self.run.pipeline.clock.now()),
             },
             artifact,
         }

@@ -6,12 +6,13 @@ use super::examine::objection;
 use super::image_task::{Examined, ImageTask};
 use super::journal::Thing;
 use super::progress::{Progress, Stopped};
+use super::secrets::Seen;
 use crate::model::{
-    ArtifactRecord, Digest, Document, Failure, FailureClass, ImageOutcome, NoteLevel, Provenance,
-    Publication, RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, TestResult, TestTally,
-    VerifiedRecord, Version, VersionRecord,
+    About, ArtifactRecord, DefinitionParts, Digest, Document, Failure, FailureClass, ImageOutcome,
+    NoteLevel, Provenance, Publication, RejectedRecord, Stage, StageOutcome, StoreAddress, Stored,
+    TestResult, TestTally, VerifiedRecord, Version, VersionRecord,
 };
-use crate::publish::{self as stores, StoreError};
+use crate::publish::{self as stores, Origin, StoreError};
 use crate::registry::{self, Entered, RegistryError};
 use crate::report::{self, ChannelMove};
 
@@ -24,7 +25,8 @@ pub(super) async fn publish(
     let Examined { version, .. } = examined;
     let outcome = ImageOutcome::Published { version };
     progress.report.outcome = outcome.clone();
-    let publication = publication(task, &examined, &report::json::v1::image(&progress.report));
+    let publication =
+        publication(task, &examined, &report::json::v1::image(&progress.report)).await;
     let stored = progress
         .stage(Stage::Publish, None, store(task, &publication), |stored| {
             (StageOutcome::Done, stored.first().map(|file| file.location.clone()))
@@ -92,7 +94,7 @@ pub(super) async fn reject(
     if task.run.pipeline.options.dry_run {
         return Ok(outcome);
     }
-    let publication = publication(task, examined, &report::json::v1::image(&progress.report));
+    let publication = publication(task, examined, &report::json::v1::image(&progress.report)).await;
     let aside = task.image.stores.first().filter(|_| !task.is_judged_again());
     let disk = examined.build.artifact.disk().digest;
     let upload = aside.map(|store| upload(task, examined.version, disk, store, true));
@@ -140,20 +142,51 @@ pub(super) async fn reject(
     Ok(outcome)
 }
 
-fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publication {
+async fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publication {
     let document = |name: &str, content: &str| Document {
         name: name.to_owned(),
         content: content.as_bytes().to_vec(),
     };
-    Publication {
+    let pipeline = task.run.pipeline;
+    let (inventory, advisories) = (&examined.evidence.inventory, &examined.scan.advisories);
+    let provenance = task.provenance(&examined.build.provenance);
+    let mut publication = Publication {
         image: task.image.name.clone(),
         version: examined.version,
         artifact: examined.build.artifact.clone(),
         documents: vec![
-            document("inventory.cdx.json", &examined.evidence.inventory.document),
+            document("inventory.cdx.json", &inventory.document),
             document("report.json", report),
         ],
-    }
+        about: Some(About {
+            run: pipeline.author.run.clone(),
+            run_url: pipeline.author.run_url.clone(),
+            // Only a plan needs all of its parts.
+            provenance: Provenance {
+                definition_parts: DefinitionParts::new(),
+                ..provenance.clone()
+            },
+            advisories_updated_at: advisories.updated_at,
+            fixture: advisories.fixture.clone(),
+            os: examined.evidence.os.clone(),
+            packages: inventory.packages.len(),
+            package_set: inventory.package_set(),
+            verdict: examined.verdict.decision,
+        }),
+    };
+    let seen = Seen::of(task.image, &pipeline.environment).await;
+    let same = provenance.definition == task.planned.definition.digest;
+    let origin = Origin {
+        image: task.image,
+        folder: pipeline.catalog.path.parent().unwrap_or(&pipeline.catalog.path),
+        provenance: &provenance,
+        // Those of today say nothing of a build from another definition.
+        variables: same.then_some(seen.variables),
+        secret_variables: seen.secret,
+        run_url: pipeline.author.run_url.as_deref(),
+    };
+    publication.documents.extend(stores::statement(&publication, &origin));
+    publication
 }
 
 /// Puts the bytes into every store of the image.

@@ -1,5 +1,7 @@
 //! What the children of an image know and nobody else may see.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use secrecy::SecretString;
 
@@ -90,6 +92,39 @@ fn all(
         Some((format!("`{name}`"), variables.get(variable)?.clone()))
     });
     named.chain(of_environment).chain(of_template).collect()
+}
+
+/// What everybody may see of an image's Packer variables.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Values, as they are written in `images.yml`.
+    pub(super) variables: BTreeMap<String, String>,
+    /// The names of the others.
+    pub(super) secret: Vec<String>,
+}
+
+impl Seen {
+    /// Those of `image`: without what is secret or what its template declares as sensitive, and
+    /// without the value of any secret wherever it stands.
+    pub(super) async fn of(image: &Image, environment: &Environment) -> Self {
+        let (image, environment) = (image.clone(), environment.clone());
+        let look = move || {
+            let sensitive = inputs::sensitive(&image);
+            let redaction = known(&image, &environment);
+            let written = image.vars.iter();
+            let (secret, open): (Vec<_>, Vec<_>) =
+                written.partition(|(name, _)| sensitive.contains_key(*name));
+            let variables = open.into_iter().map(|(name, value)| {
+                (name.clone(), redaction.text(&value.to_string()).into_owned())
+            });
+            let secret = secret.into_iter().map(|(name, _)| name).chain(image.secret_vars.keys());
+            let mut secret: Vec<String> = secret.cloned().collect();
+            secret.sort();
+            Self { variables: variables.collect(), secret }
+        };
+        // Where nobody can tell what is secret, nothing is shown.
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    }
 }
 
 fn is_too_short(secret: &SecretString) -> bool {

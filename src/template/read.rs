@@ -53,6 +53,9 @@ pub struct Template {
     pub untracked: Vec<Untracked>,
     /// The plugins that it requires.
     pub required_plugins: Vec<RequiredPlugin>,
+    /// The files that its post-processors `manifest` write, as far as they can be told without
+    /// Packer: absolute, each once.
+    pub manifests: Vec<Utf8PathBuf>,
     /// What is wrong with it. Its sources are the files.
     pub problems: Problems,
 }
@@ -95,11 +98,13 @@ pub fn read(tree: &dyn SourceTree, request: &Request<'_>) -> Template {
     let builds::Found { sources, builds, open_builds } =
         builds::find(&files, &evaluator, &mut problems);
     let references::Found { references, untracked } = references::find(&files, &evaluator);
+    let manifests = manifests(&files, &evaluator, request.workdir);
     drop(evaluator);
     let untracked = untracked.into_iter();
     let untracked = untracked.map(|untracked| untracked.with_text(problems.sources())).collect();
     Template {
         required_plugins: required_plugins(&files),
+        manifests,
         problems: problems.in_order(),
         folder,
         not_read,
@@ -112,6 +117,40 @@ pub fn read(tree: &dyn SourceTree, request: &Request<'_>) -> Template {
         untracked,
         files,
     }
+}
+
+/// Where the post-processor writes unless it is told.
+const MANIFEST: &str = "packer-manifest.json";
+
+/// The files that the post-processors `manifest` write.
+fn manifests(
+    files: &[TemplateFile],
+    evaluator: &Evaluator<'_>,
+    workdir: &Utf8Path,
+) -> Vec<Utf8PathBuf> {
+    let bodies = files.iter().filter_map(|file| file.body.as_ref());
+    let builds = bodies.flat_map(|body| body.blocks_named("build"));
+    let steps = builds.flat_map(|build| build.body.blocks()).flat_map(|block| {
+        let inside = (block.name.text == "post-processors").then(|| block.body.blocks());
+        std::iter::once(block).chain(inside.into_iter().flatten())
+    });
+    let written = steps
+        .filter(|step| step.name.text == "post-processor" && step.label(0) == Some("manifest"));
+    let mut manifests = Vec::new();
+    for step in written {
+        let output = match step.body.attribute("output") {
+            None => Ok(MANIFEST.into()),
+            Some(output) => {
+                evaluator.evaluate(&output.value, None).and_then(|output| output.in_text())
+            }
+        };
+        let Ok(output) = output else { continue };
+        let path = paths::resolve(workdir, &output);
+        if !manifests.contains(&path) {
+            manifests.push(path);
+        }
+    }
+    manifests
 }
 
 fn required_plugins(files: &[TemplateFile]) -> Vec<RequiredPlugin> {

@@ -420,3 +420,23 @@ fn plugins_are_found() {
     let qemu = ("qemu", Some("github.com/hashicorp/qemu"), Some("~> 1.1"));
     assert_eq!(plugins, [qemu, ("odd", None, None)]);
 }
+
+#[test]
+fn manifests_are_found_as_far_as_they_can_be_told() {
+    let text = r#"
+            variable "name" { default = "named" }
+            locals { when = timestamp() }
+            build {
+              sources = ["source.null.a"]
+              post-processor "manifest" {}
+              post-processors {
+                post-processor "compress" { output = "x.gz" }
+                post-processor "manifest" { output = "${path.root}/${var.name}.json" }
+                post-processor "manifest" { output = "${local.when}.json" }
+                post-processor "manifest" { output = "/srv/all.json" }
+              }
+            }
+        "#;
+    let template = read_in_w(&MemoryTree::default().file("/w/t/a.pkr.hcl", text), "/w/t", &[]);
+    assert_eq!(template.manifests, ["/w/packer-manifest.json", "/w/t/named.json", "/srv/all.json"]);
+}

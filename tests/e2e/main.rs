@@ -18,6 +18,7 @@ mod parallel;
 mod plugins;
 mod processes;
 mod project;
+mod provenance;
 mod recover;
 mod secrets;
 mod tests;

@@ -30,13 +30,17 @@ build {
       "printf '%s' \"$T\" >../seen",
     ]
   }
+  post-processor "manifest" {
+    custom_data = { note = "built with ${var.api_token}" }
+  }
 }
+variable "motd" { default = "" }
 "#;
 
 #[test]
 fn secrets_reach_the_build_and_are_in_no_output_log_report_or_record() {
     let images = format!(
-        "{DEBIAN}    secret_vars: {{ api_token: API }}\n    env: [CLOUD_TOKEN]\n    prepare: {{ run: 'echo \"prepare knows $CLOUD_TOKEN\"' }}\n"
+        "{DEBIAN}    secret_vars: {{ api_token: API }}\n    vars: {{ builder_password: pa55-in-images-yml, motd: welcome to cloud-c0ffee }}\n    env: [CLOUD_TOKEN]\n    prepare: {{ run: 'echo \"prepare knows $CLOUD_TOKEN\"' }}\n"
     );
     let project = Project::new(&images);
     project.write("packer/debian.pkr.hcl", TALKATIVE);
@@ -69,7 +73,9 @@ fn secrets_reach_the_build_and_are_in_no_output_log_report_or_record() {
             }
         }
     }
-    assert!(written.iter().any(|(path, _)| path.as_str().ends_with("debian-12.log")));
+    for name in ["debian-12.log", "provenance.intoto.jsonl", "manifest.json"] {
+        assert!(written.iter().any(|(path, _)| path.as_str().ends_with(name)), "{name}");
+    }
     let base64 = "dXNlcjp0b2svZW4sMSAieCIg";
     for (path, bytes) in written {
         let text = String::from_utf8_lossy(&bytes);

@@ -72,7 +72,7 @@ pub enum PluginError {
         mirror: String,
         /// Why.
         #[source]
-        error: MirrorError,
+        error: Box<MirrorError>,
     },
     /// There is no folder for plugins: the machine.
     #[error("there is no folder for Packer's plugins")]
@@ -90,7 +90,10 @@ impl PluginError {
     pub fn failure(&self) -> Failure {
         let class = match self {
             Self::Process(error) => error.class(FailureClass::PluginMissing),
-            Self::Mirror { error: MirrorError::Cancelled(cause), .. } => cause.class(),
+            Self::Mirror { error, .. } => match **error {
+                MirrorError::Cancelled(cause) => cause.class(),
+                _ => FailureClass::PluginMissing,
+            },
             _ => FailureClass::PluginMissing,
         };
         let failure = Failure::caused_by(class, self);
@@ -124,15 +127,14 @@ impl PluginError {
                 "without network, name a folder or a server that has them by \
                  `plugins: { mirror: … }` in images.yml"
             }
-            Self::Mirror { error: MirrorError::Cancelled(_), .. } => return None,
-            Self::Mirror { .. } => {
+            Self::Mirror { error, .. } if !matches!(**error, MirrorError::Cancelled(_)) => {
                 "how a mirror is laid out is said in docs/plugins.md; nothing is taken from \
                  elsewhere while one is named"
             }
             Self::NoFolder => {
                 "set `HOME`, or `PACKER_PLUGIN_PATH` to one absolute path: Packer looks there"
             }
-            Self::Access(_) | Self::Process(_) => return None,
+            Self::Mirror { .. } | Self::Access(_) | Self::Process(_) => return None,
         })
     }
 }

@@ -71,9 +71,13 @@ impl Plugins<'_> {
         let mut template = "packer {\n  required_plugins {\n".to_owned();
         for (index, (source, constraint)) in wanted.iter().enumerate() {
             // Neither has a character that HCL would look at.
-            template += &format!(
-                "    p{index} = {{\n      source  = \"{source}\"\n      version = \"{constraint}\"\n    }}\n"
-            );
+            let lines = [
+                format!("    p{index} = {{\n"),
+                format!("      source  = \"{source}\"\n"),
+                format!("      version = \"{constraint}\"\n"),
+                "    }\n".to_owned(),
+            ];
+            template += &lines.concat();
         }
         template += "  }\n}\n";
         fs_err::write(scratch.join("plugins.pkr.hcl"), template)?;

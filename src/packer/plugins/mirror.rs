@@ -139,7 +139,9 @@ impl<'a> Mirror<'a> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 entries => {
                     let entries = entries?.flatten();
-                    Some(entries.map(|entry| format!("{}/\n", entry.file_name())).collect())
+                    let names: Vec<String> =
+                        entries.map(|entry| entry.file_name().to_owned() + "/").collect();
+                    Some(names.join("\n"))
                 }
             },
             PluginMirror::Http(_) => self.text(&path).await?,

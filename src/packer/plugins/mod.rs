@@ -66,8 +66,8 @@ impl Want {
         platform: &Platform,
     ) -> Result<Self, PluginError> {
         let Requirement { source, constraint } = requirement;
-        let versions = lock.plugins.get(source).into_iter().flatten();
-        let newest = versions.filter(|(version, _)| constraint.admits(version)).next_back();
+        let mut versions = lock.plugins.get(source).into_iter().flatten();
+        let newest = versions.rfind(|(version, _)| constraint.admits(version));
         let Some((version, programs)) = newest else {
             let (source_, constraint) = (source.clone(), constraint.clone());
             return Err(PluginError::NotLocked { source_, constraint });
@@ -156,11 +156,11 @@ pub async fn look(
     let find_all = move || {
         let platform = Platform::of_this_machine();
         let mut states = States::new();
-        let mut find = |demand: &Demand| match &folder {
+        let find = |demand: &Demand| match &folder {
             Some(folder) => find(demand, folder, &platform, &mut states),
             None => Err(PluginError::NoFolder),
         };
-        owned.iter().map(|demand| find(demand)).collect()
+        owned.iter().map(find).collect()
     };
     tokio::task::spawn_blocking(find_all).await.unwrap_or_else(|error| {
         let failed = |_: &Demand| Err(io::Error::other(error.to_string()).into());
@@ -307,6 +307,7 @@ impl Plugins<'_> {
         let failed = |error| match error {
             MirrorError::Io(error) => error.into(),
             error => {
+                let error = Box::new(error);
                 PluginError::Mirror { source_: source.clone(), mirror: place.to_string(), error }
             }
         };

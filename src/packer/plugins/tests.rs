@@ -141,7 +141,7 @@ async fn serve(mut stream: TcpStream, files: Rc<RefCell<HashMap<String, Does>>>)
         }
         Does::Endless => {
             let _ = writing.write_all(&head(200, None)).await;
-            while writing.write_all(&[b'a'; 64 * 1024]).await.is_ok() {}
+            while writing.write_all(&[b'a'; 8 * 1024]).await.is_ok() {}
             return;
         }
     };

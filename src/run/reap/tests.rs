@@ -67,7 +67,8 @@ impl Machine {
         let digest = Digest::of(b"disk");
         let files = vec![ArtifactFile { path: disk, size: 4, digest }];
         let artifact = Artifact { builder: None, files };
-        let publication = Publication { image: image(), version, artifact, documents: Vec::new() };
+        let publication =
+            Publication { image: image(), version, artifact, documents: Vec::new(), about: None };
         let store = publish::open(&self.store());
         let stored = if rejected {
             store.keep_rejected(&publication).await
