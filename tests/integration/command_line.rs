@@ -465,13 +465,14 @@ fn the_help_names_every_command_and_option() {
     Usage: goldsmith [OPTIONS] <COMMAND>
 
     Commands:
-      init    Write an image matrix and a workflow for the Packer templates that are here
-      plan    Show what would be built, and why
-      run     Build what is due: plan, build, look inside, judge, publish, record, report
-      scan    Look inside an existing artifact and judge it
-      reap    Clean up after runs that were killed: here, and in the registry of the image matrix
-      lint    Tell all problems of the image matrix
-      schema  Print the JSON Schema of the image matrix, for editors
+      init     Write an image matrix and a workflow for the Packer templates that are here
+      plan     Show what would be built, and why
+      run      Build what is due: plan, build, look inside, judge, publish, record, report
+      scan     Look inside an existing artifact and judge it
+      reap     Clean up after runs that were killed: here, and in the registry of the image matrix
+      lint     Tell all problems of the image matrix
+      plugins  Install the Packer plugins that templates require, and lock them in goldsmith.lock
+      schema   Print the JSON Schema of the image matrix, for editors
 
     Options:
       -C <DIR>             Run as if started in DIR
