@@ -21,12 +21,20 @@ pub const PROBLEMS: &[Kind] = &[
 impl Problem {
     /// The problem without a place: whoever knows the file adds it.
     pub fn diagnostic(&self) -> Diagnostic {
-        let summary = self.summary.trim_end_matches('.').to_owned();
+        let mut summary = self.summary.trim_end_matches('.').to_owned();
+        let mut detail = self.detail.as_str();
+        if self.place.is_none()
+            && let Some((first, rest)) = detail.split_once(". ")
+        {
+            // Nothing else tells apart two problems of the same kind, such as two unknown variables.
+            summary = format!("{summary}: {first}");
+            detail = rest;
+        }
         let diagnostic = match self.level {
             ProblemLevel::Error => Diagnostic::error("packer", summary),
             ProblemLevel::Warning => Diagnostic::warning("packer", summary),
         };
-        if self.detail.is_empty() { diagnostic } else { diagnostic.help(&self.detail) }
+        if detail.is_empty() { diagnostic } else { diagnostic.help(detail) }
     }
 
     /// Its place in `file`, which is the one that it names. Some problems tell their column in their

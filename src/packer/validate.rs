@@ -39,10 +39,19 @@ impl Packer {
         let finished = self.launcher.run(&command, cancellation, listen).await?;
         let words = transcript.refusals.last().cloned().or_else(|| finished.stderr.last_line());
         let failed = finished.success().err();
+        let mut problems = transcript.problems;
+        // Packer goes through maps: it tells the same problems in another order each time.
+        problems.sort_unstable_by(|one, other| {
+            (&one.place, &one.summary, &one.detail).cmp(&(
+                &other.place,
+                &other.summary,
+                &other.detail,
+            ))
+        });
         Ok(match failed {
             Some(error @ ProcessError::Cancelled { .. }) => return Err(error),
-            Some(error) => conclude(transcript.problems, words.unwrap_or(error.to_string())),
-            None => Validated::Found(transcript.problems),
+            Some(error) => conclude(problems, words.unwrap_or(error.to_string())),
+            None => Validated::Found(problems),
         })
     }
 }

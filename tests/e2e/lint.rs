@@ -43,13 +43,37 @@ fn what_packer_says_of_templates_is_told_with_file_and_line() {
 
     let said = project.run(&["lint"]).expect(1);
     insta::assert_snapshot!(said.stdout, @r#"
-    warning[packer]: Undefined variable
+    warning[packer]: Undefined variable: The variable "a" was set but was not declared as an input variable
      --> images.yml:7:15
       |
     7 |     template: crooked
       |               ^^^^^^^
       |
-      = help: The variable "a" was set but was not declared as an input variable. To declare variable "a" place this block in one of your .pkr.hcl files, such as variables.pkr.hcl variable "a" { type    = string default = null }
+      = help: To declare variable "a" place this block in one of your .pkr.hcl files, such as variables.pkr.hcl variable "a" { type    = string default = null }
+
+    warning[packer]: Undefined variable: The variable "b" was set but was not declared as an input variable
+     --> images.yml:7:15
+      |
+    7 |     template: crooked
+      |               ^^^^^^^
+      |
+      = help: To declare variable "b" place this block in one of your .pkr.hcl files, such as variables.pkr.hcl variable "b" { type    = string default = null }
+
+    warning[packer]: Undefined variable: The variable "c" was set but was not declared as an input variable
+     --> images.yml:7:15
+      |
+    7 |     template: crooked
+      |               ^^^^^^^
+      |
+      = help: To declare variable "c" place this block in one of your .pkr.hcl files, such as variables.pkr.hcl variable "c" { type    = string default = null }
+
+    warning[packer]: Undefined variable: The variable "d" was set but was not declared as an input variable
+     --> images.yml:7:15
+      |
+    7 |     template: crooked
+      |               ^^^^^^^
+      |
+      = help: To declare variable "d" place this block in one of your .pkr.hcl files, such as variables.pkr.hcl variable "d" { type    = string default = null }
 
     warning[not-validated]: the template is not validated: Packer lacks the one with source `amazon-ebs`
       --> images.yml:21:15
@@ -124,7 +148,7 @@ fn what_packer_says_of_templates_is_told_with_file_and_line() {
       = help: `packer fmt` writes it so
       = help: so it does at 2 other places of this file
 
-    error: 4 problems and 6 warnings in images.yml, refused.pkr.hcl, broken/a.pkr.hcl, crooked/a.pkr.hcl, shared.pkrvars.hcl
+    error: 4 problems and 9 warnings in images.yml, refused.pkr.hcl, broken/a.pkr.hcl, crooked/a.pkr.hcl, shared.pkrvars.hcl
     every kind of problem is explained in docs/problems.md
     "#);
     assert_eq!(said.stderr, "");
