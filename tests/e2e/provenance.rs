@@ -28,9 +28,9 @@ build {
 
 fn published(project: &Project) -> Value {
     let folder = "registry/images/debian-12/log";
-    let entries =
+    let mut entries =
         project.list(folder).into_iter().map(|name| project.json(&format!("{folder}/{name}")));
-    entries.filter(|entry| entry["entry"] == "published").last().unwrap()
+    entries.rfind(|entry| entry["entry"] == "published").unwrap()
 }
 
 #[test]
