@@ -30,6 +30,7 @@ pub mod registry;
 pub mod report;
 pub mod run;
 pub mod runner;
+mod side_by_side;
 pub mod template;
 pub mod terminal;
 pub mod testing;

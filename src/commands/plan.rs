@@ -25,7 +25,10 @@ pub(super) async fn run(
         records: false,
         database: database.as_ref(),
     };
-    let Planning { mut plan, catalog, later, .. } = planning::plan(session, wanted).await?;
+    let Planning { mut plan, catalog, later, histories, .. } =
+        planning::plan(session, wanted).await?;
+    // The pasts of thousands of images are very many pieces: nobody waits until they are given back.
+    std::thread::spawn(move || drop(histories));
     later.warn(session, plan.build.iter().map(|planned| &catalog.images[&planned.image]));
     if arguments.check_upstream {
         plan.upstream = upstream_changes(session, &plan, &catalog).await?;

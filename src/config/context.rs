@@ -17,6 +17,16 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// Another one in which something is read beside the rest of the file.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            matrix: Vec::new(),
+            failed: false,
+            problems: Problems::new(self.problems.sources().clone()),
+        }
+    }
+
     /// The one of `words` that `text` was probably meant to be, as a label: `did you mean …?`.
     pub(super) fn did_you_mean<'w>(
         &self,

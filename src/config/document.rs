@@ -1,22 +1,18 @@
 //! `images.yml` as a whole.
 
-use std::collections::HashSet;
-
 use camino::Utf8Path;
-use indexmap::IndexMap;
 
 use super::address::{self, Written};
-use super::combinations::Combination;
 use super::context::Context;
-use super::field::{Field, Named};
-use super::image::{self, Findings};
+use super::field::Field;
+use super::image;
+use super::images::{self, Section};
 use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::node::{Node, Value};
-use super::substitute::{in_text, substitute};
-use super::{matrix, number, parents, places, plugins, yaml};
+use super::{number, plugins, yaml};
 use crate::diagnostics::{Diagnostic, Places, Problems, SourceId, Sources, Span, quoted};
-use crate::model::{Catalog, Failure, FailureClass, Image, ImageName};
+use crate::model::{Catalog, Failure, FailureClass};
 
 /// Largest file. A hundred images take about 50 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -27,12 +23,6 @@ pub(super) const LATER: [&str; 5] =
 
 /// Attempts before a build is not tried again by itself, where nothing is said.
 const RETRY_LIMIT: u32 = 3;
-
-const IMAGES_EXAMPLE: &str = r#"
-  debian-12:
-    template: packer/debian
-    os: { family: debian, release: "12" }
-    source: cloud-image"#;
 
 /// An `images.yml` that can be used.
 #[derive(Debug, Clone)]
@@ -240,9 +230,10 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Found>
     let help = "`registry` names the folder that keeps versions and channels, for example `registry: ./registry`";
     let registry = keys.required("registry", help, context, address::registry);
     let defaults = keys.read("defaults", context, defaults).unwrap_or_default();
-    let help = format!("`images` names what is built, for example:\nimages:{IMAGES_EXAMPLE}");
-    let images =
-        keys.required("images", help, context, |field, context| images(field, &defaults, context));
+    let help = format!("`images` names what is built, for example:\nimages:{}", images::EXAMPLE);
+    let images = keys.required("images", help, context, |field, context| {
+        images::read(field, &defaults, context)
+    });
     let retry_limit =
         keys.read("retry_limit", context, |field, context| number::read(field, (1, 100), context));
     let plugin_mirror = keys.read("plugins", context, plugins::read);
@@ -302,157 +293,4 @@ fn defaults(field: Field<'_>, context: &mut Context) -> Option<Layer> {
     keys.misplaced(&["registry", "images"], "at the top level", context);
     keys.finish(context);
     Some(layer)
-}
-
-/// The images, every matrix expanded, and what of them comes later.
-struct Section {
-    images: IndexMap<ImageName, Image>,
-    later: Vec<LaterKey>,
-    places: Vec<Places>,
-}
-
-fn images(field: Field<'_>, defaults: &Layer, context: &mut Context) -> Option<Section> {
-    let entries = field.entries("image", "a mapping of images", IMAGES_EXAMPLE, context)?;
-    if entries.is_empty() {
-        let problem = field.error("no-images", "`images` is empty", "expected at least one image");
-        context.push(problem.help(format!("for example:\nimages:{IMAGES_EXAMPLE}")));
-        return None;
-    }
-    let mut images = IndexMap::new();
-    let mut findings = Findings::default();
-    let mut unsound = HashSet::new();
-    for (position, entry) in (0..).zip(&entries) {
-        let expanded = expand(entry, position, context, |entry, context| {
-            context.failed = false;
-            let image = image::read(entry, defaults, &mut findings, context);
-            if context.failed {
-                unsound.insert(position);
-            }
-            if let Some(image) = image {
-                let first = findings.named.get(&image.name).map(|named| named.name);
-                add(&mut images, image, entry, first, context);
-            }
-        });
-        if expanded.is_none() {
-            image::check_keys(entry.value, &mut findings, context);
-        }
-        context.matrix.clear();
-        if images.len() > matrix::MAX_IMAGES {
-            let message = format!("there are more than {} images", matrix::MAX_IMAGES);
-            let label = "the images up to here are too many already";
-            context.push(entry.key.error("too-many-images", message, label));
-            return None;
-        }
-    }
-    parents::check(&images, &findings, context);
-    if let [first, others @ ..] = findings.homeless.as_slice() {
-        let message = match others.len() {
-            0 => "an image has no store: its versions would have nowhere to go".to_owned(),
-            n => format!("{} images have no store: their versions would have nowhere to go", n + 1),
-        };
-        let problem = Diagnostic::error("no-store", message)
-            .at(*first, "neither this image nor `defaults` has `stores`")
-            .help(r#"for example under `defaults`: `stores: [{ dir: { url: "file:///srv/images" } }]`"#);
-        let others = others.iter().take(5);
-        context
-            .push(others.fold(problem, |problem, other| problem.context(*other, "nor this one")));
-    }
-    let mut later = findings.later;
-    later.sort_by_key(|later| (later.entry, later.refusal.place()));
-    later.dedup();
-    let places = entries.iter().map(places::read).collect();
-    // Whatever was found wrong there would be told again in other words by whoever looks further.
-    images.retain(|_, image: &mut Image| !unsound.contains(&image.entry));
-    Some(Section { images, later, places })
-}
-
-/// Hands every combination of the matrix of `entry` to `read`, or the entry as it is. `None` if the
-/// matrix is wrong.
-fn expand(
-    entry: &Named<'_>,
-    position: u32,
-    context: &mut Context,
-    mut read: impl FnMut(&image::Entry<'_>, &mut Context),
-) -> Option<()> {
-    let matrix = match &entry.value.node.value {
-        Value::Mapping(keys) => keys
-            .iter()
-            .position(|key| matches!(&key.key.value, Value::Scalar(name) if name.text == "matrix"))
-            .map(|place| (place, &keys[place].value)),
-        _ => None,
-    };
-    let Some((place, found)) = matrix else {
-        let image = image::Entry {
-            position,
-            key: entry.key,
-            name: entry.value.key.to_owned(),
-            value: entry.value,
-            combination: Combination::new(),
-        };
-        read(&image, context);
-        return Some(());
-    };
-    let one = without_value(entry.value.node, place);
-    let combinations = matrix::read(Field { key: "matrix", node: found }, &one, context)?;
-    for combination in combinations {
-        context.matrix.clear();
-        context.matrix.extend(combination.keys().cloned());
-        let node = substitute(&one, &combination);
-        let image = image::Entry {
-            position,
-            key: entry.key,
-            name: in_text(entry.value.key, &combination),
-            value: Field { key: entry.value.key, node: &node },
-            combination,
-        };
-        read(&image, context);
-    }
-    Some(())
-}
-
-/// The mapping `node` with nothing at `place`: there stands the matrix, which is long, and read.
-fn without_value(node: &Node, place: usize) -> Node {
-    let mut node = node.clone();
-    if let Value::Mapping(entries) = &mut node.value {
-        entries[place].value.value = Value::Null;
-    }
-    node
-}
-
-/// Adds an image, unless there is one of its name.
-fn add(
-    images: &mut IndexMap<ImageName, Image>,
-    image: Image,
-    entry: &image::Entry<'_>,
-    first_place: Option<Span>,
-    context: &mut Context,
-) {
-    let Some(first) = images.get(&image.name) else {
-        images.insert(image.name.clone(), image);
-        return;
-    };
-    // The same key twice is told already.
-    if first.matrix.is_empty() && image.matrix.is_empty() {
-        return;
-    }
-    let message = format!("two images are called {}", quoted(image.name.as_str()));
-    let mut problem = entry.key.error("same-name", message, "this name comes out twice");
-    if let Some(place) = first_place.filter(|place| *place != entry.key.node.span) {
-        problem = problem.context(place, "first here");
-    }
-    let problem = match placements(first, &image) {
-        Some(told) => problem.help(told),
-        None => problem,
-    };
-    context.push(problem.help("names need every value of the matrix: `k8s-${matrix.release}`"));
-}
-
-/// Which combinations give two images the same name.
-fn placements(first: &Image, second: &Image) -> Option<String> {
-    let told = |image: &Image| {
-        let values = image.matrix.iter().map(|(key, value)| format!("{key}: {value}"));
-        quoted(&format!("{{ {} }}", values.collect::<Vec<_>>().join(", ")))
-    };
-    (!first.matrix.is_empty() && !second.matrix.is_empty())
-        .then(|| format!("once from {} and once from {}", told(first), told(second)))
 }

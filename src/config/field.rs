@@ -44,8 +44,8 @@ impl<'n> Field<'n> {
     /// `problem` at this value.
     pub(super) fn place(self, problem: Diagnostic, label: impl Into<String>) -> Diagnostic {
         let problem = problem.at(self.node.span, label);
-        match self.node.alias {
-            Some(alias) => problem.context(alias, "used here"),
+        match &self.node.alias {
+            Some(alias) => problem.context(**alias, "used here"),
             None => problem,
         }
     }

@@ -202,9 +202,9 @@ mod tests {
         });
         insta::assert_snapshot!(told.join("\n"), @"
         one axis: too-many-images: `matrix` has up to 100000 combinations
-        exclude: too-many-images: written out, `matrix` would take 4787 MiB
-        include: too-many-images: written out, `matrix` would take 4111 MiB
-        a long text many times: too-many-images: written out, `matrix` would take 975 MiB
+        exclude: too-many-images: written out, `matrix` would take 4782 MiB
+        include: too-many-images: written out, `matrix` would take 4103 MiB
+        a long text many times: too-many-images: written out, `matrix` would take 970 MiB
         a text that grows: too-many-images: written out, `matrix` would take 477 MiB
         placeholders without an end: bad-placeholder: `x`: `${` has no `}`
         parents: unknown-image: no image is called `p0`

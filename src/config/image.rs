@@ -1,7 +1,6 @@
 //! An entry of `images:`.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use indexmap::IndexMap;
 
 use super::combinations::Combination;
 use super::context::Context;
@@ -46,43 +45,6 @@ const SOURCES: [(&str, Source); 4] = [
     ("image", Source::Image),
 ];
 
-/// What reading images leaves beside them.
-#[derive(Default)]
-pub(super) struct Findings {
-    /// The names of images for which neither they nor `defaults` name a store.
-    pub(super) homeless: Vec<Span>,
-    /// What this version cannot do.
-    pub(super) later: Vec<LaterKey>,
-    /// Where each image is named, and its parents.
-    pub(super) named: IndexMap<ImageName, NamedAt>,
-    /// Whether there are images whose names could not be read.
-    pub(super) nameless: bool,
-}
-
-impl Findings {
-    /// Keeps that an image of this name is there, or that there is one without. Whether it is the
-    /// first of its name.
-    fn name(&mut self, name: Option<&ImageName>, at: Span) -> bool {
-        let Some(name) = name else {
-            self.nameless = true;
-            return false;
-        };
-        let first = !self.named.contains_key(name);
-        if first {
-            self.named.insert(name.clone(), NamedAt { name: at, parents: Vec::new() });
-        }
-        first
-    }
-}
-
-/// Where an image is named, and its parents.
-pub(super) struct NamedAt {
-    /// The key of its entry.
-    pub(super) name: Span,
-    /// Where each of its parents is named.
-    pub(super) parents: Vec<Span>,
-}
-
 /// An entry of `images:`, with the values of one combination of its matrix.
 pub(super) struct Entry<'n> {
     /// Its position in the file.
@@ -97,9 +59,25 @@ pub(super) struct Entry<'n> {
     pub(super) combination: Combination,
 }
 
+/// What an entry came to.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// The image. `None` if something is missing or wrong that every image needs.
+    pub(super) image: Option<Image>,
+    /// Its name: whatever else is wrong with it, there is an image of this name.
+    pub(super) name: Option<ImageName>,
+    /// Where each of its parents is named.
+    pub(super) parents: Vec<Span>,
+    /// Whether neither it nor `defaults` names a store.
+    pub(super) homeless: bool,
+    /// What this version cannot do.
+    pub(super) later: Vec<LaterKey>,
+    /// Whether anything is wrong with it.
+    pub(super) failed: bool,
+}
+
 /// Checks the keys of an entry whose matrix is wrong: what its values would be is not known.
-pub(super) fn check_keys(value: Field<'_>, findings: &mut Findings, context: &mut Context) {
-    findings.nameless = true;
+pub(super) fn check_keys(value: Field<'_>, context: &mut Context) {
     let within = format!("in image {}", quoted(value.key));
     if let Some(mut keys) = Keys::of(value, within, EXAMPLE, context) {
         keys.expect(&[&KEYS[..], &layer::KEYS, &["version"], &layer::LATER, &LATER].concat());
@@ -108,16 +86,21 @@ pub(super) fn check_keys(value: Field<'_>, findings: &mut Findings, context: &mu
     }
 }
 
-/// Reads an image. `None` if something is missing or wrong that every image needs.
-pub(super) fn read(
+/// Reads an image.
+pub(super) fn read(entry: &Entry<'_>, defaults: &Layer, context: &mut Context) -> Reading {
+    let mut reading = Reading { name: name(entry.key, &entry.name, context), ..Reading::default() };
+    context.failed = reading.name.is_none();
+    reading.image = image(entry, defaults, &mut reading, context);
+    reading.failed = context.failed;
+    reading
+}
+
+fn image(
     entry: &Entry<'_>,
     defaults: &Layer,
-    findings: &mut Findings,
+    reading: &mut Reading,
     context: &mut Context,
 ) -> Option<Image> {
-    let name = name(entry.key, &entry.name, context);
-    // Whatever else is wrong with it, there is an image of this name.
-    let first = findings.name(name.as_ref(), entry.key.node.span);
     let within = format!("in image {}", quoted(entry.value.key));
     let mut keys = Keys::of(entry.value, within, EXAMPLE, context)?.missing_at(entry.key.node.span);
 
@@ -159,19 +142,15 @@ pub(super) fn read(
     keys.misplaced(&OTHERS, "at the top level", context);
     keys.finish(context);
 
-    if layer.stores.is_none() {
-        findings.homeless.push(entry.key.node.span);
-    }
+    reading.homeless = layer.stores.is_none();
     let later = layer.later.into_iter().chain(later).filter_map(|(key, refusal)| {
         Some(LaterKey { entry: entry.position, key, refusal: refusal? })
     });
-    findings.later.extend(later);
-    let (name, source, os) = (name?, source?, os?);
-    if first && let Some(named) = findings.named.get_mut(&name) {
-        named.parents = parent_places;
-    }
+    reading.later = later.collect();
+    reading.parents = parent_places;
+    let (source, os) = (source?, os?);
     Some(Image {
-        name,
+        name: reading.name.clone()?,
         entry: entry.position,
         matrix: entry.combination.clone(),
         enabled: layer.enabled.unwrap_or(true),

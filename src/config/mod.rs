@@ -22,6 +22,7 @@ mod gate;
 mod ids;
 mod image;
 mod image_tests;
+mod images;
 mod keys;
 mod later;
 mod layer;

@@ -7,8 +7,9 @@ use crate::diagnostics::Span;
 pub(super) struct Node {
     /// Where it is written. A block mapping or block list has the empty place of its start.
     pub(super) span: Span,
-    /// Where it is used, if that is an alias (`*name`) of a value written elsewhere.
-    pub(super) alias: Option<Span>,
+    /// Where it is used, if that is an alias (`*name`) of a value written elsewhere. Boxed: a large
+    /// file has hundreds of thousands of nodes, and few of them are.
+    pub(super) alias: Option<Box<Span>>,
     /// What is written there.
     pub(super) value: Value,
 }

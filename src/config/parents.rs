@@ -7,7 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::context::Context;
 use super::field::Field;
-use super::image::Findings;
+use super::images::Findings;
 use super::keys::Keys;
 use super::node::Value;
 use crate::diagnostics::{Diagnostic, Span, quoted};

@@ -30,7 +30,7 @@ pub(super) fn substitute(node: &Node, combination: &Combination) -> Node {
                 .collect(),
         ),
     };
-    Node { span: node.span, alias: node.alias, value }
+    Node { span: node.span, alias: node.alias.clone(), value }
 }
 
 /// How many placeholders of a matrix `node` has at most.

@@ -159,7 +159,7 @@ impl<'t> Tree<'t> {
         if self.open.len() + extent.height > MAX_DEPTH {
             return Err(too_deep(span));
         }
-        node.alias = Some(span);
+        node.alias = Some(Box::new(span));
         self.place(node)
     }
 

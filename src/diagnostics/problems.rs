@@ -71,6 +71,15 @@ impl Problems {
         self.omitted.add(Level::Warning);
     }
 
+    /// Adds what was found elsewhere in the same sources.
+    pub fn absorb(&mut self, others: Self) {
+        for diagnostic in others.diagnostics {
+            self.push(diagnostic);
+        }
+        self.omitted.errors += others.omitted.errors;
+        self.omitted.warnings += others.omitted.warnings;
+    }
+
     /// Adds a file that problems are in. One that was added before is another one.
     pub fn add_source(
         &mut self,

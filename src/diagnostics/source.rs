@@ -1,5 +1,7 @@
 //! The files that diagnostics point into.
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// A file of a [`Sources`].
@@ -47,15 +49,16 @@ impl SourceFile {
     }
 }
 
-/// All files that a set of diagnostics points into.
+/// All files that a set of diagnostics points into. Copies share them.
 #[derive(Debug, Clone, Default)]
-pub struct Sources(Vec<SourceFile>);
+pub struct Sources(Arc<Vec<SourceFile>>);
 
 impl Sources {
     /// Adds a file.
     pub fn add(&mut self, path: impl Into<Utf8PathBuf>, text: impl Into<String>) -> SourceId {
-        self.0.push(SourceFile { path: path.into(), text: text.into() });
-        SourceId(self.0.len() - 1)
+        let files = Arc::make_mut(&mut self.0);
+        files.push(SourceFile { path: path.into(), text: text.into() });
+        SourceId(files.len() - 1)
     }
 
     /// The file `id`. Ids come from [`Sources::add`] of the same value; another one gives `None`.
@@ -75,7 +78,7 @@ impl Sources {
 
     /// Shows the paths of files below `folder` relative to it.
     pub fn show_relative_to(&mut self, folder: &Utf8Path) {
-        for file in &mut self.0 {
+        for file in Arc::make_mut(&mut self.0) {
             if let Ok(relative) = file.path.strip_prefix(folder) {
                 file.path = relative.to_owned();
             }

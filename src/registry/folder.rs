@@ -8,9 +8,9 @@ use camino::Utf8Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::side_by_side::side_by_side;
 use super::{End, Shard, format, layout};
 use crate::model::ImageName;
+use crate::side_by_side::side_by_side;
 
 /// With fewer looks than this, a thread costs more than it saves.
 const ENDS_A_THREAD: usize = 500;
@@ -81,5 +81,5 @@ pub(super) fn sizes_of_last(root: &Utf8Path, ends: &[End]) -> Vec<Option<u64>> {
         let next = stat(layout::entry(image, seq.checked_add(1)?));
         (is_file && next.err() == Some(Errno::NOENT)).then(|| last.st_size.try_into().ok())?
     };
-    side_by_side(ends, ENDS_A_THREAD, |ends| ends.iter().map(size).collect())
+    side_by_side(ends, ENDS_A_THREAD, |ends| ends.iter().map(size).collect::<Vec<_>>()).concat()
 }

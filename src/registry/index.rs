@@ -14,8 +14,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, HISTORY_FORMAT, History, ImageName};
+use crate::side_by_side::side_by_side;
 
-use super::side_by_side::side_by_side;
 use super::{Registry, RegistryError};
 
 /// How many logs are read at a time. Each is read by many hands already.
@@ -158,9 +158,9 @@ pub(super) async fn histories(
 fn records(shards: &[Option<Vec<u8>>]) -> HashMap<ImageName, Record> {
     let records = side_by_side(shards, SHARDS_A_THREAD, |shards| {
         let found = shards.iter().map(|content| Found::of(content.as_deref()).records());
-        found.flatten().collect()
+        found.flatten().collect::<Vec<_>>()
     });
-    records.into_iter().collect()
+    records.into_iter().flatten().collect()
 }
 
 /// Brings the index up to date with `histories`, which were made from whole logs. Returns how many

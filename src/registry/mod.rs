@@ -26,7 +26,6 @@ mod open;
 mod projection;
 mod record;
 mod reserve;
-mod side_by_side;
 mod transaction;
 
 use std::collections::BTreeMap;
