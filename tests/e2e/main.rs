@@ -1,6 +1,6 @@
 //! End-to-end tests: the real tools on real images, nothing faked and nothing skipped.
 //!
-//! `tools/install --with docker` installs what they need.
+//! `tools/install --with docker --with guest` installs what they need.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
