@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::diagnostics::Problems;
 use crate::environment::Environment;
-use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, Plan};
+use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, NoteLevel, Plan};
 use crate::process::{Cancellation, Launcher};
 use crate::report::{ImageReport, Report};
 use crate::run::{Events, listen};
@@ -149,6 +149,13 @@ async fn dispatch(
         _ => cancellation.within(RUNNERS_PATIENCE),
     };
     listen(cancellation.clone(), events.clone()).map_err(|error| usage(&error))?;
+    let launcher = Launcher::new(goldsmith);
+    if let Err(error) = launcher.adopt() {
+        let text = format!(
+            "processes that are orphaned by a kill may be left behind, since nobody can find them: {error}"
+        );
+        events.note(None, NoteLevel::Warning, text);
+    }
     let session = Session {
         directory: match &cli.global.directory {
             Some(folder) => config::resolve(&start, folder.as_str()),
@@ -159,7 +166,7 @@ async fn dispatch(
         environment,
         context,
         clock,
-        launcher: Launcher::new(goldsmith),
+        launcher,
         cancellation,
         events,
         terminal,

@@ -33,6 +33,8 @@ pub(super) enum Report {
     Leftover(u32),
     /// So many processes could not be killed.
     Stuck(u32),
+    /// Nothing else comes: the supervisor has done its work.
+    Over,
 }
 
 /// A line that is not part of the protocol.
@@ -74,6 +76,7 @@ impl fmt::Display for Report {
             Self::Signalled(signal) => write!(f, "signalled {signal}"),
             Self::Leftover(count) => write!(f, "leftover {count}"),
             Self::Stuck(count) => write!(f, "stuck {count}"),
+            Self::Over => f.write_str("over"),
         }
     }
 }
@@ -89,6 +92,7 @@ impl FromStr for Report {
             ("signalled", signal) => number(signal).map(Self::Signalled),
             ("leftover", count) => number(count).map(Self::Leftover),
             ("stuck", count) => number(count).map(Self::Stuck),
+            ("over", "") => Ok(Self::Over),
             _ => Err(NotProtocol),
         }
     }
@@ -115,6 +119,7 @@ mod tests {
             Report::Signalled(9),
             Report::Leftover(2),
             Report::Stuck(1),
+            Report::Over,
         ] {
             assert_eq!(report.to_string().parse(), Ok(report));
         }

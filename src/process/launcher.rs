@@ -1,6 +1,7 @@
 //! Goldsmith's side of a child: starts it under a supervisor, takes its output, passes on the wish
 //! to stop.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -18,11 +19,12 @@ use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::time::{sleep, sleep_until, timeout};
 
+use super::adoption::Adoption;
 use super::capture::Recorder;
 use super::control::{Order, Report};
 use super::table;
 use super::waiting::Running;
-use super::{Cancellation, Command, Finished, Line, Outcome, ProcessError, Stream, Waiting};
+use super::{Cancellation, Command, Finished, Line, MARK, Outcome, ProcessError, Stream, Waiting};
 
 /// How long output may still come when the supervisor has gone. More comes only from a process that
 /// could not be killed.
@@ -38,20 +40,43 @@ const CHUNK: usize = 64 * 1024;
 pub struct Launcher {
     goldsmith: PathBuf,
     waiting: Waiting,
-    hold: Arc<OnceLock<Utf8PathBuf>>,
+    run: Arc<OnceLock<Held>>,
+    adoption: Adoption,
+}
+
+/// What children have of the run that they belong to.
+#[derive(Debug)]
+struct Held {
+    lock: Utf8PathBuf,
+    mark: String,
 }
 
 impl Launcher {
     /// A launcher whose supervisors are `goldsmith` (this program's own file), called with
     /// `__child`.
     pub fn new(goldsmith: impl Into<PathBuf>) -> Self {
-        Self { goldsmith: goldsmith.into(), waiting: Waiting::new(), hold: Arc::default() }
+        Self {
+            goldsmith: goldsmith.into(),
+            waiting: Waiting::new(),
+            run: Arc::default(),
+            adoption: Adoption::default(),
+        }
     }
 
-    /// From now on, children share the lock on the file `path` for as long as anything of them is
-    /// left: see [`hold`](super::hold). The first file counts.
-    pub fn hold(&self, path: Utf8PathBuf) {
-        let _ = self.hold.set(path);
+    /// From now on, what a killed supervisor leaves behind comes to this process, and is killed by
+    /// whoever waits for that child. Only for a process whose children are all started here.
+    ///
+    /// Fails where the system has no subreapers or no `/proc`: what has left the session of a
+    /// supervisor that is killed then runs on.
+    pub fn adopt(&self) -> io::Result<()> {
+        self.adoption.begin()
+    }
+
+    /// From now on, children belong to the run called `mark`: they share the lock on the file `lock`
+    /// for as long as anything of them is left (see [`hold`](super::hold)), and have its name in
+    /// their environment (see [`MARK`]). The first run counts.
+    pub fn hold(&self, lock: Utf8PathBuf, mark: impl Into<String>) {
+        let _ = self.run.set(Held { lock, mark: mark.into() });
     }
 
     /// How long children have run.
@@ -120,23 +145,26 @@ impl Launcher {
     fn spawn(&self, command: &Command) -> io::Result<(Child, UnixStream)> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
+        let run = self.run.get();
         let mut supervisor = tokio::process::Command::new(&self.goldsmith);
         supervisor
             .arg("__child")
             .arg(format!("--grace-ms={}", command.grace.as_millis()))
-            .args(self.hold.get().map(|path| format!("--hold={path}")))
+            .args(run.map(|run| format!("--hold={}", run.lock)))
             .arg("--")
             .arg(&command.program)
             .args(&command.arguments)
             .env_clear()
             .envs(command.environment.iter())
+            .envs(run.map(|run| (MARK, &run.mark)))
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(directory) = &command.directory {
             supervisor.current_dir(directory);
         }
-        Ok((supervisor.spawn()?, UnixStream::from_std(ours)?))
+        let ours = UnixStream::from_std(ours)?;
+        Ok((self.adoption.start(|| supervisor.spawn(), pid)?, ours))
     }
 
     /// Follows a child until its supervisor has gone.
@@ -184,10 +212,15 @@ impl Launcher {
             }
         }
         watched.running = None;
-        if watched.ending.is_none() {
-            kill_session(supervisor).await;
+        let supervisor_pid = pid(supervisor);
+        if !watched.over {
+            let killed = self.kill_orphans(supervisor_pid).await;
+            watched.leftover = watched.leftover.max(killed);
         }
         let _ = supervisor.wait().await;
+        if let Some(pid) = supervisor_pid {
+            self.adoption.over(pid);
+        }
         let _ = timeout(LAST_WORDS, async {
             while stdout.is_open() || stderr.is_open() {
                 tokio::select! {
@@ -199,20 +232,30 @@ impl Launcher {
         .await;
         watched
     }
+
+    /// Kills what a dead supervisor has left: all that has come to this process, and what its session
+    /// holds, which is nearly all of it where nothing comes. Tells how many processes that were. The
+    /// supervisor is not waited for yet, so that its process id, which is the session's, stays its own.
+    async fn kill_orphans(&self, session: Option<Pid>) -> u32 {
+        let mark = self.run.get().map(|run| run.mark.as_str());
+        let mut killed = HashSet::new();
+        for _ in 0..ROUNDS {
+            let members = session.and_then(|session| table::members(session).ok());
+            let members = members.unwrap_or_default();
+            table::kill(&members);
+            let adopted = self.adoption.kill(mark);
+            if members.is_empty() && adopted.is_empty() {
+                break;
+            }
+            killed.extend(members.into_iter().chain(adopted));
+            sleep(ROUND).await;
+        }
+        u32::try_from(killed.len()).unwrap_or(u32::MAX)
+    }
 }
 
-/// Kills what the session of a dead supervisor holds: its program and all that has not left for a
-/// session of its own. The supervisor is not waited for yet, so that its process id, which is the
-/// session's, stays its own.
-async fn kill_session(supervisor: &Child) {
-    let session = supervisor.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
-    for _ in 0..ROUNDS {
-        match session.map(table::members) {
-            Some(Ok(members)) if !members.is_empty() => table::kill(&members),
-            _ => break,
-        }
-        sleep(ROUND).await;
-    }
+fn pid(supervisor: &Child) -> Option<Pid> {
+    supervisor.id().and_then(|id| Pid::from_raw(id.try_into().ok()?))
 }
 
 /// The supervisor may have gone meanwhile: then there is nobody to stop.
@@ -229,6 +272,7 @@ struct Watched {
     timed_out: bool,
     leftover: u32,
     stuck: u32,
+    over: bool,
 }
 
 enum Ending {
@@ -247,6 +291,7 @@ impl Watched {
             Report::Signalled(signal) => self.end(Outcome::Signalled(signal)),
             Report::Leftover(count) => self.leftover = count,
             Report::Stuck(count) => self.stuck = count,
+            Report::Over => self.over = true,
         }
     }
 

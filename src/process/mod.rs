@@ -4,12 +4,15 @@
 //! ```text
 //! goldsmith ── control socket ── goldsmith __child ── the program ── whatever it starts
 //!  launcher.rs    control.rs        supervisor.rs       own process group
-//!                                   own session, subreaper
+//!  subreaper                        own session, subreaper
 //! ```
 //!
 //! The supervisor stands between, so that the ladder of `ladder.rs` is climbed also when goldsmith
-//! itself is killed: the control socket then ends, and that is an order like any other.
+//! itself is killed: the control socket then ends, and that is an order like any other. When the
+//! supervisor is killed, what it had comes to goldsmith (`adoption.rs`). When both are, nobody is
+//! left: the processes of a run are then known by their environment (`traces.rs`), to `reap`.
 
+mod adoption;
 mod allow_list;
 mod cancellation;
 mod capture;
@@ -24,6 +27,7 @@ mod lines;
 mod redaction;
 mod supervisor;
 mod table;
+mod traces;
 mod waiting;
 
 pub use allow_list::{ALLOWED, ChildEnvironment, is_reserved};
@@ -38,4 +42,5 @@ pub use launcher::Launcher;
 pub use lines::{Line, Stream};
 pub use redaction::{MASK, Redaction, SHORTEST};
 pub use supervisor::{Assignment, SupervisorError, supervise};
+pub use traces::{MARK, kill_marked, marked};
 pub use waiting::Waiting;

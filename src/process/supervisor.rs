@@ -79,6 +79,7 @@ pub fn supervise(assignment: &Assignment) -> Result<(), SupervisorError> {
         Ok(child) => Pid::from_child(&child),
         Err(error) => {
             report(&mut control, Report::Failed(error.raw_os_error().unwrap_or(0)));
+            report(&mut control, Report::Over);
             return Ok(());
         }
     };
@@ -100,6 +101,7 @@ pub fn supervise(assignment: &Assignment) -> Result<(), SupervisorError> {
     if stuck > 0 {
         report(&mut control, Report::Stuck(stuck));
     }
+    report(&mut control, Report::Over);
     Ok(())
 }
 
@@ -191,11 +193,15 @@ fn climb_down(
     let mut forced = false;
     let mut swept = false;
     let mut leftover = 0;
+    let mut all_gone = false;
     loop {
         let event = match next(messages, ladder.deadline()) {
             None => Event::Deadline,
             Some(Message::Control(event)) => event,
-            Some(Message::AllGone) => Event::AllGone,
+            Some(Message::AllGone) => {
+                all_gone = true;
+                Event::AllGone
+            }
             Some(Message::Reaped(pid, status)) if pid == program => {
                 report(control, ending(status));
                 Event::ProgramEnded
@@ -228,8 +234,12 @@ fn climb_down(
             Some(Action::Finish) => break,
         }
     }
+    if all_gone {
+        return (leftover, 0);
+    }
     let _nobody_is_waited_for = living.lock();
-    let stuck = table::children().map_or(0, |children| children.len());
+    // Where nobody can count them (no `/proc`), there is one at least, since it was waited for.
+    let stuck = table::children().map_or(0, |children| children.len()).max(1);
     (leftover, u32::try_from(stuck).unwrap_or(u32::MAX))
 }
 

@@ -120,6 +120,11 @@ pub struct Reaped {
 /// Something that was done after such a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
+    /// Processes that it had started, and that nobody had stopped, are killed.
+    ProcessesKilled {
+        /// How many.
+        count: u32,
+    },
     /// Its scratch space is removed.
     ScratchRemoved {
         /// Where it was.

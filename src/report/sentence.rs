@@ -116,6 +116,8 @@ pub fn caught_up(moved: &ChannelMove) -> String {
 /// What was done after a run that was stopped half-way, in one phrase.
 pub fn deed(deed: &Deed) -> String {
     match deed {
+        Deed::ProcessesKilled { count: 1 } => "a process that still ran is killed".to_owned(),
+        Deed::ProcessesKilled { count } => format!("{count} processes that still ran are killed"),
         Deed::ScratchRemoved { .. } => "its scratch space is removed".to_owned(),
         Deed::CopyRemoved { path } => format!("its copy of a template, `{path}`, is removed"),
         Deed::UploadRemoved { place } => format!("what it left in a store, `{place}`, is removed"),

@@ -118,7 +118,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
     let id = pipeline.author.run.clone();
     let (directory, journal) = RunDirectory::create(&pipeline.state, &id, pipeline.clock)?;
     // Also a child that outlives goldsmith keeps the run alive.
-    pipeline.launcher.hold(directory.lock());
+    pipeline.launcher.hold(directory.lock(), id.as_str());
     let mut run = Run { pipeline, id, directory, journal: RefCell::new(journal), leased: None };
     run.leased = lease::take(&run).await;
     let events = &pipeline.events;

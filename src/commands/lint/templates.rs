@@ -235,6 +235,7 @@ fn request(session: &Session, image: &Image) -> BuildRequest {
         version: version.clone(),
         scratch_name: STAND_IN.to_owned(),
         output_directory: nowhere.to_owned(),
+        temporary_folder: None,
         vmid: None,
         template: image.template.clone(),
         edited: None,

@@ -20,6 +20,7 @@ use super::directory::{Dead, forget_unborn, runs};
 use super::journal::{Journal, Thing};
 use super::scratch_copy;
 use crate::model::{Address, RunId};
+use crate::process;
 use crate::registry::{self, Author};
 use crate::report::{Deed, Reaped};
 
@@ -31,6 +32,7 @@ pub async fn reap(state: &Utf8Path, author: &Author) -> io::Result<Vec<Reaped>> 
     // They hold nothing, and are in nobody's way.
     forget_unborn(state, author.clock.now());
     let mut reaped = Vec::new();
+    let still_running = blocking(process::marked).await?;
     for folder in runs(state)? {
         let name = folder.file_name().unwrap_or_default();
         // Whatever else lies there is not ours.
@@ -38,7 +40,8 @@ pub async fn reap(state: &Utf8Path, author: &Author) -> io::Result<Vec<Reaped>> 
             continue;
         };
         let mut told = Reaped { run, host: None, done: Vec::new(), left: Vec::new() };
-        after(&folder, author, &mut told).await;
+        let has_processes = still_running.contains_key(name);
+        after(&folder, author, has_processes, &mut told).await;
         if !told.done.is_empty() || !told.left.is_empty() {
             reaped.push(told);
         }
@@ -52,7 +55,7 @@ fn is_alive(folder: &Utf8Path) -> bool {
 }
 
 /// Cleans up after the run in `folder`, unless it is alive or somebody else is at it.
-async fn after(folder: &Utf8Path, author: &Author, told: &mut Reaped) {
+async fn after(folder: &Utf8Path, author: &Author, has_processes: bool, told: &mut Reaped) {
     let dead = match Dead::of(folder) {
         Ok(Some(dead)) => dead,
         Ok(None) => return,
@@ -70,6 +73,10 @@ async fn after(folder: &Utf8Path, author: &Author, told: &mut Reaped) {
             return;
         }
     };
+    // What they write into goes afterwards.
+    if has_processes {
+        kill_processes(told).await;
+    }
     let mut journal = Journal::reopen(&dead.journal(), author.clock).ok();
     for (chore, things) in chores(&told.run, folder, &outstanding) {
         let left = told.left.len();
@@ -79,6 +86,26 @@ async fn after(folder: &Utf8Path, author: &Author, told: &mut Reaped) {
             note_done(journal.as_mut(), &things);
         }
     }
+}
+
+/// Kills what still runs of a dead run: goldsmith and its supervisor were killed together.
+async fn kill_processes(told: &mut Reaped) {
+    let run = told.run.to_string();
+    match blocking(move || process::kill_marked(&run)).await {
+        Ok((count, left)) => {
+            if count > 0 {
+                told.done.push(Deed::ProcessesKilled { count });
+            }
+            if left > 0 {
+                told.left.push(format!("processes of it cannot be killed: {left}"));
+            }
+        }
+        Err(error) => told.left.push(format!("its processes: {error}")),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await?)
 }
 
 async fn carry_out(chore: Chore, author: &Author, told: &mut Reaped) {

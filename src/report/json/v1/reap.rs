@@ -33,7 +33,7 @@ pub struct Reaped<'a> {
 /// Something that was done.
 #[derive(Debug, Serialize)]
 pub struct Deed<'a> {
-    /// What: `scratch-removed`, `copy-removed`, `upload-removed`, `given-up`, `entered` or `rebuilt`.
+    /// What: `processes-killed`, `scratch-removed`, `copy-removed`, `upload-removed`, `given-up`, `entered` or `rebuilt`.
     pub deed: &'static str,
     /// The same in English.
     pub text: String,
@@ -69,6 +69,7 @@ impl<'a> Deed<'a> {
         let text = sentence::deed(deed);
         let new = |deed| Self { deed, text, image: None, version: None, channel: None, path: None };
         match deed {
+            report::Deed::ProcessesKilled { .. } => new("processes-killed"),
             report::Deed::ScratchRemoved { path } => {
                 Self { path: Some(path), ..new("scratch-removed") }
             }
