@@ -29,6 +29,9 @@ pub struct BuildRequest {
     pub scratch_name: String,
     /// Where the artifact goes, absolute. Must not exist yet: the template's builder makes it.
     pub output_directory: Utf8PathBuf,
+    /// Where its temporary files go, absolute, if not where goldsmith's own do. Sockets lie there too,
+    /// whose paths have to be short.
+    pub temporary_folder: Option<Utf8PathBuf>,
     /// The id of the virtual machine on Proxmox VE, if it is built there.
     pub vmid: Option<u32>,
     /// The template: a folder or one file, absolute.
@@ -106,6 +109,9 @@ impl BuildRequest {
         let environment = folder.fold(environment, |environment, folder| {
             environment.set("PACKER_PLUGIN_PATH", folder.as_str())
         });
+        let folder = self.temporary_folder.iter();
+        let environment = folder
+            .fold(environment, |environment, folder| environment.set("TMPDIR", folder.as_str()));
         let environment = environment
             .set("PKR_VAR_goldsmith_image", self.image.as_str())
             .set("PKR_VAR_goldsmith_version", &self.version)
@@ -143,6 +149,7 @@ mod tests {
             version: "1.0.20261123".to_owned(),
             scratch_name: "debian-12-v1.0.20261123-5f3a9c".to_owned(),
             output_directory: "/srv/runs/1/debian-12/output".into(),
+            temporary_folder: Some("/srv/runs/1/.tmp1".into()),
             vmid: None,
             template: "/home/ci/images/packer/debian".into(),
             edited: None,
@@ -211,6 +218,7 @@ mod tests {
         PKR_VAR_goldsmith_version=1.0.20261123
         PKR_VAR_goldsmith_vmid=9100
         PROXMOX_TOKEN=value of PROXMOX_TOKEN
+        TMPDIR=/srv/runs/1/.tmp1
         ");
     }
 }

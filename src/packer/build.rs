@@ -34,6 +34,8 @@ pub struct Built {
     pub took: Duration,
     /// Processes that the build had left behind, and that were killed.
     pub leftover: u32,
+    /// Processes of the build that could not be killed.
+    pub stuck: u32,
     /// Why the log is incomplete, if it is.
     pub log_error: Option<std::io::Error>,
 }
@@ -100,6 +102,7 @@ impl Packer {
             artifact,
             took: finished.took,
             leftover: finished.leftover,
+            stuck: finished.stuck,
             log_error: finished.log_error,
         })
     }

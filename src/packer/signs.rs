@@ -17,7 +17,7 @@ const SIGNS: [Sign; 20] = [
     sign(
         "o space left on device",
         FailureClass::DiskFull,
-        "free some space, or point `TMPDIR` and `PACKER_CACHE_DIR` to a larger disk",
+        "free some space, or point `GOLDSMITH_STATE_DIR` and `PACKER_CACHE_DIR` to a larger disk",
     ),
     sign(
         "hecksums did not match",

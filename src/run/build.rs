@@ -14,6 +14,7 @@ use super::progress::{Progress, Stopped};
 use super::scratch_copy::ScratchCopy;
 use super::secrets::Secrets;
 use super::substitution::variables;
+use super::temporary::TemporaryFolder;
 use super::workdir::Workdir;
 use super::{Pipeline, retry};
 use crate::clock::Clock;
@@ -182,6 +183,7 @@ async fn build(
         version: version.to_string(),
         scratch_name: format!("{}-v{version}-{tail}", image.name),
         output_directory: task.work.join("output"),
+        temporary_folder: None,
         vmid: None,
         template: image.template.clone(),
         edited: None,
@@ -200,7 +202,15 @@ async fn build(
     request.variables = variables(task, version, &request)?;
     let events = &pipeline.events;
     let copy = ScratchCopy::make(task, &mut request).await?;
-    let built = persistently(task, &packer, &request).await;
+    let built = match TemporaryFolder::make(task) {
+        Ok(folder) => {
+            request.temporary_folder = Some(folder.path.clone());
+            let built = persistently(task, &packer, &request).await;
+            folder.remove().await;
+            built
+        }
+        Err(failure) => Err(failure),
+    };
     let custom_data = match &built {
         Ok(built) => custom_data(task, &request, &built.artifact).await,
         Err(_) => BTreeMap::new(),
@@ -209,11 +219,7 @@ async fn build(
         copy.remove().await;
     }
     let built = built?;
-    if built.leftover > 0 {
-        let text =
-            format!("processes that the build had left behind were killed: {}", built.leftover);
-        events.note(Some(&image.name), NoteLevel::Warning, text);
-    }
+    tell_left(task, "the build", built.leftover, built.stuck);
     if let Some(error) = built.log_error {
         events.note(
             Some(&image.name),
@@ -222,6 +228,18 @@ async fn build(
         );
     }
     Ok((built.artifact, custom_data))
+}
+
+/// Says that `who` has left processes behind, and what became of them: a daemon that somebody meant to
+/// start has not started.
+pub(super) fn tell_left(task: &ImageTask<'_>, who: &str, killed: u32, stuck: u32) {
+    let killed =
+        (killed > 0).then(|| format!("processes that {who} had left behind were killed: {killed}"));
+    let stuck =
+        (stuck > 0).then(|| format!("processes that {who} had started cannot be killed: {stuck}"));
+    for text in killed.into_iter().chain(stuck) {
+        task.run.pipeline.events.note(Some(&task.image.name), NoteLevel::Warning, text);
+    }
 }
 
 /// What the template itself says of the build, where it has Packer write a manifest. Nothing depends

@@ -59,6 +59,12 @@ pub enum Thing {
         /// The copy, absolute.
         path: Utf8PathBuf,
     },
+    /// The folder of a build's temporary files where the system has such: see
+    /// [`temporary_folder()`].
+    TemporaryFolder {
+        /// The folder, absolute.
+        path: Utf8PathBuf,
+    },
     /// The lease of this run in a registry.
     Lease {
         /// Which registry.
@@ -110,6 +116,18 @@ pub fn scratch_copy(run: &RunId, tail: &str) -> String {
 pub(super) fn is_scratch_copy(path: &Utf8Path, run: &RunId) -> bool {
     let start = scratch_copy(run, "");
     path.file_name().is_some_and(|name| name.len() > start.len() && name.starts_with(&start))
+}
+
+/// The name of a folder that `run` makes for the temporary files of a build where the system has such,
+/// when one in its scratch space would have too long a path. `number` tells those of one run apart.
+pub(super) fn temporary_folder(run: &RunId, number: u32) -> String {
+    format!("goldsmith-{run}-{number}")
+}
+
+/// Whether `path` is named as such a folder of `run`.
+pub(super) fn is_temporary_folder(path: &Utf8Path, run: &RunId) -> bool {
+    let number = path.file_name().and_then(|name| name.rsplit('-').next()?.parse().ok());
+    number.is_some_and(|number| path.file_name() == Some(&temporary_folder(run, number)))
 }
 
 /// An open journal. Every line is synced before `write` returns.

@@ -28,6 +28,7 @@ mod scratch_copy;
 mod secrets;
 mod signals;
 mod substitution;
+mod temporary;
 mod test;
 mod turn;
 mod workdir;

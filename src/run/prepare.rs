@@ -4,6 +4,7 @@
 use camino::Utf8Path;
 
 use super::Pipeline;
+use super::build::tell_left;
 use super::image_task::ImageTask;
 use crate::model::{Digest, Failure, FailureClass, Image, Material, Prepare};
 use crate::process::{Cancellation, ChildEnvironment, Command, Line, ProcessError, Redaction};
@@ -27,6 +28,7 @@ pub(super) async fn prepare(
         .log(log);
     let failure = |error: ProcessError| error.failure(FailureClass::Prepare).log(log);
     let finished = launcher.run(&command, cancellation, on_line).await.map_err(failure)?;
+    tell_left(task, "`prepare`", finished.leftover, finished.stuck);
     finished.success().map_err(|error| {
         let failure = failure(error);
         match failure.class {

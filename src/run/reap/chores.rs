@@ -1,12 +1,13 @@
 //! What is to be done after a dead run, from what its journal has outstanding. Pure.
 //!
 //! A journal says what there may be, and is not trusted any further than that: whatever it names,
-//! only a run's own scratch space and copies of templates with the run's name on them are removed.
+//! only a run's own scratch space, and copies of templates and folders of temporary files with the run's
+//! name on them, are removed.
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use crate::model::{Address, ChannelName, Digest, ImageName, RunId, StoreAddress, Version};
-use crate::run::journal::{Thing, is_scratch_copy};
+use crate::run::journal::{Thing, is_scratch_copy, is_temporary_folder};
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,11 @@ pub(super) enum Chore {
         path: Utf8PathBuf,
         /// Names of folders in it that hold kept artifacts.
         keep: Vec<String>,
+    },
+    /// Remove a folder of temporary files.
+    Temporary {
+        /// Where.
+        path: Utf8PathBuf,
     },
     /// Remove an edited copy of a template.
     Copy {
@@ -92,9 +98,12 @@ pub(super) fn chores(
             Thing::ScratchCopy { path } if is_scratch_copy(path, run) && is_plain(path) => {
                 Chore::Copy { path: path.clone() }
             }
-            Thing::Directory { path } | Thing::ScratchCopy { path } => {
-                Chore::Refuse { path: path.clone() }
+            Thing::TemporaryFolder { path } if is_temporary_folder(path, run) && is_plain(path) => {
+                Chore::Temporary { path: path.clone() }
             }
+            Thing::Directory { path }
+            | Thing::ScratchCopy { path }
+            | Thing::TemporaryFolder { path } => Chore::Refuse { path: path.clone() },
             Thing::KeptArtifact { .. } => continue,
             Thing::Lease { registry } => {
                 leases.push((Chore::Lease { registry: registry.clone() }, vec![thing.clone()]));
@@ -228,10 +237,12 @@ mod tests {
             Thing::ScratchCopy {
                 path: "/repository/.goldsmith-scratch-20261123t100000z-5f3a9c-packer".into(),
             },
+            Thing::TemporaryFolder { path: "/tmp/goldsmith-20261123t100000z-5f3a9c-1".into() },
         ];
         insta::assert_snapshot!(told(&things), @r#"
         Scratch { path: "/state/runs/RUN/work", keep: ["other"] }
         Copy { path: "/repository/.goldsmith-scratch-RUN-packer" }
+        Temporary { path: "/tmp/goldsmith-RUN-1" }
         settle debian-12 [/store, /second/rejected] recorded: 4 things
         settle other []: 1 things
         Lease { registry: Directory("/registry") }
@@ -261,6 +272,18 @@ mod tests {
             let copy = Thing::ScratchCopy { path: path.into() };
             let refused = format!("Refuse {{ path: {path:?} }}").replace(run().as_str(), "RUN");
             assert_eq!(told(&[copy]), refused);
+        }
+        for path in [
+            "/tmp",
+            "/tmp/goldsmith-20261123t100000z-5f3a9c",
+            "/tmp/goldsmith-20261123t100000z-5f3a9c-one",
+            "/tmp/goldsmith-20261123t100000z-000000-1",
+            "/tmp/../goldsmith-20261123t100000z-5f3a9c-1",
+            "goldsmith-20261123t100000z-5f3a9c-1",
+        ] {
+            let folder = Thing::TemporaryFolder { path: path.into() };
+            let refused = format!("Refuse {{ path: {path:?} }}").replace(run().as_str(), "RUN");
+            assert_eq!(told(&[folder]), refused);
         }
         // A kept artifact of somewhere else keeps nothing, and nothing is removed for it.
         assert_eq!(told(&[Thing::KeptArtifact { path: "/home".into() }]), "");

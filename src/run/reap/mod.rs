@@ -115,6 +115,11 @@ async fn carry_out(chore: Chore, author: &Author, told: &mut Reaped) {
             Ok(false) => {}
             Err(error) => told.left.push(format!("its scratch space: {error}")),
         },
+        Chore::Temporary { path } => match remove(&path) {
+            Ok(true) => told.done.push(Deed::ScratchRemoved { path }),
+            Ok(false) => {}
+            Err(error) => told.left.push(format!("its temporary files: {error}")),
+        },
         Chore::Copy { path } => match scratch_copy::remove(&path) {
             Ok(true) => told.done.push(Deed::CopyRemoved { path }),
             Ok(false) => {}
