@@ -1,8 +1,9 @@
 //! The matrix of kills: whatever is killed, and whenever, no process is left, the run says what
 //! happened, `goldsmith reap` makes everything clean, and the next run succeeds.
 //!
-//! A stage is held up by a script that waits for a file to go away, or by a peer that never answers.
-//! All processes of a cell carry a token in their environment.
+//! A stage is held up by a script that waits for a file to go away, by one that sleeps in a guest, or
+//! by a peer that never answers. All processes of a cell carry a token in their environment, and have
+//! a folder for temporary files that nobody else uses.
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
@@ -13,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::build::{COPY, DEAF_GUEST, wait_for};
+use crate::guest::guest;
 use crate::processes::{Process, outer_and_core, processes};
 use crate::project::{DEBIAN, Project};
 
@@ -22,6 +24,9 @@ const GRACE: &str = "3s";
 /// From the kill to the end of everything: the grace, and what a loaded machine takes besides. Not a
 /// measurement.
 const ENOUGH: Duration = Duration::from_secs(20);
+
+/// How many seconds a build may take in which a guest boots first.
+const SLOW: u64 = 30;
 
 /// Where a run is when something happens to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,8 @@ enum Stage {
     Guest,
     /// In a provisioner.
     Provision,
+    /// In a provisioner that runs in a real machine.
+    Inside,
     /// In a post-processor.
     PostProcess,
     /// On the way into the store.
@@ -53,8 +60,12 @@ enum Blow {
     Plugin,
     /// The virtual machine is killed.
     Machine,
+    /// The supervisor between goldsmith and what is at work is killed.
+    Supervisor,
     /// Goldsmith is killed.
     Goldsmith,
+    /// Goldsmith and the supervisor are killed, neither of which can do anything for the other.
+    Both,
     /// Goldsmith is told to stop, this many times.
     Told(Signal, usize),
     /// The stage takes too long.
@@ -77,7 +88,10 @@ macro_rules! kills {
     };
 }
 
-use Blow::{Core, DiskFull, Goldsmith, Machine, NetworkGone, Outer, Plugin, Script, Timeout, Told};
+use Blow::{
+    Both, Core, DiskFull, Goldsmith, Machine, NetworkGone, Outer, Plugin, Script, Supervisor,
+    Timeout, Told,
+};
 
 const TERM: Blow = Told(Signal::TERM, 1);
 const TERM_TWICE: Blow = Told(Signal::TERM, 2);
@@ -86,7 +100,9 @@ const INT_TWICE: Blow = Told(Signal::INT, 2);
 
 kills! {
     prepare_killed: Script, Prepare => 3 "prepare"
+    prepare_with_its_supervisor_killed: Supervisor, Prepare => 3 "killed"
     prepare_and_goldsmith_killed: Goldsmith, Prepare => -1 ""
+    prepare_with_goldsmith_and_its_supervisor_killed: Both, Prepare => -1 ""
     prepare_told_to_stop: TERM, Prepare => 143 "terminated"
     prepare_told_to_stop_twice: TERM_TWICE, Prepare => 143 "terminated"
     prepare_interrupted: INT, Prepare => 130 "interrupted"
@@ -118,7 +134,9 @@ kills! {
     provisioning_with_packer_killed: Outer, Provision => 3 "killed"
     provisioning_with_its_core_killed: Core, Provision => 3 "killed"
     provisioning_with_its_plugin_killed: Plugin, Provision => 3 "killed"
+    provisioning_with_its_supervisor_killed: Supervisor, Provision => 3 "killed"
     provisioning_and_goldsmith_killed: Goldsmith, Provision => -1 ""
+    provisioning_with_goldsmith_and_its_supervisor_killed: Both, Provision => -1 ""
     provisioning_told_to_stop: TERM, Provision => 143 "terminated"
     provisioning_told_to_stop_twice: TERM_TWICE, Provision => 143 "terminated"
     provisioning_interrupted: INT, Provision => 130 "interrupted"
@@ -126,6 +144,21 @@ kills! {
     provisioning_takes_too_long: Timeout, Provision => 3 "timeout"
     provisioning_fills_the_disk: DiskFull, Provision => 3 "provisioner"
     provisioning_loses_the_network: NetworkGone, Provision => 3 "timeout"
+
+    inside_with_packer_killed: Outer, Inside => 3 "killed"
+    inside_with_its_core_killed: Core, Inside => 3 "killed"
+    inside_with_its_plugin_killed: Plugin, Inside => 3 "killed"
+    inside_with_the_guest_killed: Machine, Inside => 3 "provisioner"
+    inside_with_its_supervisor_killed: Supervisor, Inside => 3 "killed"
+    inside_and_goldsmith_killed: Goldsmith, Inside => -1 ""
+    inside_with_goldsmith_and_its_supervisor_killed: Both, Inside => -1 ""
+    inside_told_to_stop: TERM, Inside => 143 "terminated"
+    inside_told_to_stop_twice: TERM_TWICE, Inside => 143 "terminated"
+    inside_interrupted: INT, Inside => 130 "interrupted"
+    inside_interrupted_twice: INT_TWICE, Inside => 130 "interrupted"
+    inside_takes_too_long: Timeout, Inside => 3 "timeout"
+    inside_fills_the_disk: DiskFull, Inside => 3 "provisioner"
+    inside_loses_the_network: NetworkGone, Inside => 3 "provisioner"
 
     post_processing_with_packer_killed: Outer, PostProcess => 3 "killed"
     post_processing_with_its_core_killed: Core, PostProcess => 3 "killed"
@@ -195,6 +228,7 @@ impl Scene {
         });
         let scene = Self { project, token, stage, silent, _small: small, other_writer };
         scene.project.write("hold", "");
+        fs_err::create_dir(scene.project.path("tmp")).unwrap();
         scene.write(blow);
         scene
     }
@@ -224,7 +258,9 @@ impl Scene {
         }
         if held && matches!(blow, Timeout | NetworkGone) {
             let stage = if self.stage == Stage::Prepare { "prepare" } else { "build" };
-            writeln!(images, "    timeout: {{ {stage}: 3s }}").unwrap();
+            // A guest that boots is to be there by then.
+            let limit = if self.stage == Stage::Inside { SLOW } else { 3 };
+            writeln!(images, "    timeout: {{ {stage}: {limit}s }}").unwrap();
         }
         self.project.write("images.yml", &images);
         let sources = "  sources = [\"source.file.debian\"]\n";
@@ -239,6 +275,13 @@ impl Scene {
             Stage::Provision => with("provisioner"),
             Stage::PostProcess => with("post-processor"),
             Stage::Guest if held => DEAF_GUEST.to_owned(),
+            Stage::Inside if held => {
+                let (script, settings) = inside(blow);
+                let template = guest(&format!("echo {HERE}; {script}"), settings);
+                if blow == DiskFull { template.replace("64M", "1G") } else { template }
+            }
+            // Once for all of them: it takes a while.
+            Stage::Inside if blow == TERM => guest("true", ""),
             Stage::Boot if held && blow != DiskFull => {
                 let port = self.silent.local_addr().unwrap().port();
                 format!(
@@ -257,6 +300,7 @@ impl Scene {
         self.project
             .goldsmith()
             .env(name, value)
+            .env("TMPDIR", self.project.path("tmp"))
             .args(["run", "--db", "advisories", "--format", "json", "--grace", GRACE])
             .stdout(Stdio::piped())
             .stderr(fs_err::File::create(self.project.path("stderr")).unwrap().into_file())
@@ -275,14 +319,25 @@ impl Scene {
         self.processes().into_iter().find(is_it)
     }
 
+    /// The supervisor of what is at work.
+    fn supervisor(&self) -> Process {
+        let is_it = |process: &Process| process.command.contains(" __child ");
+        self.processes().into_iter().find(is_it).unwrap()
+    }
+
     /// Whether the stage is reached.
-    fn is_there(&self) -> bool {
+    fn is_there(&self, blow: Blow) -> bool {
         match self.stage {
             Stage::Prepare | Stage::Provision | Stage::PostProcess => {
                 self.project.path("started").exists()
             }
             Stage::Boot => self.silent.accept().is_ok(),
             Stage::Guest => self.find("qemu-system").is_some(),
+            Stage::Inside if blow == DiskFull => {
+                let disk = rustix::fs::statvfs(self.project.path("state").as_std_path()).unwrap();
+                self.log().contains(HERE) && disk.f_bavail == 0
+            }
+            Stage::Inside => self.log().contains(HERE),
             Stage::Publish => self.told().contains("│ publish"),
         }
     }
@@ -292,7 +347,7 @@ impl Scene {
         match self.stage {
             Stage::Prepare | Stage::Publish => "none",
             Stage::Boot => "packer-builder-null",
-            Stage::Guest => "packer-plugin-qemu",
+            Stage::Guest | Stage::Inside => "packer-plugin-qemu",
             Stage::Provision => "packer-provisioner-shell-local",
             Stage::PostProcess => "packer-post-processor-shell-local",
         }
@@ -306,7 +361,14 @@ impl Scene {
             Core => outer_and_core(self.processes()).unwrap().1.signal(Signal::KILL),
             Plugin => self.find(self.plugin()).unwrap().signal(Signal::KILL),
             Machine => self.find("qemu-system").unwrap().signal(Signal::KILL),
+            Supervisor => self.supervisor().signal(Signal::KILL),
             Goldsmith => kill_process(goldsmith, Signal::KILL).unwrap(),
+            Both => {
+                let supervisor = self.supervisor();
+                supervisor.signal(Signal::STOP);
+                kill_process(goldsmith, Signal::KILL).unwrap();
+                supervisor.signal(Signal::KILL);
+            }
             Told(signal, times) => {
                 for _ in 0..times {
                     kill_process(goldsmith, signal).unwrap();
@@ -318,8 +380,34 @@ impl Scene {
         }
     }
 
+    /// What the build has said.
+    fn log(&self) -> String {
+        let runs = self.project.list("state/runs");
+        let log = runs.iter().map(|run| format!("state/runs/{run}/logs/debian-12.log"));
+        let log =
+            log.map(|log| fs_err::read_to_string(self.project.path(&log)).unwrap_or_default());
+        log.collect()
+    }
+
     fn told(&self) -> String {
         fs_err::read_to_string(self.project.path("stderr")).unwrap()
+    }
+}
+
+/// What the guest says when it is provisioned.
+const HERE: &str = "the guest is there";
+
+/// What goes on in the guest then, and settings of its builder.
+fn inside(blow: Blow) -> (&'static str, &'static str) {
+    match blow {
+        // Without a limit nobody notices that the guest has gone silent.
+        NetworkGone => ("ip link set eth0 down; sleep 1000", "ssh_read_write_timeout = \"5s\""),
+        // QEMU stops a guest that cannot write, in the middle of whatever it says.
+        DiskFull => (
+            "dd if=/dev/zero of=/dev/vda bs=1M & while true; do echo; sleep 1; done",
+            "ssh_read_write_timeout = \"5s\"",
+        ),
+        _ => ("sleep 1000", ""),
     }
 }
 
@@ -328,17 +416,24 @@ fn cell(stage: Stage, blow: Blow, code: i32, class: &str) {
     let other_writer = scene.other_writer.take();
     let project = &scene.project;
     let template = project.list("packer");
-    let goldsmith = scene.start();
+    let mut goldsmith = scene.start();
     if stage == Stage::Boot && blow == DiskFull {
         fs_err::write(project.path("state/fill"), vec![0; 180 << 20]).unwrap();
     } else {
-        wait_for("the stage", || scene.is_there());
+        let mut is_over = || goldsmith.try_wait().unwrap().is_some();
+        wait_for("the stage", || scene.is_there(blow) || is_over());
     }
     scene.strike(blow, &goldsmith);
     let struck = Instant::now();
     let output = goldsmith.wait_with_output().unwrap();
-    wait_for("the end of every process", || scene.processes().is_empty());
-    assert!(struck.elapsed() < ENOUGH, "{:?}\n{}", struck.elapsed(), scene.told());
+    if blow == Both {
+        assert!(!scene.processes().is_empty(), "nobody is left to kill them");
+    } else {
+        wait_for("the end of every process", || scene.processes().is_empty());
+    }
+    let slow = if stage == Stage::Inside && blow == Timeout { SLOW } else { 0 };
+    let enough = ENOUGH + Duration::from_secs(slow);
+    assert!(struck.elapsed() < enough, "{:?}\n{}", struck.elapsed(), scene.told());
 
     assert_eq!(output.status.code().unwrap_or(-1), code, "{}", scene.told());
     if code >= 0 {
@@ -351,12 +446,16 @@ fn cell(stage: Stage, blow: Blow, code: i32, class: &str) {
     drop(other_writer);
     let reaped = project.run(&["reap"]).expect(0);
     let said_something = reaped.stdout.contains("was stopped half-way");
-    assert_eq!(said_something, blow == Goldsmith || stage == Stage::Publish, "{}", reaped.stdout);
+    let has_to = matches!(blow, Goldsmith | Both) || stage == Stage::Publish;
+    assert_eq!(said_something, has_to, "{}", reaped.stdout);
+    assert_eq!(reaped.stdout.contains("still ran"), blow == Both, "{}", reaped.stdout);
+    wait_for("the end of every process", || scene.processes().is_empty());
     let again = project.run(&["reap"]).expect(0);
     assert_eq!(again.stdout, "nothing to clean up\n");
     assert_eq!(project.list("packer"), template, "nothing is left beside the template");
     assert_eq!(project.list("store/debian-12"), [""; 0]);
     assert_eq!(project.list("registry/runs"), [""; 0], "no lease is left");
+    assert_eq!(project.list("tmp"), [""; 0], "no temporary file is left");
     for run in project.list("state/runs") {
         assert!(!project.path(&format!("state/runs/{run}/work")).exists(), "scratch space is gone");
     }

@@ -10,6 +10,7 @@ mod demo;
 mod docker;
 mod edits;
 mod family;
+mod guest;
 mod judge;
 mod kills;
 mod lint;

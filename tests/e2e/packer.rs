@@ -40,6 +40,7 @@ impl Site {
                 version: "1.0.20261123".to_owned(),
                 scratch_name: "debian-12-scratch".to_owned(),
                 output_directory: path.join("output"),
+                temporary_folder: None,
                 vmid: None,
                 template: workdir.clone(),
                 edited: None,

@@ -185,6 +185,52 @@ fn an_interrupt_is_heard_while_a_store_waits_for_somebody_else() {
     assert_eq!(project.log("debian-12"), ["reserved"]);
 }
 
+#[test]
+fn temporary_files_lie_where_the_path_of_a_socket_is_short_enough_and_go_with_the_build() {
+    let hold = "if test -e ../hold; then touch ../started; while :; do sleep 0.1; done; fi";
+    let script = format!("echo $TMPDIR >>../folders; mktemp; {hold}");
+    let provisioner = format!("provisioner \"shell-local\" {{ inline = [{script:?}] }}");
+    let sources = "sources = [\"source.file.debian\"]";
+    let project = project_with(
+        &COPY
+            .replace(&format!("{{ {sources} }}"), &format!("{{\n  {sources}\n  {provisioner}\n}}")),
+    );
+    fs_err::create_dir(project.path("tmp")).unwrap();
+    let start = |state: &str| {
+        let mut command = project.goldsmith();
+        command
+            .env("GOLDSMITH_STATE_DIR", project.path(state))
+            .env("TMPDIR", project.path("tmp"))
+            .args(["run", "--force", "--db", "advisories"])
+            .stdout(Stdio::null())
+            .stderr(fs_err::File::create(project.path("stderr")).unwrap().into_file());
+        command
+    };
+    let told = || fs_err::read_to_string(project.path("stderr")).unwrap();
+    let folder = || fs_err::read_to_string(project.path("folders")).unwrap();
+    assert!(start("state").status().unwrap().success(), "{}", told());
+    assert!(folder().contains("/work/.tmp1\n"), "{}", folder());
+
+    let far = "a-long-way-down-".repeat(4);
+    assert!(start(&far).status().unwrap().success(), "{}", told());
+    let short = project.path("tmp/goldsmith-");
+    assert!(folder().contains(short.as_str()), "{}", folder());
+    assert_eq!(project.list("tmp"), [""; 0]);
+
+    project.write("hold", "");
+    let mut goldsmith = start(&far).spawn().unwrap();
+    wait_for("the build", || project.path("started").exists());
+    goldsmith.kill().unwrap();
+    goldsmith.wait().unwrap();
+    let mut reap = project.goldsmith();
+    reap.env("GOLDSMITH_STATE_DIR", project.path(&far)).arg("reap");
+    assert_eq!(project.list("tmp").len(), 1, "the journal knows of it");
+    wait_for("the end of the build", || {
+        assert!(reap.output().unwrap().status.success());
+        project.list("tmp").is_empty()
+    });
+}
+
 /// A build whose publishing failed, and the artifact that it kept, as its report names it.
 fn kept_artifact(project: &Project) -> String {
     project.write("store", "a file where a folder should be");
