@@ -13,6 +13,7 @@ mod family;
 mod guest;
 mod judge;
 mod kills;
+mod leases;
 mod lint;
 mod packer;
 mod parallel;

@@ -302,6 +302,28 @@ async fn what_nobody_can_be_sure_of_is_left_and_told() {
 }
 
 #[tokio::test]
+async fn what_still_runs_is_killed_when_its_run_is_dead_and_not_before() {
+    let machine = Machine::new();
+    let run: RunId = "20261123t100000z-0abcde".parse().unwrap();
+    let (living, _journal) =
+        RunDirectory::create(&machine.path("state"), &run, Clock::system()).unwrap();
+    let mut orphan = std::process::Command::new("/bin/sleep")
+        .arg("1000")
+        .env(process::MARK, run.as_str())
+        .spawn()
+        .unwrap();
+    assert_eq!(machine.reap().await, "");
+    assert!(orphan.try_wait().unwrap().is_none());
+    drop(living);
+    insta::assert_snapshot!(machine.reap().await, @"
+    run 20261123t100000z-0abcde was stopped half-way
+    + a process that still ran is killed
+    + its scratch space is removed
+    ");
+    assert_eq!(orphan.wait().unwrap().code(), None);
+}
+
+#[tokio::test]
 async fn a_run_elsewhere_is_cleaned_up_after_when_its_lease_has_expired() {
     let machine = Machine::new();
     let registry = machine.registry().await;
