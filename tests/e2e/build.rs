@@ -277,6 +277,17 @@ fn a_guest_whose_packer_core_is_killed_is_not_left_behind() {
     expect_nothing_published(&project, &["reserved", "failed"]);
 }
 
+#[test]
+fn a_daemon_that_a_build_starts_here_ends_with_it_and_is_told() {
+    let project = project_with(COPY);
+    let daemon = format!("setsid tail -f {} >/dev/null 2>&1 &", project.path("images.yml"));
+    project.write("packer/debian.pkr.hcl", &copy_after(&daemon));
+    let ended = run(&project, &[]).expect(0);
+    let told = "processes that the build had left behind were killed: 1";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+}
+
 /// Packer's core below goldsmith: goldsmith, its supervisor, Packer's outer process, the core.
 fn packer_core(goldsmith: u32) -> Pid {
     // Any thread of a process may have started the child.
