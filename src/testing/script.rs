@@ -65,6 +65,13 @@ impl Script<'_> {
         };
         let Clones { launcher, cancellation, .. } = clones;
         let finished = run(launcher, cancellation, &command, listen).await?;
+        if finished.leftover > 0 {
+            let text = format!(
+                "processes that the test had left behind were killed: {}",
+                finished.leftover
+            );
+            on_line(Line { stream: Stream::Stderr, bytes: text.as_bytes(), continues: false });
+        }
         let took = finished.took;
         let of_files = tokio::task::spawn_blocking(move || results::read(&results))
             .await

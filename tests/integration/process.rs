@@ -15,6 +15,7 @@ use goldsmith::process::{
     Cancellation, Cause, ChildEnvironment, Command, Finished, Launcher, Line, Outcome,
     ProcessError, Redaction, Stream,
 };
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::SecretString;
 
@@ -58,7 +59,7 @@ impl Victim {
             rustix::fs::CWD,
             path.as_std_path(),
             rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            Mode::RUSR | Mode::WUSR,
             0,
         )
         .unwrap();
@@ -358,11 +359,11 @@ fn what_was_a_child_of_goldsmith_before_goldsmith_was_there_is_left_alone() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(victim.survivors(), [""; 0]);
     lifeline.join().unwrap();
-    use rustix::fs::{Mode, OFlags, open};
     let since = Instant::now();
     while !victim.path("lives").exists() {
         // Fails as long as nobody reads.
-        let _ = open(victim.path("end").as_str(), OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+        let _ = rustix::fs::open(victim.path("end").as_str(), flags, Mode::empty());
         assert!(since.elapsed() < LONG, "it was killed");
         std::thread::yield_now();
     }
