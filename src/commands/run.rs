@@ -213,7 +213,7 @@ pub(super) async fn refresh(
         tool: trivy.clone(),
         launcher: session.launcher.clone(),
         cancellation: session.cancellation.clone(),
-        log: state.join("advisories.log"),
+        log: state.join("advisories.log").into(),
     };
     let folder = state.join(ADVISORIES);
     session.events.note(None, NoteLevel::Info, "bringing the advisory database up to date");

@@ -14,6 +14,7 @@ use crate::config::Checked;
 use crate::gate::{self, Case};
 use crate::matrix;
 use crate::model::{Decision, Failure, FailureClass, Image, ImageName, ImageOutcome, NoteLevel};
+use crate::process::{Log, close_log};
 use crate::report::ImageReport;
 use crate::run::{
     Examiner, HandedInError, Kept, RunDirectory, forget_old_runs, handed_in, new_run_id, objection,
@@ -55,7 +56,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
     let (directory, mut journal) =
         RunDirectory::create(&state, &new_run_id(&session.clock), session.clock)
             .map_err(|error| no_state(&error))?;
-    let log = directory.log(image.name.as_str());
+    let log = Log::from(directory.log(image.name.as_str()));
     let examiner = Examiner {
         launcher: session.launcher.clone(),
         cancellation: session.cancellation.clone(),
@@ -73,9 +74,18 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
         let text = format!("the scratch space could not be removed: {error}");
         session.events.note(Some(&image.name), NoteLevel::Warning, text);
     }
-    let mut report = examined?;
+    let path = log.path().to_owned();
+    let closed = tokio::task::spawn_blocking(move || close_log(&path)).await;
+    let now = match closed {
+        Ok(Ok(closed)) => closed,
+        _ => log.path().to_owned(),
+    };
+    let mut report = examined.map_err(|failure| match failure.log {
+        Some(_) => failure.log(&now),
+        None => failure,
+    })?;
     report.took = begun.elapsed();
-    report.log = Some(log);
+    report.log = Some(now);
     Ok(report)
 }
 

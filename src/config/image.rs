@@ -36,6 +36,9 @@ pub(super) const LATER: [&str; 2] = ["before", "upstream"];
 /// Keys of the top level.
 const OTHERS: [&str; 3] = ["registry", "defaults", "images"];
 
+/// How many bytes of a log are kept where nobody says it.
+const MAX_LOG: u64 = 256 << 20;
+
 const EXAMPLE: &str = "template: packer/debian";
 
 const SOURCES: [(&str, Source); 4] = [
@@ -171,6 +174,7 @@ fn image(
         resources: layer.resources.resolve(),
         tests: layer.tests.unwrap_or_default(),
         enforce: layer.enforce.unwrap_or_default(),
+        max_log: layer.max_log.unwrap_or(MAX_LOG),
         timeout: layer.timeout.resolve(source, &os),
         version: layer.version.resolve(),
         rebuild: layer.rebuild.resolve(source, &os),

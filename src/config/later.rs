@@ -21,7 +21,7 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "lint" => levels(field, context),
         "promote" => promote(field, context),
         "proxmox" => proxmox(field, context),
-        "max_size" | "max_log" => drop(size::read(field, context)),
+        "max_size" => drop(size::read(field, context)),
         "before" => texts(field, "a list of builds", "[null.fetch]", context),
         "upstream" => upstream(field, context),
         "notify" => notify(field, context),

@@ -14,6 +14,7 @@ use super::gate::{self, GateLayer};
 use super::image_tests;
 use super::keys::Keys;
 use super::resources::{self, ResourcesLayer};
+use super::size;
 use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
 use super::words;
@@ -21,7 +22,7 @@ use crate::diagnostics::Diagnostic;
 use crate::model::{ChannelName, StoreAddress, Test};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "rebuild",
     "gate",
     "stores",
@@ -33,9 +34,10 @@ pub(super) const KEYS: [&str; 11] = [
     "runs_on",
     "tests",
     "enforce",
+    "max_log",
 ];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 10] = [
+pub(super) const LATER: [&str; 9] = [
     "evidence",
     "retain",
     "owner",
@@ -45,7 +47,6 @@ pub(super) const LATER: [&str; 10] = [
     "promote",
     "proxmox",
     "max_size",
-    "max_log",
 ];
 
 /// A layer.
@@ -75,6 +76,8 @@ pub(super) struct Layer {
     pub(super) resources: ResourcesLayer,
     /// Scripts that run in every build, absolute.
     pub(super) enforce: Option<Vec<Utf8PathBuf>>,
+    /// How many bytes of a build's log are kept.
+    pub(super) max_log: Option<u64>,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
     /// may be fine.
     pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
@@ -105,6 +108,7 @@ impl Layer {
             tests: keys.read("tests", context, image_tests::read),
             resources: keys.read("resources", context, resources::read).unwrap_or_default(),
             enforce: keys.read("enforce", context, enforce::read),
+            max_log: keys.read("max_log", context, size::read),
             later: BTreeMap::new(),
         };
         later.extend(keys.later(&LATER, context));
@@ -126,6 +130,7 @@ impl Layer {
             labels: self.labels.or_else(|| below.labels.clone()),
             runs_on: self.runs_on.or_else(|| below.runs_on.clone()),
             enforce: self.enforce.or_else(|| below.enforce.clone()),
+            max_log: self.max_log.or(below.max_log),
             later: below.later.clone().into_iter().chain(self.later).collect(),
         }
     }

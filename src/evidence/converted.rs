@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::disk_format::{self, DiskFormat};
 use super::{DiskLister, EvidenceError, EvidenceSource, cyclonedx};
 use crate::model::{ArtifactFile, Evidence, Obstacle};
-use crate::process::{Cancellation, ChildEnvironment, Command, Launcher};
+use crate::process::{Cancellation, ChildEnvironment, Command, Launcher, Log};
 
 /// Converts, then lists.
 pub struct ConvertedDisk<L> {
@@ -18,7 +18,7 @@ pub struct ConvertedDisk<L> {
     /// The program `qemu-img`.
     pub qemu_img: Utf8PathBuf,
     /// Where everything that it says is appended.
-    pub log: Utf8PathBuf,
+    pub log: Log,
     /// Lists the raw disk.
     pub lister: L,
 }

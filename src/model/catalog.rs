@@ -110,6 +110,8 @@ pub struct Image {
     pub tests: Vec<Test>,
     /// Scripts that run in the guest after everything that the template does, absolute, in order.
     pub enforce: Vec<Utf8PathBuf>,
+    /// How many bytes of the log of a build are kept.
+    pub max_log: u64,
     /// How long the stages may take.
     pub timeout: Timeouts,
     /// How versions are named.

@@ -39,6 +39,7 @@ pub(crate) fn image(name: &str) -> Image {
         var_files: Vec::new(),
         resources: Resources::default(),
         enforce: Vec::new(),
+        max_log: 256 << 20,
         secret_vars: IndexMap::new(),
         env: Vec::new(),
         tests: Vec::new(),

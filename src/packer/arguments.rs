@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::edited::EditedCopy;
 use crate::environment::Environment;
 use crate::model::ImageName;
-use crate::process::{ChildEnvironment, Redaction};
+use crate::process::{ChildEnvironment, Log, Redaction};
 
 /// What of goldsmith's environment Packer gets beside what every child gets.
 const PASSED: [&str; 3] = [
@@ -61,7 +61,7 @@ pub struct BuildRequest {
     /// How long it may take to clean up when it is stopped.
     pub grace: Duration,
     /// Where all of Packer's output goes.
-    pub log: Utf8PathBuf,
+    pub log: Log,
 }
 
 impl BuildRequest {
@@ -165,7 +165,7 @@ mod tests {
             plugin_folder: None,
             timeout: Duration::from_mins(30),
             grace: Duration::from_secs(6),
-            log: "/srv/runs/1/debian-12/packer.log".into(),
+            log: Log::from(Utf8PathBuf::from("/srv/runs/1/debian-12/packer.log")),
         }
     }
 

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 
-use camino::Utf8Path;
-
+use super::Log;
 use super::lines::{Line, Splitter, Stream};
 use super::redaction::{Masked, Redaction};
 
@@ -57,7 +56,7 @@ impl fmt::Debug for Tail {
 
 /// Takes both streams of a child, without secrets: into the log, into the tails, and on as lines.
 pub(super) struct Recorder<F> {
-    log: Log,
+    log: Kept,
     stdout: Channel,
     stderr: Channel,
     on_line: F,
@@ -65,18 +64,18 @@ pub(super) struct Recorder<F> {
 
 /// A full disk ends the log, not the child: the first error is kept.
 #[derive(Default)]
-struct Log {
-    file: Option<fs_err::File>,
+struct Kept {
+    log: Option<Log>,
     error: Option<io::Error>,
 }
 
-impl Log {
+impl Kept {
     fn push(&mut self, bytes: &[u8]) {
-        if let Some(file) = &mut self.file
-            && let Err(error) = file.write_all(bytes)
+        if let Some(log) = &self.log
+            && let Err(error) = log.push(bytes)
         {
             self.error = Some(error);
-            self.file = None;
+            self.log = None;
         }
     }
 }
@@ -96,21 +95,15 @@ pub(super) struct Recorded {
 
 impl<F: FnMut(Line<'_>)> Recorder<F> {
     /// Opens the log, if there is to be one, for appending.
-    pub(super) fn new(
-        log: Option<&Utf8Path>,
-        redaction: &Redaction,
-        on_line: F,
-    ) -> io::Result<Self> {
-        let file = log
-            .map(|path| fs_err::OpenOptions::new().create(true).append(true).open(path))
-            .transpose()?;
+    pub(super) fn new(log: Option<&Log>, redaction: &Redaction, on_line: F) -> io::Result<Self> {
+        log.map(Log::open).transpose()?;
         let channel = |stream| Channel {
             masked: redaction.stream(),
             splitter: Splitter::new(stream),
             tail: Tail::default(),
         };
         Ok(Self {
-            log: Log { file, error: None },
+            log: Kept { log: log.cloned(), error: None },
             stdout: channel(Stream::Stdout),
             stderr: channel(Stream::Stderr),
             on_line,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{ChildEnvironment, Redaction};
+use super::{ChildEnvironment, Log, Redaction};
 
 /// Grace between SIGTERM and SIGKILL, unless the command says otherwise.
 const GRACE: Duration = Duration::from_secs(6);
@@ -21,7 +21,7 @@ pub struct Command {
     pub(super) environment: ChildEnvironment,
     pub(super) timeout: Option<Duration>,
     pub(super) grace: Duration,
-    pub(super) log: Option<Utf8PathBuf>,
+    pub(super) log: Option<Log>,
     pub(super) redaction: Redaction,
 }
 
@@ -77,9 +77,9 @@ impl Command {
         self
     }
 
-    /// Appends all of its output to this file, byte for byte but for secrets.
+    /// Appends all of its output to this log, byte for byte but for secrets.
     #[must_use]
-    pub fn log(mut self, log: impl Into<Utf8PathBuf>) -> Self {
+    pub fn log(mut self, log: impl Into<Log>) -> Self {
         self.log = Some(log.into());
         self
     }

@@ -302,7 +302,7 @@ async fn persistently(
                 }
                 return Ok(built);
             }
-            Err(failure) => failure.failure().log(&task.log),
+            Err(failure) => failure.failure().log(task.log.path()),
         };
         attempts += 1;
         let Some(wait) = retry::wait(failure.class, attempts) else {
@@ -321,7 +321,7 @@ async fn persistently(
         // Packer takes back what a failed build left; what it could not is in the way.
         match fs_err::remove_dir_all(&request.output_directory) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::caused_by(FailureClass::Build, &error).log(&task.log));
+                return Err(Failure::caused_by(FailureClass::Build, &error).log(task.log.path()));
             }
             _ => {}
         }

@@ -4,7 +4,8 @@
 //! <state>/runs/<run id>/lock            held while the run lives, or a child of it
 //!                       journal.jsonl   what it creates
 //!                       events.jsonl    what it tells
-//!                       logs/<image>.log
+//!                       logs/<image>.log      while it is written, see `process/log.rs`;
+//!                       logs/<image>.log.zst  when the image has come to its end
 //!                       work/           scratch; gone when the run is over, but for kept artifacts
 //!                       report.json
 //! ```

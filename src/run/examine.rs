@@ -33,7 +33,7 @@ struct TrivyLister(Scanner);
 impl DiskLister for TrivyLister {
     async fn list(&self, raw: &Utf8Path, scratch: &Utf8Path) -> Result<Listing, Failure> {
         let answer = self.0.list_disk(raw, scratch).await;
-        let answer = answer.map_err(|error| error.failure(&self.0.log))?;
+        let answer = answer.map_err(|error| error.failure(self.0.log.path()))?;
         Ok(Listing { document: answer.text, obstacles: answer.complaints })
     }
 }
@@ -57,7 +57,7 @@ impl Examiner {
 
     /// Matches the inventory against the advisories, and asks the question whose answer is known.
     pub async fn scan(&self, evidence: &Evidence, scratch: &Utf8Path) -> Result<Scan, Failure> {
-        let log = &self.scanner.log;
+        let log = self.scanner.log.path();
         let inventory = scratch.join("inventory.cdx.json");
         fs_err::write(&inventory, &evidence.inventory.document)
             .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
@@ -93,7 +93,7 @@ impl Examiner {
     }
 
     async fn probe(&self, os: &OsIdentity, scratch: &Utf8Path) -> Result<Probe, Failure> {
-        let log = &self.scanner.log;
+        let log = self.scanner.log.path();
         let text = self
             .scanner
             .probe(os, &self.database, scratch)

@@ -14,7 +14,7 @@ use super::parents::BuiltUpon;
 use super::progress::{Progress, Stopped};
 use super::regate::{KeptAside, kept_aside};
 use super::turn::Turn;
-use super::{build, phrase, publish, test};
+use super::{Pipeline, build, phrase, publish, test};
 use crate::gate::{self, Case};
 use crate::model::{
     Address, Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure,
@@ -22,6 +22,7 @@ use crate::model::{
     Stage, StageOutcome, Stored, TestResult, Verdict, Version,
 };
 use crate::plan::Slots;
+use crate::process::{Log, close_log};
 use crate::registry;
 use crate::report::ImageReport;
 use crate::trivy::Scanner;
@@ -39,7 +40,7 @@ pub(super) struct ImageTask<'a> {
     /// Scratch space of this image.
     pub(super) work: Utf8PathBuf,
     /// Everything that the tools said.
-    pub(super) log: Utf8PathBuf,
+    pub(super) log: Log,
     /// What was built, once it is, until it is recorded as published.
     pub(super) built: RefCell<Option<BuildRecord>>,
     /// The versions that it is built upon, once they are known.
@@ -74,7 +75,7 @@ impl<'a> ImageTask<'a> {
             history: &run.pipeline.histories[&image.name],
             started_at: run.pipeline.clock.now(),
             work: run.directory.work().join(image.name.as_str()),
-            log: run.directory.log(image.name.as_str()),
+            log: Log::new(run.directory.log(image.name.as_str()), image.max_log),
             built: RefCell::new(None),
             built_upon: RefCell::new(Vec::new()),
             stored: RefCell::new(Vec::new()),
@@ -114,10 +115,35 @@ impl<'a> ImageTask<'a> {
         if progress.report.version.is_some() && !self.is_judged_again() {
             let _ = self.note(|journal| journal.done(&self.reservation()));
         }
-        if self.log.exists() {
-            progress.report.log = Some(self.log);
-        }
+        progress.report.log = self.close_log(&mut ended).await;
         (progress.finish(ended), left.is_some())
+    }
+
+    /// Closes the log, and has whoever names it name the file that is there. That file, if there is
+    /// one.
+    async fn close_log(&self, ended: &mut Result<ImageOutcome, Stopped>) -> Option<Utf8PathBuf> {
+        let Pipeline { events, cancellation, .. } = self.run.pipeline;
+        let path = self.log.path();
+        let mut now = path.exists().then(|| path.to_owned())?;
+        // Whoever is in such a hurry is not kept waiting; the next run does it.
+        if !cancellation.requested().is_some_and(|request| request.at_once) {
+            let path = path.to_owned();
+            match tokio::task::spawn_blocking(move || close_log(&path)).await {
+                Ok(Ok(closed)) => now = closed,
+                Ok(Err(error)) => {
+                    let text = format!("the log stays uncompressed: {error}");
+                    events.note(Some(&self.image.name), NoteLevel::Warning, text);
+                }
+                Err(_) => {}
+            }
+        }
+        if let Ok(ImageOutcome::Rejected { failure }) | Err(Stopped { failure, .. }) = ended
+            && let Some(named) = &mut failure.log
+            && (named == path || *named == self.log.when_closed())
+        {
+            named.clone_from(&now);
+        }
+        Some(now)
     }
 
     /// What a finished build left and nobody took over.
@@ -395,7 +421,7 @@ impl<'a> ImageTask<'a> {
         progress.report.tests = results;
         match failure {
             Some(failure) => {
-                Err(Stopped { stage: Stage::Test, failure: failure.log(self.log.clone()) })
+                Err(Stopped { stage: Stage::Test, failure: failure.log(self.log.path()) })
             }
             None => Ok(()),
         }

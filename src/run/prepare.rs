@@ -26,6 +26,7 @@ pub(super) async fn prepare(
         .grace(options.grace)
         .redaction(redaction.clone())
         .log(log);
+    let log = log.path();
     let failure = |error: ProcessError| error.failure(FailureClass::Prepare).log(log);
     let finished = launcher.run(&command, cancellation, on_line).await.map_err(failure)?;
     tell_left(task, "`prepare`", finished.leftover, finished.stuck);

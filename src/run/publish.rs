@@ -88,7 +88,7 @@ pub(super) async fn reject(
     progress: &mut Progress,
     examined: &Examined,
 ) -> Result<ImageOutcome, Stopped> {
-    let failure = objection(&examined.verdict).log(task.log.clone());
+    let failure = objection(&examined.verdict).log(task.log.when_closed());
     let outcome = ImageOutcome::Rejected { failure };
     progress.report.outcome = outcome.clone();
     if task.run.pipeline.options.dry_run {

@@ -43,7 +43,7 @@ pub(super) async fn test(
         let done = subject.one(test, &folder).await;
         // Copies are large, and the next test wants room.
         let _ = fs_err::remove_dir_all(&folder);
-        results.push(done.map_err(|error| error.failure().log(&task.log))?);
+        results.push(done.map_err(|error| error.failure().log(task.log.path()))?);
     }
     subject.untouched().await?;
     Ok(results)
@@ -119,7 +119,7 @@ impl Subject<'_, '_> {
                     builder: self.builder.as_deref(),
                     timeout: image.timeout.test,
                     redaction,
-                    kept: &task.log.with_extension(""),
+                    kept: &task.log.path().with_extension(""),
                 };
                 boot.run(disk, folder, relay).await
             }

@@ -8,7 +8,7 @@ use std::io::{self, Read as _};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::{ArtifactFile, Digest};
-use crate::process::{Cancellation, ChildEnvironment, Command, Launcher};
+use crate::process::{Cancellation, ChildEnvironment, Command, Launcher, Log};
 
 use super::TestingError;
 
@@ -22,7 +22,7 @@ pub struct Clones {
     /// The program `qemu-img`.
     pub qemu_img: Utf8PathBuf,
     /// Where everything that it says is appended.
-    pub log: Utf8PathBuf,
+    pub log: Log,
 }
 
 impl Clones {

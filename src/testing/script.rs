@@ -6,7 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::{CaseOutcome, TestCase, TestResult};
 use crate::process::{
-    Cancellation, ChildEnvironment, Command, Finished, Launcher, Line, Redaction, Stream, friendly,
+    Cancellation, ChildEnvironment, Command, Finished, Launcher, Line, Log, Redaction, Stream,
+    friendly,
 };
 
 use super::tap::Tap;
@@ -27,7 +28,7 @@ pub struct Script<'a> {
     /// What nobody may see of its output.
     pub redaction: Redaction,
     /// Where its output is appended.
-    pub log: &'a Utf8Path,
+    pub log: &'a Log,
 }
 
 impl Script<'_> {

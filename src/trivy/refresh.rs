@@ -102,7 +102,7 @@ impl Scanner {
                 format!("failed to download the advisory database: {why}"),
             )
             .hint("check the way to the registries, or give a database with `--db DIR`")
-            .log(&self.log));
+            .log(self.log.path()));
         }
         put_in_place(&path, folder).map_err(io)
     }

@@ -1,12 +1,12 @@
 //! Runs Trivy where nothing can influence it.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use thiserror::Error;
 
 use super::{Database, complaints, probe};
 use crate::model::{Failure, FailureClass, OsIdentity, Tool};
 use crate::process::{
-    Cancellation, ChildEnvironment, Command, Finished, Launcher, Outcome, ProcessError, Stream,
+    Cancellation, ChildEnvironment, Command, Finished, Launcher, Log, Outcome, ProcessError, Stream,
 };
 
 /// No download, no telemetry, no cache on disk that another run could hold.
@@ -95,7 +95,7 @@ pub struct Scanner {
     /// Stops it.
     pub cancellation: Cancellation,
     /// Where everything that it says is appended.
-    pub log: Utf8PathBuf,
+    pub log: Log,
 }
 
 impl Scanner {

@@ -164,9 +164,10 @@ fn a_provisioner_that_fails_fails_the_build_in_one_line_with_the_log() {
     let ended = run(&project, &[]).expect(3);
     assert!(ended.stdout.contains('7'), "{}", ended.stdout);
     let run = project.list("state/runs").pop().unwrap();
-    let log = project.path(&format!("state/runs/{run}/logs/debian-12.log"));
+    let log = project.path(&format!("state/runs/{run}/logs/debian-12.log.zst"));
     assert!(ended.stdout.contains(log.as_str()), "{}", ended.stdout);
-    assert!(fs_err::read_to_string(log).unwrap().contains("this is why"));
+    let log = zstd::decode_all(fs_err::File::open(log).unwrap()).unwrap();
+    assert!(String::from_utf8(log).unwrap().contains("this is why"));
     expect_nothing_published(&project, &["reserved", "failed"]);
 }
 

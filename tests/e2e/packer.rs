@@ -54,7 +54,7 @@ impl Site {
                 plugin_folder: None,
                 timeout: LONG,
                 grace: LONG,
-                log: path.join("packer.log"),
+                log: path.join("packer.log").into(),
             },
         }
     }
@@ -187,7 +187,7 @@ async fn an_image_is_built_as_the_template_contract_says() {
     assert!(fs_err::metadata(&disk.path).unwrap().permissions().readonly());
     assert!(lines.contains(&"==> file.disk: one, two".to_owned()));
     assert!(lines.contains(&"==> file.disk: problem".to_owned()));
-    let log = fs_err::read_to_string(&site.request.log).unwrap();
+    let log = fs_err::read_to_string(site.request.log.path()).unwrap();
     assert!(log.contains(",ui,say,==> file.disk: one%!(PACKER_COMMA) two\n"));
     assert!(log.contains(",file.disk,artifact,0,end\n"));
 }
@@ -313,7 +313,7 @@ async fn a_cancelled_build_stops_in_order() {
     let site = slow();
     let failure = site.disturbed(|cancellation| cancellation.request(Cause::Interrupted)).await;
     insta::assert_snapshot!(told(&failure, &site), @"Interrupted: the build was cancelled");
-    let log = fs_err::read_to_string(&site.request.log).unwrap();
+    let log = fs_err::read_to_string(site.request.log.path()).unwrap();
     assert!(log.contains("Cleanly cancelled builds after being interrupted."));
 }
 

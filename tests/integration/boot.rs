@@ -56,7 +56,7 @@ impl Bench {
             launcher: Launcher::new(env!("CARGO_BIN_EXE_goldsmith")),
             cancellation: self.cancellation.clone(),
             qemu_img: self.path("qemu-img"),
-            log: self.path("log"),
+            log: self.path("log").into(),
         };
         let boot = Boot {
             clones: &clones,

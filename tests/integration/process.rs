@@ -168,7 +168,7 @@ async fn what_cannot_be_started_is_told_with_its_purpose() {
         Command::new("/nonexistent/tool", "ask the tool"),
         Command::new("/etc/passwd", "run a text"),
         Command::new("/bin/true", "do nothing").directory("/nonexistent"),
-        Command::new("/bin/true", "do nothing").log("/nonexistent/log"),
+        Command::new("/bin/true", "do nothing").log(Utf8PathBuf::from("/nonexistent/log")),
     ] {
         let error = undisturbed(&command).await.unwrap_err();
         let failure = goldsmith::model::Failure::caused_by(

@@ -249,6 +249,6 @@ fn request(session: &Session, image: &Image) -> BuildRequest {
         plugin_folder: None,
         timeout: TIMEOUT,
         grace: Duration::ZERO,
-        log: nowhere.join("log"),
+        log: nowhere.join("log").into(),
     }
 }

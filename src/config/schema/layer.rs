@@ -82,8 +82,9 @@ pub(super) struct Layer {
     /// Not available yet. The largest artifact that is published.
     #[schemars(example = &"8G")]
     max_size: Option<Size>,
-    /// Not available yet. How much of a log is kept.
-    #[schemars(example = &"64M")]
+    /// How much of the log of a build is kept, uncompressed: the beginning and the end of a longer
+    /// one.
+    #[schemars(example = &"64M", extend("default" = "256M"))]
     max_log: Option<Size>,
 }
 

@@ -77,6 +77,11 @@ async fn after(folder: &Utf8Path, author: &Author, has_processes: bool, told: &m
     if has_processes {
         kill_processes(told).await;
     }
+    // Half-way also means that nobody has closed its logs. One that cannot be closed can be read as it is.
+    if outstanding.iter().any(|thing| matches!(thing, Thing::Directory { .. })) {
+        let logs = folder.join("logs");
+        let _ = tokio::task::spawn_blocking(move || process::close_logs(&logs)).await;
+    }
     let mut journal = Journal::reopen(&dead.journal(), author.clock).ok();
     for (chore, things) in chores(&told.run, folder, &outstanding) {
         let left = told.left.len();
