@@ -30,7 +30,7 @@ use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, NoteLevel, P
 use crate::process::{Cancellation, Launcher};
 use crate::report::{ImageReport, Report};
 use crate::run::{Events, listen};
-use crate::runner::{Context, Runner, neutralize};
+use crate::runner::{Context, Runner};
 use crate::terminal::{EventLog, EventSink, Flags, Terminal, Verbosity};
 
 /// How long threads may go on that nobody waits for any more: they clean up behind themselves. One
@@ -118,9 +118,7 @@ fn terminal(cli: &Cli, environment: &Environment, context: &Context) -> Terminal
         (false, true) => Verbosity::Verbose,
     };
     let flags = Flags { color: cli.global.color, no_progress: cli.global.no_progress, verbosity };
-    let neutralize = (context.runner != Runner::Local)
-        .then_some((|line: &str| neutralize(line).join("\n")) as fn(&str) -> String);
-    Terminal::new(flags, environment, neutralize)
+    Terminal::new(flags, environment, context.runner)
 }
 
 /// How long a forge's runner waits for a job that was cancelled: GitHub's kills everything 7.5 s
@@ -225,10 +223,14 @@ async fn show(
 ) {
     let mut sinks: Vec<Box<dyn EventSink>> = vec![terminal.progress(&[])];
     loop {
-        let event = tokio::select! {
-            biased;
-            Some(event) = events.recv() => event,
-            _ = &mut is_over => return,
+        // All that has come is shown at once, however much it is: it would only pile up.
+        let event = match events.try_recv() {
+            Ok(event) => event,
+            Err(_) => tokio::select! {
+                biased;
+                Some(event) = events.recv() => event,
+                _ = &mut is_over => return,
+            },
         };
         if let Event::RunStarted { directory, images, .. } = &event {
             sinks = vec![terminal.progress(images)];

@@ -1,6 +1,6 @@
 //! `goldsmith run`: the main job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
@@ -17,6 +17,7 @@ use crate::packer;
 use crate::registry::Author;
 use crate::report::{CaughtUp, Report};
 use crate::run::{self, Options, Pipeline, Toolbox};
+use crate::runner::{Runner, add_mask};
 use crate::trivy::{self, ADVISORIES, Database, Scanner};
 
 /// Plans, and does what is due.
@@ -39,6 +40,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
     let planned =
         planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
     planning.later.refuse(session, planned)?;
+    masks(session, &planning).await;
     if !arguments.dry_run {
         reaped.extend(reap::elsewhere(session, &state, &*planning.registry).await);
     }
@@ -90,6 +92,30 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         events: session.events.clone(),
     };
     run::run(&pipeline).await.map_err(|error| no_state(&error))
+}
+
+/// Has the forge's runner mask what the images' children know, in all forms in which they may print it:
+/// runners mask what the forge keeps as a secret, and not all of them know how that is encoded.
+async fn masks(session: &Session, planning: &Planning) {
+    let runner = session.context.runner;
+    if runner == Runner::Local {
+        return;
+    }
+    let planned = planning.plan.build.iter();
+    let images: Vec<_> =
+        planned.map(|planned| planning.catalog.images[&planned.image].clone()).collect();
+    let environment = session.environment.clone();
+    let look = move || {
+        let mut lines = BTreeSet::new();
+        for image in &images {
+            let secrets = run::known_secrets(image, &environment);
+            lines.extend(secrets.expose_forms().filter_map(|form| add_mask(runner, form)));
+        }
+        lines.into_iter().collect::<Vec<_>>()
+    };
+    // What runners do not mask, we still do.
+    let lines = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+    session.terminal.masks(&lines);
 }
 
 /// The artifacts that were handed in, as absolute paths of files that exist.

@@ -23,6 +23,20 @@ pub enum Event {
         /// The images that it builds.
         images: Vec<ImageName>,
     },
+    /// An image cannot begin before others have come to their ends.
+    ImageWaits {
+        /// The image.
+        image: ImageName,
+        /// The others: those of its parents that this run builds.
+        parents: Vec<ImageName>,
+    },
+    /// An image is not built after all.
+    ImageSkipped {
+        /// The image.
+        image: ImageName,
+        /// Why, in a phrase.
+        why: String,
+    },
     /// A stage of an image has started.
     StageStarted {
         /// The image.

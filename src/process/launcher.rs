@@ -17,6 +17,7 @@ use tokio::io::{
 };
 use tokio::net::UnixStream;
 use tokio::process::Child;
+use tokio::task::yield_now;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::adoption::Adoption;
@@ -106,7 +107,7 @@ impl Launcher {
             let purpose = purpose();
             return Err(ProcessError::NoDirectory { purpose, directory });
         }
-        let mut recorder = Recorder::new(command.log.as_deref(), &command.redaction, on_line)
+        let mut recorder = Recorder::new(command.log.as_ref(), &command.redaction, on_line)
             .map_err(|source| ProcessError::Log { purpose: purpose(), source })?;
         let (mut supervisor, control) = self
             .spawn(command)
@@ -193,8 +194,15 @@ impl Launcher {
                     }
                     Ok(None) | Err(_) => break,
                 },
-                read = stdout.read() => recorder.push(Stream::Stdout, read),
-                read = stderr.read() => recorder.push(Stream::Stderr, read),
+                read = stdout.read() => {
+                    recorder.push(Stream::Stdout, read);
+                    // Whoever listens gets to it before there is more.
+                    yield_now().await;
+                }
+                read = stderr.read() => {
+                    recorder.push(Stream::Stderr, read);
+                    yield_now().await;
+                }
                 request = cancellation.beyond(seen), if watched.ending.is_none() => {
                     seen = Some(request);
                     watched.told_to_stop = true;

@@ -59,6 +59,13 @@ impl Redaction {
         }
     }
 
+    /// Everything that is masked, in clear: for whoever masks beside us, and nobody else. No form has
+    /// a line feed.
+    pub fn expose_forms(&self) -> impl Iterator<Item = &str> {
+        let forms = self.0.iter().flat_map(|patterns| &patterns.forms);
+        forms.filter_map(|form| std::str::from_utf8(form).ok())
+    }
+
     /// One stream of bytes, from its beginning.
     pub(super) fn stream(&self) -> Masked {
         Masked { redaction: self.clone(), held: Vec::new() }

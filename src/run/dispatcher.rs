@@ -179,7 +179,11 @@ async fn all(run: &Run<'_>) -> Ended {
             let text = "its build needs more than all builds together may take: it is built alone";
             events.note(Some(&image.name), NoteLevel::Info, text);
         }
-        let parents = awaited(catalog, plan, image).map(|(parent, _)| parent).collect();
+        let parents: Vec<_> = awaited(catalog, plan, image).map(|(parent, _)| parent).collect();
+        if !parents.is_empty() {
+            let parents = parents.iter().copied().cloned().collect();
+            events.tell(Event::ImageWaits { image: image.name.clone(), parents });
+        }
         Waiting { image: &image.name, needs: image.resources, parents }
     });
     let turns = Turns::new(budget, waiting);
@@ -195,8 +199,8 @@ async fn all(run: &Run<'_>) -> Ended {
                     running.push(ImageTask::new(run, image, planned, turn).go());
                 }
                 Err(why) => {
-                    let text = format!("not built: {}", sentence::not_due(&why));
-                    events.note(Some(name), NoteLevel::Warning, text);
+                    let text = sentence::not_due(&why);
+                    events.tell(Event::ImageSkipped { image: name.clone(), why: text });
                     ended.skipped.push(Skipped { image: name.clone(), why });
                     turns.over(name);
                 }

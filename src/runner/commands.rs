@@ -48,6 +48,22 @@ fn plain_title(title: &str) -> String {
     plain
 }
 
+/// The line that has the runner mask `secret`, of one line, wherever it stands from here on. Nothing
+/// where the command would be taken for something else, and printed.
+pub fn add_mask(runner: Runner, secret: &str) -> Option<String> {
+    if runner == Runner::Local || secret.trim().is_empty() {
+        return None;
+    }
+    if runner.is_github() {
+        return Some(format!("::add-mask::{}", escape_data(secret)));
+    }
+    // Runners that descend from act mask what stands there, as it stands there, and take the last `::`
+    // for the end of the command.
+    let ambiguous =
+        secret.contains("::") || secret.starts_with(':') || secret.contains(['\r', '\n']);
+    (!ambiguous).then(|| format!("::add-mask::{secret}"))
+}
+
 /// How grave an annotation is. The gravest come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -170,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::runner::reference::{act_command, github_command};
+    use crate::runner::reference::{act_command, github_command, reporter_command};
 
     fn annotation(level: Level, message: &str) -> Annotation {
         Annotation {
@@ -203,6 +219,24 @@ mod tests {
             let line = annotation(Level::Warning, &message).render(Runner::Forgejo);
             prop_assert!(!line.contains(['\n', '\r']));
             prop_assert!(act_command(&line).is_none());
+        }
+
+        #[test]
+        fn every_runner_reads_a_secret_or_is_told_none(secret in HOSTILE) {
+            let read = |runner, line: &str| match runner {
+                Runner::GitHub => vec![github_command(line).unwrap()],
+                _ => vec![act_command(line).unwrap(), reporter_command(line).unwrap()],
+            };
+            let secret = secret.replace('\n', "");
+            for runner in [Runner::GitHub, Runner::Forgejo] {
+                let line = add_mask(runner, &secret);
+                for command in line.iter().flat_map(|line| read(runner, line)) {
+                    prop_assert_eq!(&command.name, "add-mask");
+                    prop_assert_eq!(&command.data, &secret);
+                }
+                prop_assert!(line.is_some() || secret.contains([':', '\r']) || secret.trim().is_empty());
+            }
+            prop_assert_eq!(add_mask(Runner::Local, &secret), None);
         }
 
         #[test]

@@ -18,7 +18,7 @@ mod summary;
 
 pub use append::Delivery;
 pub use commands::{
-    Annotation, Level, Place, annotations, end_group, escape_data, escape_property, group,
+    Annotation, Level, Place, add_mask, annotations, end_group, escape_data, escape_property, group,
 };
 pub use context::{Context, Runner};
 pub use inputs::{InputError, Inputs};

@@ -140,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::runner::reference::{act_command, github_command};
+    use crate::runner::reference::{act_command, github_command, reporter_command};
 
     /// A line as a program shows it that removes colours.
     fn without_colours(line: &str) -> String {
@@ -160,12 +160,41 @@ mod tests {
                 for shown in [line.clone(), without_colours(&line)] {
                     prop_assert!(github_command(&shown).is_none(), "{shown:?}");
                     prop_assert!(act_command(&shown).is_none(), "{shown:?}");
+                    prop_assert!(reporter_command(&shown).is_none(), "{shown:?}");
                     prop_assert!(!shown.contains("##["), "{shown:?}");
                 }
                 let prefixed = format!("debian-12 {before}│ {line}");
                 prop_assert!(github_command(&prefixed).is_none(), "{prefixed:?}");
                 let plain = without_colours(&line);
                 prop_assert!(!plain.contains(|c: char| c.is_control() && c != '\t'), "{plain:?}");
+            }
+        }
+
+        #[test]
+        fn whatever_the_bytes_nothing_is_a_command_however_the_line_is_shown(
+            bytes in prop::collection::vec(
+                prop_oneof![
+                    4 => prop::sample::select(b":#[]\x1b \r\n;m0=%".to_vec()),
+                    2 => any::<u8>(),
+                    1 => prop::sample::select("error\u{feff}\u{200b}\u{ad}\u{85}\u{2028}group".as_bytes().to_vec()),
+                ],
+                0..80,
+            ),
+            cut in 0usize..20,
+        ) {
+            let text = String::from_utf8_lossy(&bytes);
+            for line in neutralize(&text) {
+                let bare = anstream::adapter::strip_str(&line).to_string();
+                // Marks that say what follows is UTF-8, spaces, and a beginning that is gone.
+                let trimmed = bare.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+                let rest: String = trimmed.chars().skip_while(|c| c.is_alphanumeric()).collect();
+                for shown in [&line, &bare, trimmed, &format!("{}{bare}", " ".repeat(cut)), &rest] {
+                    prop_assert!(github_command(shown).is_none(), "{shown:?}");
+                }
+                for shown in [&line, &bare, trimmed] {
+                    prop_assert!(act_command(shown).is_none(), "{shown:?}");
+                    prop_assert!(reporter_command(shown).is_none(), "{shown:?}");
+                }
             }
         }
 

@@ -8,11 +8,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::model::Event;
+use crate::model::{Event, NoteLevel};
 
 use super::EventSink;
 
-/// A file with a line for every event.
+/// How much of what children print is kept, in bytes of their lines: their logs have it all.
+const MAX_OUTPUT: u64 = 16 << 20;
+
+/// A file with a line for every event, but for what children print beyond [`MAX_OUTPUT`].
 ///
 /// It tells and decides nothing: when the disk is full the run goes on, and [`EventLog::finish`]
 /// says so.
@@ -20,6 +23,8 @@ pub struct EventLog {
     file: BufWriter<File>,
     clock: Clock,
     error: Option<io::Error>,
+    /// What children may print from here on.
+    room: u64,
 }
 
 #[derive(Serialize)]
@@ -32,7 +37,7 @@ struct Line<'a> {
 impl EventLog {
     /// Starts a new file.
     pub fn create(path: &Utf8Path, clock: Clock) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(File::create(path)?), clock, error: None })
+        Ok(Self { file: BufWriter::new(File::create(path)?), clock, error: None, room: MAX_OUTPUT })
     }
 
     /// Writes what is left. The first thing that went wrong, if anything did.
@@ -45,6 +50,19 @@ impl EventLog {
 
     fn write(&mut self, event: &Event) -> io::Result<()> {
         let time = self.clock.now();
+        if let Event::Output { line, .. } = event {
+            let length = line.len() as u64 + 1;
+            if self.room == 0 {
+                return Ok(());
+            }
+            if self.room < length {
+                self.room = 0;
+                let text = "what children print is left out from here on: their logs have it";
+                let (image, level, text) = (None, NoteLevel::Info, text.to_owned());
+                return self.write(&Event::Note { image, level, text });
+            }
+            self.room -= length;
+        }
         serde_json::to_writer(&mut self.file, &Line { time, event })?;
         self.file.write_all(b"\n")?;
         // What a child prints can wait; what happened should survive a kill.
@@ -69,6 +87,28 @@ mod tests {
 
     use super::super::plain::tests::events;
     use super::*;
+    use crate::model::Stage;
+
+    #[test]
+    fn a_child_that_prints_without_end_does_not_fill_the_disk_and_hides_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::try_from(folder.path().join("events.jsonl")).unwrap();
+        let mut log = EventLog::create(&path, Clock::system()).unwrap();
+        let image: crate::model::ImageName = "debian-12".parse().unwrap();
+        let line = "x".repeat(1 << 20);
+        let output = Event::Output { image: image.clone(), stage: Stage::Build, line };
+        let skipped = Event::ImageSkipped { image, why: "it is over".to_owned() };
+        for event in std::iter::repeat_n(&output, 40).chain([&skipped]) {
+            log.event(event);
+        }
+        log.finish().unwrap();
+        let text = fs_err::read_to_string(&path).unwrap();
+        assert!(text.len() < 17 << 20, "{}", text.len());
+        let last: Vec<Event> =
+            text.lines().skip(15).map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(matches!(&last[0], Event::Note { text, .. } if text.contains("left out")));
+        assert_eq!(last[1..], [skipped]);
+    }
 
     #[test]
     fn every_event_is_a_line_that_reads_back() {

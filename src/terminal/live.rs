@@ -1,12 +1,12 @@
-//! Progress as a table that is redrawn in place: a line for each image that is under way, above it
-//! a line that stays for each that is finished.
+//! Progress as a table that is redrawn in place: a line for each image that is under way, below them
+//! those that wait, as far as the window has room; above it a line that stays for each that is finished.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::model::{Event, ImageName, Stage};
+use crate::model::{Event, ImageName, NoteLevel, Stage};
 use crate::report::quantity::duration;
 use crate::report::style::{self, paint};
 use crate::report::untrusted::{one_line, shorten};
@@ -19,6 +19,10 @@ use super::{EventSink, Settings};
 const TICK: Duration = Duration::from_millis(100);
 /// The width where the window does not tell its own.
 const UNKNOWN_WIDTH: usize = 80;
+/// The height where the window does not tell its own.
+const UNKNOWN_HEIGHT: usize = 24;
+/// How many waiting images are named at most, however high the window is.
+const MAX_WAITING: usize = 10;
 
 /// A table on a terminal.
 pub struct Live {
@@ -26,9 +30,16 @@ pub struct Live {
     lines: HashMap<ImageName, ProgressBar>,
     footer: Option<ProgressBar>,
     images: usize,
+    /// Those that have not begun, in the order of the plan.
+    waiting: Vec<ImageName>,
+    /// What images wait for.
+    parents: HashMap<ImageName, Vec<ImageName>>,
+    /// Those that have come to their ends.
+    over: HashSet<ImageName>,
     finished: usize,
     name_width: usize,
     width: usize,
+    height: usize,
     color: bool,
     ticks: bool,
 }
@@ -39,22 +50,31 @@ impl Live {
         let mut live = Self::on(
             ProgressDrawTarget::stderr(),
             images,
-            settings.columns.unwrap_or(UNKNOWN_WIDTH),
+            (settings.columns.unwrap_or(UNKNOWN_WIDTH), settings.rows.unwrap_or(UNKNOWN_HEIGHT)),
             settings.stderr_color,
         );
         live.ticks = true;
         live
     }
 
-    fn on(target: ProgressDrawTarget, images: &[ImageName], width: usize, color: bool) -> Self {
+    fn on(
+        target: ProgressDrawTarget,
+        images: &[ImageName],
+        (width, height): (usize, usize),
+        color: bool,
+    ) -> Self {
         Self {
             table: MultiProgress::with_draw_target(target),
             lines: HashMap::new(),
             footer: None,
             images: images.len(),
+            waiting: images.to_vec(),
+            parents: HashMap::new(),
+            over: HashSet::new(),
             finished: 0,
             name_width: longest(images),
             width,
+            height,
             color,
             ticks: false,
         }
@@ -115,13 +135,50 @@ impl Live {
         if self.images < 2 {
             return;
         }
-        let text = format!("  {} of {} images finished", self.finished, self.images);
-        let text = self.shown(&paint(style::QUIET, &text));
+        let mut lines = self.waiting_lines();
+        lines.push(format!("  {} of {} images finished", self.finished, self.images));
+        let lines: Vec<String> =
+            lines.iter().map(|line| self.shown(&paint(style::QUIET, line))).collect();
+        let text = lines.join("\n");
         let footer = self.footer.get_or_insert_with(|| {
             let style = ProgressStyle::with_template("{msg}").expect("the template is a constant");
             self.table.add(ProgressBar::new_spinner().with_style(style))
         });
         footer.set_message(text);
+    }
+
+    /// What waits, and what for, as far as there is room.
+    fn waiting_lines(&self) -> Vec<String> {
+        // The footer takes a row, and the cursor stands in another one.
+        let room = self.height.saturating_sub(self.lines.len() + 2).min(MAX_WAITING);
+        let named = if self.waiting.len() <= room { room } else { room.saturating_sub(1) };
+        let width = self.name_width;
+        let line = |image: &ImageName| {
+            let parents = self.parents.get(image).into_iter().flatten();
+            let mut parents = parents.filter(|parent| !self.over.contains(*parent));
+            let what = match (parents.next(), parents.count()) {
+                (None, _) => "its turn".to_owned(),
+                (Some(parent), 0) => parent.to_string(),
+                (Some(parent), more) => format!("{parent} and {more} more"),
+            };
+            shorten(&format!("  {image:<width$}  waits for {what}"), self.width).into_owned()
+        };
+        let mut lines: Vec<String> = self.waiting.iter().take(named).map(line).collect();
+        match self.waiting.len() - lines.len() {
+            0 => {}
+            more if lines.is_empty() => lines.push(format!("  {more} wait")),
+            more => lines.push(format!("  … and {more} more wait")),
+        }
+        lines
+    }
+
+    /// `image` does not wait any more.
+    fn begin(&mut self, image: &ImageName) {
+        let before = self.waiting.len();
+        self.waiting.retain(|waiting| waiting != image);
+        if self.waiting.len() < before {
+            self.count();
+        }
     }
 
     fn clear(&mut self) {
@@ -147,8 +204,19 @@ impl EventSink for Live {
     fn event(&mut self, event: &Event) {
         match event {
             Event::RunStarted { .. } => self.count(),
+            Event::ImageWaits { image, parents } => {
+                self.parents.insert(image.clone(), parents.clone());
+                self.count();
+            }
+            Event::ImageSkipped { image, why } => {
+                let text = format!("not built: {why}");
+                self.print(&format!("{image}: {}", note(NoteLevel::Warning, &text)));
+                self.over.insert(image.clone());
+                self.begin(image);
+            }
             Event::StageStarted { image, stage, detail } => {
                 self.stage_started(image, *stage, detail.as_deref());
+                self.begin(image);
             }
             Event::Output { image, line, .. } => {
                 // Of a line that rewrites itself, people see what was written last.
@@ -168,6 +236,8 @@ impl EventSink for Live {
                     self.table.remove(&line);
                 }
                 self.finished += 1;
+                self.over.insert(image.clone());
+                self.waiting.retain(|waiting| waiting != image);
                 let standing = Standing::of(outcome);
                 let width = self.name_width;
                 let took = duration(*took);
@@ -212,11 +282,16 @@ mod tests {
 
     /// What stands on an 80-column terminal after so many events.
     fn screen_after(number: usize) -> String {
-        let terminal = InMemoryTerm::new(12, 80);
-        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
         let images = ["debian-12", "ubuntu-2404"].map(|name| name.parse().unwrap());
-        let mut live = Live::on(target, &images, 80, false);
-        for event in events().iter().take(number) {
+        screen(12, &images, &events()[..number])
+    }
+
+    /// What stands on a terminal of so many rows after `events`.
+    fn screen(rows: u16, images: &[ImageName], events: &[Event]) -> String {
+        let terminal = InMemoryTerm::new(rows, 80);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let mut live = Live::on(target, images, (80, rows.into()), false);
+        for event in events {
             live.event(event);
         }
         for line in live.lines.values().chain(&live.footer) {
@@ -252,6 +327,53 @@ mod tests {
         debian-12: warning: the machine has no KVM
         ✗ ubuntu-2404  failed in build: script exited with status 100 (8.0 s)
         ✓ debian-12    published as 1.0.20261123 (4 min 6 s)
+        ");
+    }
+
+    #[test]
+    fn those_that_wait_stand_below_and_say_what_for_and_no_more_than_there_is_room_for() {
+        let images: Vec<ImageName> =
+            (0..40).map(|number| format!("image-{number:02}").parse().unwrap()).collect();
+        let started = |number: usize| Event::StageStarted {
+            image: images[number].clone(),
+            stage: Stage::Build,
+            detail: None,
+        };
+        let waits = |number: usize, parents: &[usize]| Event::ImageWaits {
+            image: images[number].clone(),
+            parents: parents.iter().map(|parent| images[*parent].clone()).collect(),
+        };
+        let mut told = vec![events().remove(0), waits(2, &[0]), waits(3, &[0, 1]), started(0)];
+        told.push(started(1));
+        insta::assert_snapshot!(screen(9, &images, &told), @"
+        ⠋ image-00  build
+        ⠋ image-01  build
+          image-02  waits for image-00
+          image-03  waits for image-00 and 1 more
+          image-04  waits for its turn
+          image-05  waits for its turn
+          image-06  waits for its turn
+          … and 33 more wait
+          0 of 40 images finished
+        ");
+        insta::assert_snapshot!(screen(5, &images, &told), @"
+        ⠋ image-00  build
+        ⠋ image-01  build
+          image-02  waits for image-00
+          … and 37 more wait
+          0 of 40 images finished
+        ");
+        let why = "its parent failed".to_owned();
+        told.push(waits(4, &[2]));
+        told.push(Event::ImageSkipped { image: images[2].clone(), why });
+        insta::assert_snapshot!(screen(12, &images[..5], &told), @"
+        image-00: warning: not built: its parent failed
+        ⠋ image-00  build
+        ⠋ image-01  build
+          image-02  waits for image-00
+          image-03  waits for image-00 and 1 more
+          image-04  waits for its turn
+          0 of 5 images finished
         ");
     }
 }

@@ -15,14 +15,12 @@ use anstream::{AutoStream, ColorChoice};
 
 use crate::environment::Environment;
 use crate::model::{Event, Failure, ImageName};
+use crate::runner::{Runner, neutralize};
 
 pub use json::EventLog;
 pub use live::Live;
 pub use plain::Plain;
 pub use settings::{Flags, Settings, Streams, Verbosity};
-
-/// Makes one line harmless for whoever reads the log: a forge's runner acts on some.
-pub type Neutralize = fn(&str) -> String;
 
 /// Somebody who is told what happens in a run.
 pub trait EventSink {
@@ -43,14 +41,14 @@ impl EventSink for Vec<Box<dyn EventSink>> {
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
     settings: Settings,
-    neutralize: Option<Neutralize>,
+    runner: Runner,
 }
 
 impl Terminal {
-    /// Decides how everything looks from here on. On a forge's runner, text for people goes line by
-    /// line through `neutralize`.
-    pub fn new(flags: Flags, environment: &Environment, neutralize: Option<Neutralize>) -> Self {
-        Self { settings: Settings::decide(flags, environment, Streams::of_process()), neutralize }
+    /// Decides how everything looks from here on. On a forge's runner, which acts on some lines, no
+    /// text for people has any of these.
+    pub fn new(flags: Flags, environment: &Environment, runner: Runner) -> Self {
+        Self { settings: Settings::decide(flags, environment, Streams::of_process()), runner }
     }
 
     /// A terminal for messages alone, where no command line has said how it should look.
@@ -60,7 +58,7 @@ impl Terminal {
             no_progress: true,
             verbosity: Verbosity::Normal,
         };
-        Self::new(flags, environment, None)
+        Self::new(flags, environment, Runner::Local)
     }
 
     /// How many columns text for people may take.
@@ -100,6 +98,16 @@ impl Terminal {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
+    /// Tells the forge's runner, by these lines, what it must never show. Only a runner takes them
+    /// away: they must not end up in a file, nor before the eyes of whoever plays runner at a terminal.
+    pub fn masks(&self, lines: &[String]) {
+        // Runners that descend from act give steps a terminal.
+        let is_person = self.runner.is_github() && self.settings.stderr_is_terminal;
+        if self.runner != Runner::Local && !is_person && !self.settings.stderr_is_file {
+            lines.iter().for_each(|line| self.command(line));
+        }
+    }
+
     /// Prints a failure that no report tells of.
     pub fn failure(&self, failure: &Failure) {
         self.message(&failure::text(failure));
@@ -110,8 +118,7 @@ impl Terminal {
         if self.settings.live {
             Box::new(Live::on_stderr(images, &self.settings))
         } else {
-            let neutralize = self.neutralize.unwrap_or(str::to_owned);
-            Box::new(Plain::new(self.stderr(), images, &self.settings, neutralize))
+            Box::new(Plain::new(self.stderr(), images, &self.settings, self.runner))
         }
     }
 
@@ -121,16 +128,16 @@ impl Terminal {
     }
 
     fn harmless(&self, text: &str) -> String {
-        match self.neutralize {
-            None => text.to_owned(),
-            Some(neutralize) => text
-                .split_inclusive('\n')
-                .map(|line| match line.strip_suffix('\n') {
-                    Some(line) => neutralize(line) + "\n",
-                    None => neutralize(line),
-                })
-                .collect(),
+        if self.runner == Runner::Local {
+            return text.to_owned();
         }
+        let line = |line: &str| neutralize(line).join("\n");
+        text.split_inclusive('\n')
+            .map(|text| match text.strip_suffix('\n') {
+                Some(text) => line(text) + "\n",
+                None => line(text),
+            })
+            .collect()
     }
 }
 

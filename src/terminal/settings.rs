@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use clap::ColorChoice;
+use rustix::fs::FileType;
 
 use crate::environment::Environment;
 
@@ -40,22 +41,29 @@ pub struct Streams {
     pub stdout_is_terminal: bool,
     /// Whether stderr is a terminal.
     pub stderr_is_terminal: bool,
+    /// Whether stderr is a file.
+    pub stderr_is_file: bool,
     /// Columns of the terminal.
     pub columns: Option<usize>,
+    /// Rows of the terminal.
+    pub rows: Option<usize>,
 }
 
 impl Streams {
     /// The streams of this process.
     pub fn of_process() -> Self {
-        let columns = rustix::termios::tcgetwinsize(io::stderr())
+        let size = rustix::termios::tcgetwinsize(io::stderr())
             .or_else(|_| rustix::termios::tcgetwinsize(io::stdout()))
-            .ok()
-            .map(|size| usize::from(size.ws_col))
-            .filter(|columns| *columns > 0);
+            .ok();
+        let known = |number: u16| Some(usize::from(number)).filter(|number| *number > 0);
+        let kind =
+            rustix::fs::fstat(io::stderr()).map(|stat| FileType::from_raw_mode(stat.st_mode));
         Self {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
-            columns,
+            stderr_is_file: kind == Ok(FileType::RegularFile),
+            columns: size.and_then(|size| known(size.ws_col)),
+            rows: size.and_then(|size| known(size.ws_row)),
         }
     }
 }
@@ -64,7 +72,7 @@ impl Streams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four decisions that do not depend on each other for those who read them"
+    reason = "decisions and facts that do not depend on each other for those who read them"
 )]
 pub struct Settings {
     /// Whether text on stdout has colour.
@@ -81,6 +89,12 @@ pub struct Settings {
     pub width: usize,
     /// Columns of the window, if there is one.
     pub columns: Option<usize>,
+    /// Rows of the window, if there is one.
+    pub rows: Option<usize>,
+    /// Whether stderr is a terminal.
+    pub stderr_is_terminal: bool,
+    /// Whether stderr is a file.
+    pub stderr_is_file: bool,
 }
 
 impl Settings {
@@ -113,6 +127,9 @@ impl Settings {
             verbosity: flags.verbosity,
             width: streams.columns.unwrap_or(WIDTH_OF_LOGS).clamp(*WIDTHS.start(), *WIDTHS.end()),
             columns: streams.columns,
+            rows: streams.rows,
+            stderr_is_terminal: streams.stderr_is_terminal,
+            stderr_is_file: streams.stderr_is_file,
         }
     }
 }
@@ -126,10 +143,20 @@ fn is_on(environment: &Environment, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const TERMINAL: Streams =
-        Streams { stdout_is_terminal: true, stderr_is_terminal: true, columns: Some(200) };
-    const PIPES: Streams =
-        Streams { stdout_is_terminal: false, stderr_is_terminal: false, columns: None };
+    const TERMINAL: Streams = Streams {
+        stdout_is_terminal: true,
+        stderr_is_terminal: true,
+        stderr_is_file: false,
+        columns: Some(200),
+        rows: Some(50),
+    };
+    const PIPES: Streams = Streams {
+        stdout_is_terminal: false,
+        stderr_is_terminal: false,
+        stderr_is_file: false,
+        columns: None,
+        rows: None,
+    };
     const FLAGS: Flags =
         Flags { color: ColorChoice::Auto, no_progress: false, verbosity: Verbosity::Normal };
 

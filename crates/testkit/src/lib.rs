@@ -1,10 +1,11 @@
 //! Programs and builders that goldsmith's tests and its demo use; never published.
 //!
-//! Everything here makes something that a real tool reads: an advisory database for Trivy, a root
-//! file system, a partitioned disk.
+//! Most of it makes something that a real tool reads: an advisory database for Trivy, a root file
+//! system, a partitioned disk. `runner` reads what steps print as forges' runners do.
 
 pub mod advisory_db;
 pub mod bolt;
 pub mod disk;
 pub mod gpt;
 pub mod rootfs;
+pub mod runner;
