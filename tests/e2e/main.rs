@@ -15,6 +15,7 @@ mod judge;
 mod kills;
 mod leases;
 mod lint;
+mod logs;
 mod packer;
 mod parallel;
 mod plugins;
