@@ -224,13 +224,14 @@ async fn show(
     let mut sinks: Vec<Box<dyn EventSink>> = vec![terminal.progress(&[])];
     loop {
         // All that has come is shown at once, however much it is: it would only pile up.
-        let event = match events.try_recv() {
-            Ok(event) => event,
-            Err(_) => tokio::select! {
+        let event = if let Ok(event) = events.try_recv() {
+            event
+        } else {
+            tokio::select! {
                 biased;
                 Some(event) = events.recv() => event,
                 _ = &mut is_over => return,
-            },
+            }
         };
         if let Event::RunStarted { directory, images, .. } = &event {
             sinks = vec![terminal.progress(images)];

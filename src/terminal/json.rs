@@ -15,6 +15,9 @@ use super::EventSink;
 /// How much of what children print is kept, in bytes of their lines: their logs have it all.
 const MAX_OUTPUT: u64 = 16 << 20;
 
+/// What stands around such a line, in bytes, about.
+const AROUND: u64 = 128;
+
 /// A file with a line for every event, but for what children print beyond [`MAX_OUTPUT`].
 ///
 /// It tells and decides nothing: when the disk is full the run goes on, and [`EventLog::finish`]
@@ -51,7 +54,7 @@ impl EventLog {
     fn write(&mut self, event: &Event) -> io::Result<()> {
         let time = self.clock.now();
         if let Event::Output { line, .. } = event {
-            let length = line.len() as u64 + 1;
+            let length = line.len() as u64 + AROUND;
             if self.room == 0 {
                 return Ok(());
             }

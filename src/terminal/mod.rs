@@ -104,7 +104,9 @@ impl Terminal {
         // Runners that descend from act give steps a terminal.
         let is_person = self.runner.is_github() && self.settings.stderr_is_terminal;
         if self.runner != Runner::Local && !is_person && !self.settings.stderr_is_file {
-            lines.iter().for_each(|line| self.command(line));
+            for line in lines {
+                self.command(line);
+            }
         }
     }
 

@@ -89,25 +89,34 @@ impl<W: Write> Plain<W> {
         let _ = writeln!(self.stream, "{line}");
     }
 
-    /// A line that a child printed: harmless, but in its own colours.
+    /// A line that a child printed.
     fn relay(&mut self, image: &ImageName, stage: Stage, line: &str) {
-        let prefix = if self.several { self.prefix(image) } else { String::new() };
         for drawn in line.trim_end_matches('\r').split('\r') {
-            for text in neutralize(&format!("{prefix}  {}", shorten(drawn, MAX_LINE))) {
-                let relayed = self.relayed.entry(image.clone()).or_default();
-                relayed.bytes = relayed.bytes.saturating_add(text.len() + 1);
-                if relayed.bytes > MAX_OUTPUT {
-                    relayed.left_out += 1;
-                    if relayed.last.len() == LAST_LINES {
-                        relayed.last.pop_front();
-                    }
-                    relayed.last.push_back(text);
-                } else {
-                    self.open_group(image, stage);
-                    self.write(&text);
+            let relayed = self.relayed.entry(image.clone()).or_default();
+            if relayed.bytes > MAX_OUTPUT {
+                relayed.left_out += 1;
+                if relayed.last.len() == LAST_LINES {
+                    relayed.last.pop_front();
                 }
+                relayed.last.push_back(drawn.to_owned());
+            } else {
+                self.open_group(image, stage);
+                let written = self.output(image, drawn);
+                let relayed = self.relayed.entry(image.clone()).or_default();
+                relayed.bytes = relayed.bytes.saturating_add(written);
             }
         }
+    }
+
+    /// Writes what a child printed: harmless, but in its own colours. How many bytes it was.
+    fn output(&mut self, image: &ImageName, drawn: &str) -> usize {
+        let prefix = if self.several { self.prefix(image) } else { String::new() };
+        let mut written = 0;
+        for text in neutralize(&format!("{prefix}  {}", shorten(drawn, MAX_LINE))) {
+            self.write(&text);
+            written += text.len() + 1;
+        }
+        written
     }
 
     /// The last lines of what was left out, now that the stage is over.
@@ -120,11 +129,10 @@ impl<W: Write> Plain<W> {
         if left_out > 0 {
             self.open_group(image, stage);
             let lines = count(left_out - last.len(), "line");
-            let text = format!("  … {lines} left out here: the log has everything");
-            let prefix = if self.several { self.prefix(image) } else { String::new() };
-            self.write(&format!("{prefix}{}", paint(style::QUIET, &text)));
-            for text in last {
-                self.write(&text);
+            let text = format!("… {lines} left out here: the log has everything");
+            self.output(image, &paint(style::QUIET, &text));
+            for drawn in last {
+                self.output(image, &drawn);
             }
         }
     }

@@ -136,6 +136,33 @@ fn author(run: &str) -> Author {
 }
 
 #[tokio::test]
+async fn the_logs_of_a_run_that_was_killed_are_closed_and_those_of_one_that_was_not_stay() {
+    let machine = Machine::new();
+    let (dead, journal) = machine.begin();
+    let other = "20261123t110000z-5f3a9c".parse().unwrap();
+    let state = machine.path("state");
+    let (over, mut its) = RunDirectory::create(&state, &other, Clock::system()).unwrap();
+    for log in [dead.log("debian-12"), over.log("debian-12-boot-1")] {
+        fs_err::write(log, "said").unwrap();
+    }
+    fs_err::write(format!("{}.tail-6-0", dead.log("debian-12")), "more").unwrap();
+    over.finish(&mut its, crate::run::Kept::Nothing).unwrap();
+    let (log, console) = (dead.log("debian-12"), over.log("debian-12-boot-1"));
+    machine.reap().await;
+    assert!(log.exists(), "it is alive");
+    drop((dead, journal, over, its));
+    machine.reap().await;
+    let closed = fs_err::File::open(format!("{log}.zst")).unwrap();
+    let text = String::from_utf8(zstd::decode_all(closed).unwrap()).unwrap();
+    insta::assert_snapshot!(text, @"
+    said
+    [goldsmith: 2 bytes with 0 line ends are left out here: the log is longer than `max_log`]
+    more
+    ");
+    assert!(!log.exists() && console.exists());
+}
+
+#[tokio::test]
 async fn what_a_dead_run_left_half_done_is_undone_and_a_living_one_is_left_alone() {
     let machine = Machine::new();
     let version = machine.take(RUN).await;
