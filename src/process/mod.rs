@@ -45,4 +45,4 @@ pub use log::{Log, close_log, close_logs};
 pub use redaction::{MASK, Redaction, SHORTEST};
 pub use supervisor::{Assignment, SupervisorError, supervise};
 pub use traces::{MARK, kill_marked, marked};
-pub use waiting::Waiting;
+pub use waiting::{Running, Waiting};

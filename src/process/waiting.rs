@@ -15,9 +15,9 @@ struct Meter {
     total: Duration,
 }
 
-/// One running child; it has ended when this is dropped.
+/// One running child, or something else that is waited for; it has ended when this is dropped.
 #[derive(Debug)]
-pub(super) struct Running(Waiting);
+pub struct Running(Waiting);
 
 impl Waiting {
     /// A meter that shows zero.
@@ -31,7 +31,8 @@ impl Waiting {
         meter.total + meter.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    pub(super) fn begin(&self) -> Running {
+    /// From now on goldsmith waits, for a child or for time to pass, until the value is dropped.
+    pub fn begin(&self) -> Running {
         let mut meter = self.meter();
         meter.running += 1;
         meter.since.get_or_insert_with(Instant::now);

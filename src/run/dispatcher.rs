@@ -37,6 +37,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Publish also what equals the newest version.
     pub force: bool,
+    /// What `prepare` has made for an earlier build of this kind is used again: for pull requests.
+    pub reuse_prepared: bool,
     /// Publish only what is in a commit, where there is a repository.
     pub committed: bool,
     /// How long builds may take to clean up after themselves.
@@ -184,7 +186,11 @@ async fn all(run: &Run<'_>) -> Ended {
             let parents = parents.iter().copied().cloned().collect();
             events.tell(Event::ImageWaits { image: image.name.clone(), parents });
         }
-        Waiting { image: &image.name, needs: image.resources, parents }
+        let folder = image.prepare.is_some().then(|| {
+            let workdir = image.workdir.canonicalize_utf8();
+            workdir.unwrap_or_else(|_| image.workdir.clone())
+        });
+        Waiting { image: &image.name, needs: image.resources, parents, folder }
     });
     let turns = Turns::new(budget, waiting);
     let planned: HashMap<&ImageName, &Planned> =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::FailureClass;
 
 /// How long to wait before each further attempt: a server that is overloaded or restarted needs a
-/// while, and an image should not hold its place for much longer.
+/// while, and nobody wants to wait for much longer.
 const WAITS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(45)];
 
 /// How long to wait before the build is tried again, after so many attempts of which the last one

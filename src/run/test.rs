@@ -11,7 +11,7 @@ use super::Pipeline;
 use super::image_task::{Examined, ImageTask};
 use super::secrets;
 use crate::inputs;
-use crate::model::{Failure, FailureClass, Stage, Test, TestResult};
+use crate::model::{Failure, FailureClass, Resources, Stage, Test, TestResult};
 use crate::process::{self, ChildEnvironment, Redaction};
 use crate::report::quantity::count;
 use crate::report::sentence;
@@ -86,11 +86,15 @@ impl Subject<'_, '_> {
         let Self { task, examined, clones, .. } = self;
         let artifact = &examined.build.artifact;
         let (image, disk) = (task.image, &artifact.disk().path);
-        let Pipeline { environment, options, events, tools, .. } = task.run.pipeline;
+        let Pipeline { environment, options, events, tools, cancellation, .. } = task.run.pipeline;
+        let room = async |needs| task.turn.room(needs, cancellation).await;
         let relay = events.relay(&image.name, Stage::Test);
         let redaction = self.redaction.clone();
         match test {
             Test::Run(command) => {
+                // Whatever it does to the copy, most likely it boots it.
+                let needs = Resources { disk: 0, ..image.resources };
+                let _room = room(needs).await.map_err(TestingError::Stopped)?;
                 let environment = ChildEnvironment::allowed(environment)
                     .pass(environment, &image.env)
                     .set("GOLDSMITH_IMAGE", image.name.as_str())
@@ -121,7 +125,7 @@ impl Subject<'_, '_> {
                     redaction,
                     kept: &task.log.path().with_extension(""),
                 };
-                boot.run(disk, folder, relay).await
+                boot.run(disk, folder, room, relay).await
             }
         }
     }

@@ -16,6 +16,9 @@ pub enum TestingError {
     /// A program could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// There was no room for it before somebody wished to stop.
+    #[error("{}", .0.reason)]
+    Stopped(Failure),
 }
 
 impl TestingError {
@@ -23,6 +26,7 @@ impl TestingError {
     pub fn failure(&self) -> Failure {
         match self {
             Self::Io(_) => process::failure(self, FailureClass::TestFailed),
+            Self::Stopped(failure) => failure.clone(),
             Self::Process(error) => error.failure(FailureClass::TestFailed),
         }
     }

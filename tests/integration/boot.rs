@@ -68,7 +68,8 @@ impl Bench {
             redaction: Redaction::default(),
             kept: &self.path("kept"),
         };
-        boot.run(&self.path("disk.raw"), &self.path("work"), |_| {}).await
+        let room = async |_| Ok(());
+        boot.run(&self.path("disk.raw"), &self.path("work"), room, |_| {}).await
     }
 
     /// The cases, a line each, and what was kept.

@@ -2,14 +2,34 @@
 
 use super::accelerator::Accelerator;
 use super::firmware::Firmware;
+use crate::model::Resources;
+
+/// The memory of a machine, in MiB.
+const MEMORY: u32 = 1024;
+
+/// The processors of a machine. Emulated, more of them cost more than they give.
+fn cpus(accelerator: Accelerator) -> u32 {
+    match accelerator {
+        Accelerator::Kvm => 2,
+        Accelerator::Tcg => 1,
+    }
+}
+
+/// What so many machines need of this one, side by side.
+pub(super) fn needs(machines: u32, accelerator: Accelerator) -> Resources {
+    Resources {
+        cpus: machines * cpus(accelerator),
+        memory: u64::from(machines * MEMORY) << 20,
+        disk: 0,
+    }
+}
 
 /// The arguments of a machine: the disk `disk.qcow2`, the seed `seed.iso`, its console on standard
 /// output, its report in the file `report`, and sockets for QEMU and the guest agent.
 pub(super) fn arguments(accelerator: Accelerator, firmware: &Firmware) -> Vec<String> {
-    let (cpu, cpus) = match accelerator {
-        Accelerator::Kvm => ("host", "2"),
-        // More of them cost more than they give.
-        Accelerator::Tcg => ("max", "1"),
+    let cpu = match accelerator {
+        Accelerator::Kvm => "host",
+        Accelerator::Tcg => "max",
     };
     let mut arguments: Vec<String> = [
         "-no-user-config",
@@ -21,9 +41,9 @@ pub(super) fn arguments(accelerator: Accelerator, firmware: &Firmware) -> Vec<St
         "-cpu",
         cpu,
         "-smp",
-        cpus,
+        &cpus(accelerator).to_string(),
         "-m",
-        "1024",
+        &MEMORY.to_string(),
         "-display",
         "none",
         // For the picture of the console.

@@ -29,7 +29,7 @@ use self::firmware::Firmware;
 use self::judge::Booted;
 use self::report::Facts;
 use super::{Clones, TestingError};
-use crate::model::{TestCase, TestResult};
+use crate::model::{Failure, Resources, TestCase, TestResult};
 use crate::process::{
     ChildEnvironment, Command, Finished, Line, ProcessError, Redaction, friendly,
 };
@@ -76,11 +76,13 @@ enum End {
 
 impl Boot<'_> {
     /// Boots two overlays of `disk`. All of that lies in `folder`, which is empty. What the first
-    /// machine prints goes to `on_line`.
-    pub async fn run(
+    /// machine prints goes to `on_line`. `room` makes room for what both machines need of this one, for
+    /// as long as its value lives.
+    pub async fn run<R>(
         &self,
         disk: &Utf8Path,
         folder: &Utf8Path,
+        room: impl AsyncFnOnce(Resources) -> Result<R, Failure>,
         on_line: impl FnMut(Line<'_>),
     ) -> Result<TestResult, TestingError> {
         let begun = Instant::now();
@@ -94,6 +96,7 @@ impl Boot<'_> {
         let overlay = self.clones.overlay(disk, folder).await?;
         let firmware = Firmware::of(&self.begin(&overlay, folder).await?, self.variables);
         fs_err::remove_file(&overlay)?;
+        let _room = room(machine::needs(2, accelerator)).await.map_err(TestingError::Stopped)?;
         let both = tokio::join!(
             self.machine(1, disk, folder, (accelerator, &firmware), on_line),
             self.machine(2, disk, folder, (accelerator, &firmware), |_| {}),
