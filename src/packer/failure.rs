@@ -162,7 +162,10 @@ impl BuildFailure {
             Self::Builder { error: said, .. } | Self::Refused { said } => {
                 signs::of(said).map_or(FailureClass::Build, |sign| sign.class)
             }
-            Self::PostProcessor { .. } | Self::Occupied { .. } => FailureClass::Build,
+            Self::PostProcessor { error, .. } => {
+                signs::of_post_processor(error).map_or(FailureClass::Build, |sign| sign.class)
+            }
+            Self::Occupied { .. } => FailureClass::Build,
             Self::Killed { .. } | Self::StoppedFromOutside => FailureClass::Killed,
             Self::NoArtifact { .. } | Self::NoFiles { .. } | Self::Artifact(_) => {
                 FailureClass::NoArtifact
@@ -195,9 +198,13 @@ impl BuildFailure {
             Self::Provisioner { status: Some(137), .. } => {
                 Some("status 137 is SIGKILL: most often the guest ran out of memory".to_owned())
             }
-            Self::PostProcessor { .. } => Some(
-                "Packer deletes the artifact when a post-processor fails: what may fail belongs \
-                 after the build"
+            Self::PostProcessor { error, .. } => Some(
+                signs::of_post_processor(error)
+                    .map_or(
+                        "Packer deletes the artifact when a post-processor fails: what may fail \
+                         belongs after the build",
+                        |sign| sign.step,
+                    )
                     .to_owned(),
             ),
             Self::Refused { said } if said.contains("No $HOME") => {

@@ -265,6 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn a_post_processor_that_was_killed_is_told_from_one_that_read_too_far() {
+        let recorded = include_str!("recorded/post_processor_fails");
+        let with = |error: &str| {
+            let changed: Vec<String> = recorded
+                .lines()
+                .map(|line| match line.split_once("Post-processor failed: ") {
+                    Some((before, _)) => format!("{before}Post-processor failed: {error}"),
+                    None => line.to_owned(),
+                })
+                .collect();
+            told(&changed.join("\n"), FAILED, None)
+        };
+        insta::assert_snapshot!(with("unexpected EOF"), @"
+        Killed: post-processor `shell-local` of build `file.disk` failed: unexpected EOF
+          a plugin of Packer died: look for the out-of-memory killer in the kernel log, `dmesg` or `journalctl -k`
+        ");
+        insta::assert_snapshot!(with("disk.gz: unexpected EOF"), @"
+        Build: post-processor `shell-local` of build `file.disk` failed: disk.gz: unexpected EOF
+          Packer deletes the artifact when a post-processor fails: what may fail belongs after the build
+        ");
+    }
+
+    #[test]
     fn templates_are_told_with_file_and_line() {
         insta::assert_snapshot!(told(include_str!("recorded/syntax_error"), FAILED, None), @"Template: template error: t.pkr.hcl:4: Missing item separator: Expected a comma to mark the beginning of the next item.");
         insta::assert_snapshot!(told(include_str!("recorded/several_errors"), FAILED, None), @r#"

@@ -61,12 +61,15 @@ const SIGNS: [Sign; 20] = [
         "give this user access to /dev/kvm, or set `accelerator = \"tcg\"`",
     ),
     sign(
-        "unexpected EOF",
+        LOST,
         FailureClass::Killed,
         "a plugin of Packer died: look for the out-of-memory killer in the kernel log, `dmesg` or \
          `journalctl -k`",
     ),
 ];
+
+/// What Packer says of a plugin that is not there any more.
+const LOST: &str = "unexpected EOF";
 
 const GONE: &str = "the address that the template names is gone: look for a newer one";
 const LIMITED: &str = "the server wants fewer requests: wait, or use a mirror; for plugins from \
@@ -81,4 +84,10 @@ const fn sign(text: &'static str, class: FailureClass, step: &'static str) -> Si
 /// What `error` is a sign of.
 pub(super) fn of(error: &str) -> Option<&'static Sign> {
     SIGNS.iter().find(|sign| error.contains(sign.text))
+}
+
+/// What `error` of a post-processor is a sign of. Such errors are the post-processor's own words, and it
+/// may well have read a file to an unexpected end: only if that is all there is, Packer has said it.
+pub(super) fn of_post_processor(error: &str) -> Option<&'static Sign> {
+    of(error).filter(|sign| sign.class == FailureClass::Killed && error.trim() == LOST)
 }

@@ -162,7 +162,7 @@ kills! {
 
     post_processing_with_packer_killed: Outer, PostProcess => 3 "killed"
     post_processing_with_its_core_killed: Core, PostProcess => 3 "killed"
-    post_processing_with_its_plugin_killed: Plugin, PostProcess => 3 "build"
+    post_processing_with_its_plugin_killed: Plugin, PostProcess => 3 "killed"
     post_processing_and_goldsmith_killed: Goldsmith, PostProcess => -1 ""
     post_processing_told_to_stop: TERM, PostProcess => 143 "terminated"
     post_processing_told_to_stop_twice: TERM_TWICE, PostProcess => 143 "terminated"
