@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
+use jiff::Timestamp;
 
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
@@ -16,7 +17,7 @@ use super::secrets::Secrets;
 use super::substitution::variables;
 use super::temporary::TemporaryFolder;
 use super::workdir::Workdir;
-use super::{Pipeline, retry};
+use super::{Pipeline, prepared, retry};
 use crate::clock::Clock;
 use crate::inputs::{self, Digests, FileDigests};
 use crate::model::{
@@ -52,11 +53,18 @@ pub(super) async fn artifact(
             let held = Workdir::take(state, workdir, &image.name, events, cancellation).await?;
             still_defined(task).await?;
             let relay = events.relay(&image.name, Stage::Prepare);
-            prepare(task, step, &secrets.redaction, relay).await?;
-            Ok(held)
+            let made = prepared::made(task, step).await?;
+            if made.is_none() {
+                prepare(task, step, &secrets.redaction, relay).await?;
+                prepared::remember(task, step).await?;
+            }
+            Ok((held, made))
         };
-        let done = |_: &Workdir| (StageOutcome::Done, None);
-        _held = progress.stage(Stage::Prepare, Some(step.run.clone()), work, done).await?;
+        let done = |(_, made): &(Workdir, Option<Timestamp>)| {
+            let again = |made: &Timestamp| format!("what was made at {made:.0} is used again");
+            (StageOutcome::Done, made.as_ref().map(again))
+        };
+        (_held, _) = progress.stage(Stage::Prepare, Some(step.run.clone()), work, done).await?;
     } else {
         still_defined(task).await.map_err(stopped)?;
     }
@@ -284,7 +292,7 @@ async fn persistently(
     packer: &Packer,
     request: &BuildRequest,
 ) -> Result<Built, Failure> {
-    let Pipeline { events, cancellation, .. } = task.run.pipeline;
+    let Pipeline { events, cancellation, launcher, .. } = task.run.pipeline;
     let image = &task.image.name;
     let mut attempts = 0;
     loop {
@@ -314,10 +322,15 @@ async fn persistently(
             quantity::duration(wait)
         );
         events.note(Some(image), NoteLevel::Warning, text);
+        // Others are built meanwhile.
+        task.turn.pause();
+        let waiting = launcher.waiting().begin();
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             request = cancellation.beyond(None) => return Err(request.cause.failure()),
         }
+        task.turn.go_on(cancellation).await?;
+        drop(waiting);
         // Packer takes back what a failed build left; what it could not is in the way.
         match fs_err::remove_dir_all(&request.output_directory) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

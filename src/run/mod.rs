@@ -18,6 +18,7 @@ mod obstacle;
 mod parents;
 mod phrase;
 mod prepare;
+mod prepared;
 mod progress;
 mod publish;
 mod reap;

@@ -1,5 +1,5 @@
 //! The prepare step: makes the template's inputs, afresh for every due build. A new month must
-//! bring new packages, so what an earlier run made is never good enough.
+//! bring new packages, so what an earlier run made is not good enough. (But see `prepared.rs`.)
 
 use camino::Utf8Path;
 
@@ -17,11 +17,11 @@ pub(super) async fn prepare(
     on_line: impl FnMut(Line<'_>),
 ) -> Result<(), Failure> {
     let (image, log) = (task.image, &task.log);
-    let Pipeline { environment, launcher, cancellation, options, .. } = task.run.pipeline;
+    let Pipeline { launcher, cancellation, options, .. } = task.run.pipeline;
     let command = Command::new("/bin/sh", format!("prepare image {}", image.name))
         .arguments(["-c", &prepare.run])
         .directory(&image.workdir)
-        .environment(ChildEnvironment::allowed(environment).pass(environment, &image.env))
+        .environment(environment(task))
         .timeout(image.timeout.prepare)
         .grace(options.grace)
         .redaction(redaction.clone())
@@ -51,6 +51,12 @@ pub(super) async fn prepare(
         }
         _ => Ok(()),
     }
+}
+
+/// What the prepare step sees.
+pub(super) fn environment(task: &ImageTask<'_>) -> ChildEnvironment {
+    let environment = &task.run.pipeline.environment;
+    ChildEnvironment::allowed(environment).pass(environment, &task.image.env)
 }
 
 /// What the prepare step made: a material of the build. Fails as soon as somebody wishes to stop.

@@ -114,6 +114,14 @@ impl Context {
     }
 }
 
+impl Context {
+    /// Whether a pull request set off the workflow.
+    pub fn is_pull_request(&self) -> bool {
+        let event = self.event.as_deref().unwrap_or_default();
+        self.runner != Runner::Local && event.starts_with("pull_request")
+    }
+}
+
 /// The page of the workflow run. Forgejo counts runs within the repository there; GitHub, and Gitea
 /// from 1.26 on, number them over the whole server.
 fn run_url(runner: Runner, environment: &Environment) -> Option<String> {

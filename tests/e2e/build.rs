@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::project::{Ended, Project, today};
+use crate::project::{DEBIAN, Ended, Project, today};
 
 /// "Builds" the disk that lies in the project.
 pub(crate) const COPY: &str = r#"
@@ -327,4 +327,37 @@ fn what_may_pass_by_itself_is_tried_again_in_the_same_run() {
     assert!(child.wait().unwrap().success(), "{said}");
     assert_eq!(said.matches("trying again in 5.0 s").count(), 1, "{said}");
     assert_eq!(project.log("debian-12"), ["reserved", "published", "moved"]);
+}
+
+#[test]
+fn what_was_prepared_for_a_pull_request_is_used_again_and_only_there() {
+    let project = project_with(COPY);
+    let images = format!(
+        "{DEBIAN}    env: [MIRROR, TIMES]\n    prepare: {{ run: 'echo made >>$TIMES; cp $TIMES made', creates: made }}\n"
+    );
+    project.write("images.yml", &images);
+    let times = |event: &str, mirror: &str, more: &[&str]| {
+        let output = project
+            .goldsmith()
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_NAME", event)
+            .env("MIRROR", mirror)
+            .env("TIMES", project.path("times"))
+            .args(["run", "--db", "advisories", "--force"])
+            .args(more)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        fs_err::read_to_string(project.path("times")).unwrap().lines().count()
+    };
+    let dry = ["--dry-run"];
+    assert_eq!(times("pull_request", "a", &dry), 1);
+    assert_eq!(times("pull_request", "a", &dry), 1);
+    assert_eq!(times("pull_request", "b", &dry), 2, "another variable");
+    assert_eq!(times("schedule", "b", &dry), 3, "no pull request");
+    assert_eq!(times("pull_request", "b", &dry), 4, "another file lies there");
+    project.write("packer/made", "spoilt\n");
+    assert_eq!(times("pull_request", "b", &dry), 5);
+    assert_eq!(times("pull_request", "b", &[]), 6, "it is published");
 }
