@@ -11,7 +11,7 @@ use super::layer::{self, Layer};
 use super::placeholder::Scope;
 use super::{env, os, parents, path, prepare, secret_vars, vars};
 use crate::diagnostics::{Span, quoted};
-use crate::model::{Arch, ChannelName, Image, ImageName, Source};
+use crate::model::{Arch, ChannelName, Image, ImageName, Source, is_legacy_template};
 
 /// Keys of an image that `defaults` does not have.
 pub(super) const KEYS: [&str; 14] = [
@@ -119,7 +119,11 @@ fn image(
     });
     let beside = template.as_deref().map_or(Utf8Path::new(""), workdir_of);
     let workdir = workdir.unwrap_or_else(|| beside.to_owned());
-    let build = keys.read("build", context, build);
+    let legacy = template.as_deref().is_some_and(is_legacy_template);
+    let build = keys.read("build", context, |field, context| match legacy {
+        true => legacy_build(field, context),
+        false => build(field, context),
+    });
     let help = r#"`os` names what the scan must find, for example `os: { family: debian, release: "12" }`"#;
     let os = keys.required("os", help, context, os::read);
     let help = "`source` is `cloud-image`, `iso`, `factory` or `image`";
@@ -229,28 +233,25 @@ fn template(field: Field<'_>, context: &mut Context) -> Option<Utf8PathBuf> {
     let template = path::read(field, &folder, "packer/debian", context)?;
     let text = template.as_str();
     let other = [".hcl", ".json", ".yml", ".yaml"];
-    if !text.ends_with(".pkr.hcl") && other.iter().any(|end| text.ends_with(end)) {
+    if !is_file(&template) && other.iter().any(|end| text.ends_with(end)) {
         let file = template.file_name().unwrap_or(text);
         let label = "expected a folder or a `.pkr.hcl` file";
-        context.push(if text.ends_with(".pkr.json") {
-            let message =
-                format!("{} is HCL written as JSON, which goldsmith does not read", quoted(file));
-            field.error("bad-path", message, label).help("name its folder")
-        } else {
-            field.error("bad-path", format!("{} is not a Packer template", quoted(file)), label)
-        });
+        let message = format!("{} is not a Packer template", quoted(file));
+        context.push(field.error("bad-path", message, label));
         return None;
     }
     Some(template)
 }
 
+/// Whether its name says that it is one file, and not a folder.
+fn is_file(template: &Utf8Path) -> bool {
+    let ends = [".pkr.hcl", ".pkr.json"];
+    ends.iter().any(|end| template.as_str().ends_with(end)) || is_legacy_template(template)
+}
+
 /// Where `packer` runs if nothing else is said.
 fn workdir_of(template: &Utf8Path) -> &Utf8Path {
-    if template.as_str().ends_with(".pkr.hcl") {
-        template.parent().unwrap_or(template)
-    } else {
-        template
-    }
+    if is_file(template) { template.parent().unwrap_or(template) } else { template }
 }
 
 /// `type.name` or `block.type.name`.
@@ -262,6 +263,18 @@ fn build(field: Field<'_>, context: &mut Context) -> Option<String> {
     if !(2..=3).contains(&parts.len()) || !parts.iter().all(named) {
         let message = format!("{} is not the name of one Packer build", quoted(text));
         let label = "expected `type.name` or `block.type.name`, such as `qemu.debian`";
+        context.push(field.error("bad-build", message, label));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// A template in Packer's older language calls its builds as it likes; but `-only` takes patterns.
+fn legacy_build(field: Field<'_>, context: &mut Context) -> Option<String> {
+    let text = field.text("the name of a Packer build", "debian", context)?;
+    if text.is_empty() || text.contains(['*', '?', '[', ']', '{', '}', '!', '\\', ',']) {
+        let message = format!("{} is not the name of one Packer build", quoted(text));
+        let label = "expected the `name` of a builder in the template, or else its `type`";
         context.push(field.error("bad-build", message, label));
         return None;
     }

@@ -23,7 +23,15 @@ pub const PROBLEMS: &[Kind] = &[
     },
     Kind {
         id: "cannot-enforce",
-        meaning: "The scripts of `enforce` run in the guest, as provisioners that are added to a copy of the template. That is not possible with every template: some have no guest, or no way into it; others are written in JSON, or only Packer can tell their builds.",
+        meaning: "The scripts of `enforce` run in the guest, as provisioners that are added to a copy of the template. That is not possible with every template: some have no guest, or no way into it; others are HCL written as JSON, or only Packer can tell their builds.",
+    },
+    Kind {
+        id: "legacy-secret",
+        meaning: "`secret_vars` go through the environment, so that nobody sees them. A template in Packer's older language takes no variables from there.",
+    },
+    Kind {
+        id: "legacy-template",
+        meaning: "The template is written in Packer's older language: JSON with `builders`. goldsmith builds it, but Packer does not develop that language any further: plugins cannot be required in it, and errors have no place. `packer hcl2_upgrade` translates it.",
     },
     Kind {
         id: "overruled-secret",
@@ -134,10 +142,30 @@ pub(super) fn problems(image: &Image, template: &Template, places: &Places) -> V
         return enforce.into_iter().collect();
     }
     let mut problems = Vec::from_iter(enforce);
+    if template.is_legacy() {
+        problems.extend(legacy(image, places));
+    }
     problems.extend(build(image, template, places));
     problems.extend(undeclared(image, template, places));
     problems.extend(unset(image, template, places));
     problems.extend(overruled(image, template, places));
+    problems
+}
+
+fn legacy(image: &Image, places: &Places) -> Vec<Diagnostic> {
+    let file = image.template.file_name().unwrap_or_default();
+    let message = format!("{} is written in Packer's older language", quoted(file));
+    let problem = Diagnostic::warning("legacy-template", message).at(places.of("template"), "");
+    let mut problems = vec![problem.help(format!("`packer hcl2_upgrade {file}` translates it"))];
+    if let Some((name, variable)) = image.secret_vars.first() {
+        let message =
+            "`secret_vars`: the template takes no variables from the environment".to_owned();
+        let problem = Diagnostic::error("legacy-secret", message);
+        let problem = problem.at(places.of(&format!("secret_vars.{name}")), "it would not be set");
+        problems.push(problem.help(format!(
+            "list `{variable}` under `env`, and have the template say `\"{name}\": \"{{{{env `{variable}`}}}}\"` under its `variables`"
+        )));
+    }
     problems
 }
 
@@ -230,8 +258,10 @@ fn overruled<'a>(
 }
 
 fn unset(image: &Image, template: &Template, places: &Places) -> Option<Diagnostic> {
-    let by_environment =
-        |name: &str| image.env.iter().any(|env| env.strip_prefix("PKR_VAR_") == Some(name));
+    let by_environment = |name: &str| {
+        !template.is_legacy()
+            && image.env.iter().any(|env| env.strip_prefix("PKR_VAR_") == Some(name))
+    };
     let missing: Vec<String> = template
         .variables
         .iter()

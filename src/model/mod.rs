@@ -43,7 +43,7 @@ pub use artifact_record::ArtifactRecord;
 pub use build_record::BuildRecord;
 pub use catalog::{
     Address, Arch, Cadence, Catalog, Image, MaxAge, Parent, Prepare, Rebuild, Source, StoreAddress,
-    Test, Timeouts, VersionScheme,
+    Test, Timeouts, VersionScheme, is_legacy_template,
 };
 pub use change::Change;
 pub use definition::{Definition, DefinitionFiles};

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::edited::EditedCopy;
 use crate::environment::Environment;
-use crate::model::ImageName;
+use crate::model::{ImageName, is_legacy_template};
 use crate::process::{ChildEnvironment, Log, Redaction};
 
 /// What of goldsmith's environment Packer gets beside what every child gets.
@@ -89,7 +89,10 @@ impl BuildRequest {
         for file in &self.variable_files {
             arguments.push(format!("-var-file={file}"));
         }
-        for (name, value) in &self.variables {
+        let contract = is_legacy_template(&self.template).then(|| self.contract());
+        let contract = contract.iter().flatten().map(|(name, value)| (*name, value));
+        let variables = self.variables.iter().map(|(name, value)| (name.as_str(), value));
+        for (name, value) in contract.chain(variables) {
             arguments.push("-var".to_owned());
             arguments.push(format!("{name}={value}"));
         }
@@ -112,19 +115,36 @@ impl BuildRequest {
         let folder = self.temporary_folder.iter();
         let environment = folder
             .fold(environment, |environment, folder| environment.set("TMPDIR", folder.as_str()));
-        let environment = environment
-            .set("PKR_VAR_goldsmith_image", self.image.as_str())
-            .set("PKR_VAR_goldsmith_version", &self.version)
-            .set("PKR_VAR_goldsmith_scratch_name", &self.scratch_name)
-            .set("PKR_VAR_goldsmith_output_dir", self.output_directory.as_str());
-        let secrets = self.secret_variables.iter();
-        let environment = secrets.fold(environment, |environment, (name, value)| {
-            environment.set(format!("PKR_VAR_{name}"), value.expose_secret())
+        let contract = self.contract().into_iter();
+        let environment = contract.fold(environment, |environment, (name, value)| {
+            environment.set(format!("PKR_VAR_{name}"), value)
         });
-        match self.vmid {
-            Some(vmid) => environment.set("PKR_VAR_goldsmith_vmid", vmid.to_string()),
-            None => environment,
-        }
+        let secrets = self.secret_variables.iter();
+        secrets.fold(environment, |environment, (name, value)| {
+            environment.set(format!("PKR_VAR_{name}"), value.expose_secret())
+        })
+    }
+
+    /// The variables of the template contract. By `-var` only for templates in the older language: those
+    /// take none from the environment, and Packer ignores what they do not declare.
+    fn contract(&self) -> Vec<(&'static str, String)> {
+        let mut contract = vec![
+            ("goldsmith_image", self.image.to_string()),
+            ("goldsmith_version", self.version.clone()),
+            ("goldsmith_scratch_name", self.scratch_name.clone()),
+            ("goldsmith_output_dir", self.output_directory.to_string()),
+        ];
+        contract.extend(self.vmid.map(|vmid| ("goldsmith_vmid", vmid.to_string())));
+        contract
+    }
+
+    /// What Packer calls the wanted build, if it spoke of builds of these names. In templates of the
+    /// older language it puts the type before the name that `-only` wants.
+    pub(super) fn wanted<'n>(&self, mut names: impl Iterator<Item = &'n String>) -> Option<String> {
+        let wanted = self.build.as_deref()?;
+        let longer = |name: &&String| name.split_once('.').is_some_and(|(_, name)| name == wanted);
+        let longer = if is_legacy_template(&self.template) { names.find(longer) } else { None };
+        Some(longer.cloned().unwrap_or_else(|| wanted.to_owned()))
     }
 }
 

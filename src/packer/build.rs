@@ -85,7 +85,8 @@ impl Packer {
             timed_out: finished.timed_out,
             stderr: finished.stderr.text(),
         };
-        let reported = conclude(transcript, &ending, request.build.as_deref())?;
+        let wanted = request.wanted(transcript.builds.keys().chain(transcript.errors.keys()));
+        let reported = conclude(transcript, &ending, wanted.as_deref())?;
         let build = reported.name.clone();
         let (workdir, output) = (request.workdir.clone(), request.output_directory.clone());
         let wish = cancellation.clone();

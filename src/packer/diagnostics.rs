@@ -7,6 +7,10 @@ use crate::diagnostics::{Diagnostic, Kind, SourceFile, SourceId, Span};
 /// All kinds of problems that Packer has with templates.
 pub const PROBLEMS: &[Kind] = &[
     Kind {
+        id: "not-edited",
+        meaning: "A build changes a few things in a copy of the template: where the artifact goes, and that the version is written down in the image. In this template it cannot, so it is built and validated as it is.",
+    },
+    Kind {
         id: "not-locked",
         meaning: "The template requires a plugin in versions of which `goldsmith.lock` has none, so nothing can be built from it. Run `goldsmith plugins` and commit what it writes.",
     },

@@ -42,5 +42,6 @@ pub use handed_in::{HandedInError, handed_in};
 pub use journal::{Journal, JournalError, JournalLine, Step, Thing, outstanding, scratch_copy};
 pub use progress::Events;
 pub use reap::{reap, reap_leases};
+pub use scratch_copy::{CheckedCopy, ToCheck, copy_to_check};
 pub use secrets::known as known_secrets;
 pub use signals::listen;

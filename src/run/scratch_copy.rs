@@ -8,13 +8,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
 use super::image_task::ImageTask;
 use super::journal::{Thing, scratch_copy};
 use crate::inputs;
-use crate::model::{Failure, FailureClass, NoteLevel};
+use crate::model::{Catalog, Failure, FailureClass, Image, NoteLevel, is_legacy_template};
 use crate::packer::{BuildRequest, EditedCopy};
 use crate::process::Cancellation;
 use crate::template::{COPIES, Chosen, EditedFile, Edits, LineMap, NoEdits};
@@ -52,26 +53,15 @@ impl<'t, 'r> ScratchCopy<'t, 'r> {
         task: &'t ImageTask<'r>,
         request: &mut BuildRequest,
     ) -> Result<Option<Self>, Failure> {
-        let (image, asked) = (task.image.clone(), request.clone());
-        let look = move || {
-            let chosen = Chosen {
-                scratch_name: &asked.scratch_name,
-                output_directory: &asked.output_directory,
-                vmid: asked.vmid,
-            };
-            let values = asked.variables.iter();
-            let values = values.map(|(name, value)| (name.clone(), Some(value.clone())));
-            inputs::edits(&image, &asked.version, chosen, values.collect()).1
-        };
-        let edits = blocking(look).await?;
-        let edits = match edits {
+        let edits = match edits(task.image, request).await? {
             Ok(edits) if edits.files.is_empty() => return Ok(None),
             Ok(edits) => edits,
             Err(why) => return not_edited(task, &why).map(|()| None),
         };
         let files = edits.files.iter();
         let files: Vec<_> = files.map(|file| (file.path.clone(), file.lines.clone())).collect();
-        let plan = match Plan::new(task, &edits) {
+        let name = scratch_copy(&task.run.id, task.image.name.as_str());
+        let plan = match Plan::new(task.run.pipeline.catalog, task.image, name, &edits) {
             Ok(plan) => plan,
             Err(error) => return no_room(task, &edits, &error).map(|()| None),
         };
@@ -119,6 +109,90 @@ impl<'t, 'r> ScratchCopy<'t, 'r> {
             Err(_) => {}
         }
     }
+}
+
+/// What has to be changed for `request`, which is one of `image`.
+async fn edits(image: &Image, request: &BuildRequest) -> Result<Result<Edits, NoEdits>, Failure> {
+    let (image, asked) = (image.clone(), request.clone());
+    let look = move || {
+        let chosen = Chosen {
+            scratch_name: &asked.scratch_name,
+            output_directory: &asked.output_directory,
+            vmid: asked.vmid,
+        };
+        let values = asked.variables.iter();
+        let values = values.map(|(name, value)| (name.clone(), Some(value.clone())));
+        inputs::edits(&image, &asked.version, chosen, values.collect()).1
+    };
+    blocking(look).await
+}
+
+/// What Packer is to look at, without building it.
+#[derive(Debug)]
+pub enum ToCheck {
+    /// The template: builds change nothing in it, or what they would cannot be read.
+    Template,
+    /// What builds make of it.
+    Copy(CheckedCopy),
+    /// The template: nothing in it can be changed.
+    NotEdited(NoEdits),
+    /// The template: no copy of it can be made.
+    NoCopy(io::Error),
+}
+
+/// An edited copy that is not built, until it is dropped. It is in no journal, since those who only
+/// look have none: what a dead one left is removed by the next one that comes by.
+#[derive(Debug)]
+pub struct CheckedCopy {
+    path: Utf8PathBuf,
+}
+
+/// Begins the names of such copies.
+const CHECKED: &str = ".goldsmith-scratch-lint-";
+
+/// When nobody is at one any more.
+const ABANDONED: Duration = Duration::from_hours(1);
+
+impl Drop for CheckedCopy {
+    fn drop(&mut self) {
+        let _ = remove(&self.path);
+    }
+}
+
+/// Makes the copy that a build by `request` would need, and has it name that.
+pub async fn copy_to_check(
+    catalog: &Catalog,
+    image: &Image,
+    request: &mut BuildRequest,
+    cancellation: &Cancellation,
+) -> Result<ToCheck, Failure> {
+    let edits = match edits(image, request).await? {
+        Ok(edits) if edits.files.is_empty() => return Ok(ToCheck::Template),
+        Ok(edits) => edits,
+        Err(NoEdits::NotRead) => return Ok(ToCheck::Template),
+        Err(why) => return Ok(ToCheck::NotEdited(why)),
+    };
+    let name = format!("{CHECKED}{}", uuid::Uuid::new_v4().simple());
+    let plan = match Plan::new(catalog, image, name, &edits) {
+        Ok(plan) => plan,
+        Err(error) => return Ok(ToCheck::NoCopy(error)),
+    };
+    let files = edits.files.iter();
+    let files: Vec<_> = files.map(|file| (file.path.clone(), file.lines.clone())).collect();
+    let copy = CheckedCopy { path: plan.to.clone() };
+    let edited = plan.edited_copy(request, &files);
+    let wish = cancellation.clone();
+    let made = blocking(move || {
+        plan.sweep();
+        plan.make(&edits.files, &wish)
+    });
+    Ok(match made.await? {
+        Ok(()) => {
+            request.edited = Some(edited);
+            ToCheck::Copy(copy)
+        }
+        Err(error) => ToCheck::NoCopy(error),
+    })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -212,15 +286,19 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(task: &ImageTask<'_>, edits: &Edits) -> io::Result<Self> {
-        let catalog = task.run.pipeline.catalog;
-        let template = &task.image.template;
-        let name = scratch_copy(&task.run.id, task.image.name.as_str());
+    /// A copy of the template of `image` that is called `name`.
+    fn new(catalog: &Catalog, image: &Image, name: String, edits: &Edits) -> io::Result<Self> {
+        let template = &image.template;
         let folder = template.parent().unwrap_or(template);
         let is_file = edits.files.iter().any(|file| file.path == *template);
         // Packer would read a file of this name too where it builds the folder.
-        let shared = is_file && catalog.images.values().any(|other| other.template == folder);
+        let shared = is_file
+            && !is_legacy_template(template)
+            && catalog.images.values().any(|other| other.template == folder);
         let (named, name, within) = match (is_file, shared) {
+            (true, false) if is_legacy_template(template) => {
+                (template.as_path(), name + ".json", None)
+            }
             (true, false) => (template.as_path(), name + ".pkr.hcl", None),
             (true, true) => (folder, name, template.file_name().map(str::to_owned)),
             (false, _) => (template.as_path(), name, None),
@@ -251,6 +329,22 @@ impl Plan {
         match &self.within {
             Some(file) => copy.file(file),
             None => copy,
+        }
+    }
+
+    /// Removes copies that were only looked at, and that nobody looks at any more.
+    fn sweep(&self) {
+        let Some(entries) = self.to.parent().and_then(|above| above.read_dir_utf8().ok()) else {
+            return;
+        };
+        let abandoned = |entry: &Utf8DirEntry| {
+            let made = entry.metadata().and_then(|found| found.modified()).ok();
+            made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > ABANDONED)
+        };
+        for entry in entries.flatten() {
+            if entry.file_name().starts_with(CHECKED) && abandoned(&entry) {
+                let _ = remove(entry.path());
+            }
         }
     }
 

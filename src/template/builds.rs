@@ -54,7 +54,8 @@ pub enum Yield {
 /// A build: a source in a `build` block.
 #[derive(Debug, Clone)]
 pub struct Build {
-    /// Its name for `-only`: `qemu.debian`, or `base.qemu.debian` in a build block with a name.
+    /// Its name for `-only`: `qemu.debian`, or `base.qemu.debian` in a build block with a name; in a
+    /// template of the older language, the builder's name or else its type.
     pub name: String,
     /// The builder: `qemu`.
     pub kind: String,
@@ -98,6 +99,11 @@ pub(super) fn find(
     evaluator: &Evaluator<'_>,
     problems: &mut Problems,
 ) -> Found {
+    if let [file] = files
+        && file.legacy
+    {
+        return of_legacy(file, evaluator);
+    }
     let mut found = Found::default();
     let bodies: Vec<&Body> = files.iter().filter_map(|file| file.body.as_ref()).collect();
     let blocks = |name| bodies.iter().flat_map(move |body| body.blocks_named(name));
@@ -122,6 +128,37 @@ pub(super) fn find(
         problems.push(problem.at(build.reference, "there is no such `source` block"));
     }
     found
+}
+
+/// Those of a template in the older language: every builder is a build, and called by its name alone.
+fn of_legacy(file: &TemplateFile, evaluator: &Evaluator<'_>) -> Found {
+    let mut found = Found::default();
+    let Some(body) = &file.body else { return found };
+    let Some(whole) = body.blocks_named("build").next() else { return found };
+    for block in body.blocks_named("source") {
+        let [kind, name, ..] = block.labels.as_slice() else { continue };
+        let source = Arc::new(SourceBlock {
+            kind: kind.text.clone(),
+            name: name.text.clone(),
+            span: block.span,
+            settings: settings(&block.body, &kind.text, &name.text, evaluator),
+        });
+        found.sources.push(Arc::clone(&source));
+        found.builds.push(Build {
+            name: name.text.clone(),
+            kind: kind.text.clone(),
+            yields: yields(&kind.text),
+            reference: name.span,
+            source: Some(source),
+            block: whole.span,
+            settings: Vec::new(),
+        });
+    }
+    found
+}
+
+fn yields(kind: &str) -> Yield {
+    if STEPS.contains(&kind) { Yield::Step } else { Yield::Image }
 }
 
 /// How a build names its source: `source.qemu.debian` or `qemu.debian`.
@@ -227,10 +264,9 @@ fn build_block(block: &Block, evaluator: &Evaluator<'_>, found: &mut Found) {
         let own = own.filter(|own| own.labels.first().is_some_and(|label| label.span == reference));
         let settings = own.flat_map(|own| settings(&own.body, &kind, &name, evaluator));
         let path = [block_name.as_deref(), Some(&kind), Some(&name)];
-        let yields = if STEPS.contains(&kind.as_str()) { Yield::Step } else { Yield::Image };
         found.builds.push(Build {
             name: path.into_iter().flatten().collect::<Vec<_>>().join("."),
-            yields,
+            yields: yields(&kind),
             reference,
             source: source.cloned(),
             block: block.span,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::paths;
+use super::{json, paths};
 
 /// What an attribute is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,15 @@ impl Chosen<'_> {
 
     /// What the attribute is to be, as HCL. `value` is what the template says, if that can be told.
     pub(super) fn value(&self, role: Role, value: Option<&str>) -> String {
+        self.literal(role, value, quoted)
+    }
+
+    /// The same in the older language.
+    pub(super) fn value_in_json(&self, role: Role, value: Option<&str>) -> String {
+        self.literal(role, value, in_json)
+    }
+
+    fn literal(&self, role: Role, value: Option<&str>, quoted: fn(&str) -> String) -> String {
         // Plugins tell formats by the ending, and people too.
         let ending = || {
             let name = Utf8Path::new(value?).file_name()?;
@@ -172,13 +181,44 @@ pub const NOT_STAMPED: &str = "goldsmith: the version is not written down in the
 impl Provisioner {
     /// The block, for the build `only` of its build block, in lines.
     pub(super) fn lines(&self, only: &str) -> Vec<String> {
-        let mut lines = match self {
+        let (kind, arguments) = self.parts(only);
+        let mut lines = vec![format!("provisioner \"{kind}\" {{")];
+        lines.extend(arguments.into_iter().map(|(name, value)| match value {
+            Argument::Text(text) => format!("  {name} = {}", quoted(&text)),
+            Argument::List(texts) => {
+                let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+                format!("  {name} = [{}]", texts.join(", "))
+            }
+        }));
+        lines.push("}".to_owned());
+        lines
+    }
+
+    /// The same as an object of the older language.
+    pub(super) fn object(&self, only: &str) -> String {
+        let (kind, arguments) = self.parts(only);
+        let mut object = format!("{{\"type\": {}", json::quoted(kind));
+        for (name, value) in arguments {
+            let value = match value {
+                // Packer fills this in when the script is there.
+                Argument::Text(text) if name == "execute_command" => json::quoted(&text),
+                Argument::Text(text) => in_json(&text),
+                Argument::List(texts) => {
+                    let texts: Vec<_> = texts.iter().map(|text| in_json(text)).collect();
+                    format!("[{}]", texts.join(", "))
+                }
+            };
+            let _ = write!(object, ", \"{name}\": {value}");
+        }
+        object + "}"
+    }
+
+    /// Its type, and what it is given.
+    fn parts(&self, only: &str) -> (&'static str, Vec<(&'static str, Argument)>) {
+        let (kind, mut arguments) = match self {
             Self::Script(path) => {
                 let kind = if path.extension() == Some("ps1") { "powershell" } else { "shell" };
-                vec![
-                    format!("provisioner \"{kind}\" {{"),
-                    format!("  script = {}", quoted(path.as_str())),
-                ]
+                (kind, vec![("script", Argument::Text(path.to_string()))])
             }
             Self::Stamp { image, version, windows: false } => {
                 let write = "umask 022; printf 'IMAGE_ID=%s\\nIMAGE_VERSION=%s\\n' \"$1\" \"$2\" \
@@ -189,12 +229,10 @@ impl Provisioner {
                         .to_owned(),
                     format!("  echo '{NOT_STAMPED}: /etc/image-release needs root, and sudo without a password'"),
                 ];
-                vec![
-                    "provisioner \"shell\" {".to_owned(),
-                    // Some guests execute nothing below /tmp.
-                    "  execute_command = \"{{ .Vars }} /bin/sh {{ .Path }}\"".to_owned(),
-                    format!("  inline = [{}]", script.map(|line| quoted(&line)).join(", ")),
-                ]
+                // Some guests execute nothing below /tmp.
+                let execute = Argument::Text("{{ .Vars }} /bin/sh {{ .Path }}".to_owned());
+                let inline = Argument::List(script.into());
+                ("shell", vec![("execute_command", execute), ("inline", inline)])
             }
             Self::Stamp { image, version, windows: true } => {
                 let script = [
@@ -205,16 +243,23 @@ impl Provisioner {
                     format!("$key.SetValue('IMAGE_VERSION', '{version}')"),
                     format!("}} catch {{ Write-Output \"{NOT_STAMPED}: $_\" }}"),
                 ];
-                vec![
-                    "provisioner \"powershell\" {".to_owned(),
-                    format!("  inline = [{}]", script.map(|line| quoted(&line)).join(", ")),
-                ]
+                ("powershell", vec![("inline", Argument::List(script.into()))])
             }
         };
-        lines.push(format!("  only = [{}]", quoted(only)));
-        lines.push("}".to_owned());
-        lines
+        arguments.push(("only", Argument::List(vec![only.to_owned()])));
+        (kind, arguments)
     }
+}
+
+/// What a provisioner is given.
+enum Argument {
+    Text(String),
+    List(Vec<String>),
+}
+
+/// `text` as a literal of the older language, which fills in what stands in double braces.
+fn in_json(text: &str) -> String {
+    json::quoted(&text.replace("{{", "{{`{{`}}"))
 }
 
 /// `text` as one word of a shell.

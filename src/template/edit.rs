@@ -10,11 +10,11 @@ use thiserror::Error;
 
 use super::builds::{Build, Setting};
 use super::contract::{self, Chosen, Provisioner, Role};
-use super::hcl;
 use super::read::Template;
 use super::splice::{LineMap, Splice, splice};
 use super::syntax::{Block, Body, Expr, ExprKind, Item, Step};
 use super::variables;
+use super::{hcl, json, legacy};
 use crate::diagnostics::{SourceId, Span};
 
 /// Begins the names of edited copies of templates: what is called so is no part of anything.
@@ -83,7 +83,7 @@ pub enum NoEdits {
     #[error("not all of the template can be read")]
     NotRead,
     /// A part of it is JSON, and the build seems to be in there.
-    #[error("goldsmith changes no templates that are written in JSON")]
+    #[error("goldsmith changes no HCL that is written as JSON")]
     Json,
     /// Which build it is only Packer can tell.
     #[error("which build of the template it is can only be told by Packer")]
@@ -189,12 +189,15 @@ impl<'t> Editor<'t> {
             match setting {
                 Some(setting) if self.is_met(setting, value, attribute.role, wishes)? => continue,
                 Some(setting) => {
-                    let text = wishes.chosen.value(attribute.role, value);
-                    self.change(setting.value, text)?;
+                    self.change(setting.value, self.value(wishes, attribute.role, value))?;
                 }
                 None if attribute.always => {
-                    let value = wishes.chosen.value(attribute.role, None);
-                    added.push(format!("{} = {value}", attribute.name));
+                    let value = self.value(wishes, attribute.role, None);
+                    added.push(if self.template.is_legacy() {
+                        format!("\"{}\": {value}", attribute.name)
+                    } else {
+                        format!("{} = {value}", attribute.name)
+                    });
                 }
                 None => continue,
             }
@@ -204,9 +207,23 @@ impl<'t> Editor<'t> {
         if !added.is_empty() {
             let source = self.build.source.as_ref().map(|source| source.span);
             let source = source.ok_or(NoEdits::NoBuild)?;
-            self.add(self.block(source, "source")?, &added, &[])?;
+            let block = self.block(source, "source")?;
+            if self.template.is_legacy() {
+                self.insert(block.span, &added, &[])?;
+            } else {
+                self.add(block, &added, &[])?;
+            }
         }
         Ok(overrides)
+    }
+
+    /// What an attribute is to be, in the language of the template.
+    fn value(&self, wishes: &Wishes<'_>, role: Role, value: Option<&str>) -> String {
+        if self.template.is_legacy() {
+            wishes.chosen.value_in_json(role, value)
+        } else {
+            wishes.chosen.value(role, value)
+        }
     }
 
     /// Whether the attribute does as it should. Where only Packer can tell its value, something that
@@ -238,6 +255,20 @@ impl<'t> Editor<'t> {
         if first.is_none() && last.is_empty() {
             return Ok(());
         }
+        if self.template.is_legacy() {
+            let only = &self.build.name;
+            let first: Vec<String> = first.iter().map(|step| step.object(only)).collect();
+            let last: Vec<String> = last.iter().map(|step| step.object(only)).collect();
+            let whole = self.block(self.build.block, "build")?;
+            return match whole.body.attribute(legacy::PROVISIONERS) {
+                Some(steps) => self.insert(steps.value.span, &first, &last),
+                None => {
+                    let steps = [first, last].concat().join(", ");
+                    let steps = format!("\"{}\": [{steps}]", legacy::PROVISIONERS);
+                    self.insert(whole.span, &[steps], &[])
+                }
+            };
+        }
         // Where a build block has a name, that is a part of a build's name, and provisioners do
         // without it.
         let mut parts: Vec<&str> = self.build.name.rsplitn(3, '.').take(2).collect();
@@ -267,6 +298,30 @@ impl<'t> Editor<'t> {
         let end = if before.ends_with('\n') { span.end - 1 } else { span.end };
         let end = if before.ends_with("\r\n") { end - 1 } else { end };
         self.push(span.source, span.start..end, text);
+        Ok(())
+    }
+
+    /// Adds to the beginning and the end of a list or an object of JSON, in its first and last line.
+    fn insert(&mut self, span: Span, first: &[String], last: &[String]) -> Result<(), NoEdits> {
+        let Span { source, start, end } = span;
+        let inside = start + 1..end.checked_sub(1).ok_or(NoEdits::NotUnderstood)?;
+        let text = self.text(source)?.get(inside.clone()).ok_or(NoEdits::NotUnderstood)?;
+        let filled = inside.start + text.trim_end().len();
+        let (mut first, mut last) = (first.join(", "), last.join(", "));
+        let alone = text.trim().is_empty();
+        if !first.is_empty() && !(alone && last.is_empty()) {
+            first.push(',');
+            first.push_str(if text.starts_with([' ', '\r', '\n']) { "" } else { " " });
+        }
+        if !last.is_empty() && !alone {
+            last.insert_str(0, ", ");
+        }
+        if alone {
+            self.push(source, inside.start..inside.start, first + &last);
+        } else {
+            self.push(source, inside.start..inside.start, first);
+            self.push(source, filled..filled, last);
+        }
         Ok(())
     }
 
@@ -311,7 +366,11 @@ impl<'t> Editor<'t> {
         let changed = self.changes.iter().map(|(source, changes)| {
             let file = self.template.problems.sources().get(*source)?;
             let spliced = splice(&file.text, changes)?;
-            hcl::parse_body(&spliced.text, *source).ok()?;
+            if self.template.is_legacy() {
+                json::parse(&spliced.text, *source).ok()?;
+            } else {
+                hcl::parse_body(&spliced.text, *source).ok()?;
+            }
             Some(EditedFile {
                 path: file.path.clone(),
                 before: file.text.clone(),

@@ -10,7 +10,9 @@ use crate::diagnostics::{Span, Style};
 /// `fuzz_target!(|bytes: &[u8]| goldsmith::template::fuzz(bytes))`.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
-    inspect(&tree(bytes));
+    let tree = tree(bytes);
+    inspect(&tree, "/w/t");
+    inspect(&tree, "/w/t/legacy.json");
 }
 
 /// A template of which every file says the same.
@@ -20,15 +22,16 @@ fn tree(bytes: &[u8]) -> MemoryTree {
         .file("/w/t/fuzzed.auto.pkrvars.hcl", bytes)
         .file("/w/t/fuzzed.auto.pkrvars.json", bytes)
         .file("/w/t/fuzzed.pkrtpl.hcl", bytes)
+        .file("/w/t/legacy.json", bytes)
         .file("/w/t/http/user-data", "")
         .file("/w/fuzzed.yml", bytes)
         .file("/w/script.sh", "")
 }
 
 /// Reads the template in `tree`, and checks what it is told.
-fn inspect(tree: &dyn SourceTree) -> Template {
+fn inspect(tree: &dyn SourceTree, template: &str) -> Template {
     let request = Request {
-        template: Utf8Path::new("/w/t"),
+        template: Utf8Path::new(template),
         workdir: Utf8Path::new("/w"),
         var_files: &[],
         vars: &IndexMap::new(),
@@ -344,7 +347,7 @@ mod tests {
         let done = thread.spawn(|| {
             for (what, text) in hostile() {
                 let tree = Counted(tree(text.as_bytes()), Cell::new(0));
-                let size = size(&inspect(&tree));
+                let size = size(&inspect(&tree, "/w/t"));
                 // Whoever writes more is told more; nothing grows faster than that.
                 assert!(size <= 10 + text.len(), "{what}: {size} found in {}", text.len());
                 let asked = tree.1.get();

@@ -7,7 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::hcl::{self, HclError};
 use super::syntax::Body;
 use super::tree::{Kind, SourceTree};
+use super::{json, legacy};
 use crate::diagnostics::{Diagnostic, SourceId, Sources, Span, quoted};
+use crate::model::is_legacy_template;
 
 /// Largest file. A template of a thousand lines has about 40 KiB.
 const MAX_FILE: usize = 512 * 1024;
@@ -23,6 +25,8 @@ pub struct TemplateFile {
     pub path: Utf8PathBuf,
     /// The file in the sources of the template's problems.
     pub source: SourceId,
+    /// Whether it is JSON in Packer's older language: see [`is_legacy_template`].
+    pub legacy: bool,
     /// What it says. None if it cannot be read: then there is a problem.
     pub body: Option<Body>,
 }
@@ -75,6 +79,7 @@ pub(super) fn load(tree: &dyn SourceTree, path: &Utf8Path, var_files: &[Utf8Path
                 format!("{} cannot be read: {}", quoted(path.as_str()), why(&error)),
             )),
         },
+        Some(_) if is_legacy_template(path) => chosen.hcl.push(path.to_owned()),
         Some(_) => chosen.add(path.to_owned()),
         None => loader.problem(Diagnostic::error(
             "unreadable-file",
@@ -163,7 +168,29 @@ impl<'t> Loader<'t> {
 
     fn template_file(&mut self, path: Utf8PathBuf) -> TemplateFile {
         let (source, text) = self.text(&path);
-        TemplateFile { path, source, body: text.and_then(|text| self.body(&text, source)) }
+        let legacy = is_legacy_template(&path);
+        let read = |text: String| match legacy {
+            true => self.legacy_body(&text, source),
+            false => self.body(&text, source),
+        };
+        TemplateFile { path, source, legacy, body: text.and_then(read) }
+    }
+
+    fn legacy_body(&mut self, text: &str, source: SourceId) -> Option<Body> {
+        let (start, message) = match json::parse(text, source) {
+            Ok(whole) => match legacy::body(&whole) {
+                Ok(body) => return Some(body),
+                Err((message, span)) => (span, message.to_owned()),
+            },
+            Err(error) => {
+                let length = text[error.at..].chars().next().map_or(0, char::len_utf8);
+                let span = Span { source, start: error.at, end: error.at + length };
+                (span, error.message)
+            }
+        };
+        let problem = Diagnostic::error("json-syntax", "the file is no template in JSON");
+        self.problem(problem.at(start, message));
+        None
     }
 
     fn var_file(&mut self, path: Utf8PathBuf) -> Option<VarFile> {

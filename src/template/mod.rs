@@ -1,4 +1,4 @@
-//! Packer templates: HCL text, then builds, variables and the files that are used, each with its
+//! Packer templates: HCL text (or JSON, in its older language), then builds, variables and the files that are used, each with its
 //! place. Pure: files come from a [`SourceTree`].
 //!
 //! What Packer would make of an expression is told where paths need it, and unknown elsewhere.
@@ -13,6 +13,8 @@ mod functions;
 mod fuzz;
 mod glob;
 mod hcl;
+mod json;
+mod legacy;
 mod load;
 mod mentions;
 mod named_paths;

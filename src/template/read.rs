@@ -18,7 +18,7 @@ use crate::diagnostics::{Problems, Span};
 /// Which template to read, and how Packer would be started.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The template: a folder or one `.pkr.hcl` file, absolute.
+    /// The template: a folder, one `.pkr.hcl` file or one in the older language, absolute.
     pub template: &'a Utf8Path,
     /// Where Packer runs, absolute.
     pub workdir: &'a Utf8Path,
@@ -33,7 +33,8 @@ pub struct Request<'a> {
 pub struct Template {
     /// The folder that `path.root` stands for, absolute.
     pub folder: Utf8PathBuf,
-    /// Its `.pkr.hcl` files in the order in which Packer reads them.
+    /// Its `.pkr.hcl` files in the order in which Packer reads them; or the one file in the older
+    /// language.
     pub files: Vec<TemplateFile>,
     /// `.pkr.json` files, which Packer reads and goldsmith does not.
     pub not_read: Vec<Utf8PathBuf>,
@@ -116,6 +117,13 @@ pub fn read(tree: &dyn SourceTree, request: &Request<'_>) -> Template {
         references,
         untracked,
         files,
+    }
+}
+
+impl Template {
+    /// Whether it is written in Packer's older language.
+    pub fn is_legacy(&self) -> bool {
+        self.files.iter().any(|file| file.legacy)
     }
 }
 

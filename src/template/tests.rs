@@ -440,3 +440,80 @@ fn manifests_are_found_as_far_as_they_can_be_told() {
     let template = read_in_w(&MemoryTree::default().file("/w/t/a.pkr.hcl", text), "/w/t", &[]);
     assert_eq!(template.manifests, ["/w/packer-manifest.json", "/w/t/named.json", "/srv/all.json"]);
 }
+
+#[test]
+fn the_older_language_is_read_as_the_newer_one_is() {
+    let text = r#"{
+  "_comment": "as in old times",
+  "variables": { "need": null, "empty": "", "iso": "{{user `base`}}/a.iso", "home": "{{env `HOME`}}", "base": "isos" },
+  "sensitive-variables": ["empty"],
+  "builders": [
+    { "type": "qemu", "name": "debian 12", "iso_url": "{{user `iso`}}", "Output_Directory": "out/{{isotime}}", "http_directory": "{{template_dir}}/http" },
+    { "type": "null", "communicator": "none" }
+  ],
+  "provisioners": [
+    { "type": "shell", "scripts": ["a.sh", "{{user `need`}}.sh"], "execute_command": "{{.Vars}} {{.Path}}", "only": ["null"] },
+    { "type": "file", "source": "conf/", "destination": "/etc" }
+  ],
+  "post-processors": [ "compress", [ { "type": "manifest", "output": "m.json" }, { "type": "shell-local", "script": "done.sh" } ] ]
+}"#;
+    let tree = MemoryTree::default()
+        .file("/w/t/old.json", text)
+        .file("/w/site.pkrvars.hcl", "")
+        .file("/w/t/http/user-data", "");
+    let template = read_in_w(&tree, "/w/t/old.json", &[]);
+    assert!(template.is_legacy());
+    assert!(!template.problems.has_errors(), "{}", template.problems.render(Style::Plain));
+    insta::assert_snapshot!(builds(&template), @r#"
+    debian 12 (image) <- old.json:6 "debian 12"
+        output_directory = ?
+    null (step) <- old.json:7 "null"
+        communicator = none
+    "#);
+    insta::assert_snapshot!(references(&template), @r#"
+    /w/t/http <- old.json:6 "{{template_dir}}/http"
+    /w/a.sh <- old.json:10 "a.sh"
+    /w/conf <- old.json:11 "conf/"
+    /w/done.sh <- old.json:13 "done.sh"
+    untracked: old.json:10 "{{user `need`}}.sh": `var.need` has no value
+    "#);
+    let variables = template.variables.iter().map(|variable| {
+        let has = |is, what| if is { what } else { "" };
+        format!(
+            "{} {:?}{}{}",
+            variable.name,
+            variable.value,
+            has(!variable.has_default, " required"),
+            has(variable.sensitive, " sensitive")
+        )
+    });
+    insta::assert_snapshot!(variables.collect::<Vec<_>>().join("\n"), @r#"
+    need None required
+    empty Some("") sensitive
+    iso None
+    home None
+    base Some("isos")
+    "#);
+    assert_eq!(template.manifests, ["/w/m.json"]);
+}
+
+#[test]
+fn what_is_wrong_with_json_is_told_with_its_place() {
+    let told = |text: &str| {
+        let tree =
+            MemoryTree::default().file("/w/t/old.json", text).file("/w/site.pkrvars.hcl", "");
+        let template = read_in_w(&tree, "/w/t/old.json", &[]);
+        let found = template.problems.diagnostics().iter().map(|problem| {
+            let label = &problem.labels[0];
+            format!("{} | {}", at(&template, label.span), label.text)
+        });
+        found.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(told("{\n  \"builders\": [ {,} ]\n}"), @"old.json:2 , | key must be a string");
+    insta::assert_snapshot!(told("{ \"builders\": "), @"old.json:1  | EOF while parsing a value");
+    insta::assert_snapshot!(told("[]"), @"old.json:1 [] | a template is an object");
+    insta::assert_snapshot!(told(r#"{ "builders": [ { "name": "a" } ] }"#), @"old.json:1 { | a builder has a `type`");
+    insta::assert_snapshot!(told(r#"{ "provisioners": [], "Provisioners": [] }"#), @r#"old.json:1 "Provisioners" | this stands here twice"#);
+    insta::assert_snapshot!(told(r#"{ "provi\u017fioners": [] }"#), @r#"old.json:1 "provi\u017fioners" | expected a name of Latin letters"#);
+    insta::assert_snapshot!(told(&format!("{}{}", "[".repeat(500), "]".repeat(500))), @"old.json:1 [ | it nests deeper than templates do");
+}

@@ -14,6 +14,7 @@ mod guest;
 mod judge;
 mod kills;
 mod leases;
+mod legacy;
 mod lint;
 mod logs;
 mod packer;

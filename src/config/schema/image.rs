@@ -15,7 +15,8 @@ use super::scalars::{
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct Image {
-    /// The Packer template: a folder, or one `.pkr.hcl` file.
+    /// The Packer template: a folder, or one `.pkr.hcl` or `.pkr.json` file; or a `.json` file in
+    /// Packer's older language.
     #[schemars(example = &"packer/debian")]
     template: TemplatePath,
     /// What the scan must find.
@@ -83,7 +84,7 @@ impl JsonSchema for TemplatePath {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let path = generator.subschema_for::<Path>();
-        let other = r"^(?!.*\.pkr\.hcl$).*\.(hcl|json|yml|yaml)$";
+        let other = r"^(?!.*\.pkr\.hcl$).*(\.(hcl|yml|yaml)|\.pkrvars\.json)$";
         schemars::json_schema!({ "allOf": [path, { "not": { "type": "string", "pattern": other } }] })
     }
 }

@@ -73,7 +73,8 @@ pub(super) struct Layer {
     /// never the artifact itself.
     #[schemars(example = json!(["boot", { "run": "./smoke.sh" }]))]
     tests: Option<Vec<Test>>,
-    /// What a build needs of the machine: as many run at once as all of them together find room.
+    /// What a build needs of the machine, and each test that is a command: as many run at once as all of
+    /// them together find room.
     #[schemars(example = json!({ "cpus": 2, "memory": "2G", "disk": "10G" }))]
     resources: Option<Resources>,
     /// Not available yet. Where images are built and kept on Proxmox VE.

@@ -173,10 +173,10 @@ scalar!(
 );
 scalar!(
     BuildName,
-    "The name of a Packer build: `type.name`, or `block.type.name`.",
+    "The name of a Packer build: `type.name`, or `block.type.name`; in a template in Packer's older language, the name of the builder or else its type.",
     {
         "type": "string",
-        "pattern": r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}$|\$\{matrix\.",
+        "pattern": r"^[^*?\[\]{}!\\,]+$|\$\{matrix\.",
         "examples": ["qemu.debian"],
     }
 );

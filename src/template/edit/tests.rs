@@ -308,3 +308,41 @@ proptest! {
         prop_assert!(!text.contains("\r\n") || !edited.replace("\r\n", "").contains('\n'));
     }
 }
+
+#[test]
+fn the_older_language_is_changed_in_the_same_ways() {
+    let shown = |text: &str, scripts: &[Utf8PathBuf]| {
+        let tree = MemoryTree::default().file("/w/old.json", text);
+        let request = Request {
+            template: "/w/old.json".into(),
+            workdir: "/w".into(),
+            var_files: &[],
+            vars: &IndexMap::new(),
+        };
+        let edits = read(&tree, &request).edits(&wishes(None, scripts));
+        edits.map_or_else(
+            |why| format!("no edits: {why}"),
+            |edits| edits.files.first().map_or_else(String::new, |file| file.after.clone()),
+        )
+    };
+    let scripts = ["/w/cis{{1}}.sh".into()];
+    let steps = r#"{
+  "builders": [ { "type": "qemu", "name": "debian", "vm_name": "debian.qcow2" } ],
+  "provisioners": [
+    { "type": "shell", "inline": ["true"] }
+  ]
+}"#;
+    insta::assert_snapshot!(shown(steps, &scripts), @r#"
+    {
+      "builders": [ {"output_directory": "/runs/1/output", "type": "qemu", "name": "debian", "vm_name": "debian-12-v1.0.20261123-abc.qcow2" } ],
+      "provisioners": [{"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "inline": ["write() { \"$@\" /bin/sh -c 'umask 022; printf '\\''IMAGE_ID=%s\\nIMAGE_VERSION=%s\\n'\\'' \"$1\" \"$2\" >/etc/image-release' stamp debian-12 1.0.20261123; }", "write 2>/dev/null || write sudo -n 2>/dev/null || write doas -n 2>/dev/null ||", "  echo 'goldsmith: the version is not written down in the image: /etc/image-release needs root, and sudo without a password'"], "only": ["debian"]},
+        { "type": "shell", "inline": ["true"] }, {"type": "shell", "script": "/w/cis{{`{{`}}1}}.sh", "only": ["debian"]}
+      ]
+    }
+    "#);
+    insta::assert_snapshot!(shown(r#"{"builders": [{"type": "qemu", "OUTPUT_DIRECTORY": "out"}]}"#, &[]), @r#"{"provisioners": [{"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "inline": ["write() { \"$@\" /bin/sh -c 'umask 022; printf '\\''IMAGE_ID=%s\\nIMAGE_VERSION=%s\\n'\\'' \"$1\" \"$2\" >/etc/image-release' stamp debian-12 1.0.20261123; }", "write 2>/dev/null || write sudo -n 2>/dev/null || write doas -n 2>/dev/null ||", "  echo 'goldsmith: the version is not written down in the image: /etc/image-release needs root, and sudo without a password'"], "only": ["qemu"]}], "builders": [{"type": "qemu", "OUTPUT_DIRECTORY": "/runs/1/output"}]}"#);
+    insta::assert_snapshot!(shown(r#"{"builders": [{"type": "qemu", "output_directory": "{{user `place`}}"}], "provisioners": []}"#, &[]), @r#"{"builders": [{"type": "qemu", "output_directory": "{{user `place`}}"}], "provisioners": [{"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "inline": ["write() { \"$@\" /bin/sh -c 'umask 022; printf '\\''IMAGE_ID=%s\\nIMAGE_VERSION=%s\\n'\\'' \"$1\" \"$2\" >/etc/image-release' stamp debian-12 1.0.20261123; }", "write 2>/dev/null || write sudo -n 2>/dev/null || write doas -n 2>/dev/null ||", "  echo 'goldsmith: the version is not written down in the image: /etc/image-release needs root, and sudo without a password'"], "only": ["qemu"]}]}"#);
+    insta::assert_snapshot!(shown(r#"{"builders": [{"type": "file", "target": "a.raw"}]}"#, &[]), @r#"{"builders": [{"type": "file", "target": "/runs/1/output/a.raw"}]}"#);
+    insta::assert_snapshot!(shown(r#"{"builders": [{"type": "file", "target": "a.raw"}]}"#, &scripts), @"no edits: nothing can run inside of build `file`: it has no communicator");
+    insta::assert_snapshot!(shown(r#"{"builders": [{"type": "qemu"}], "provisioners": null}"#, &scripts), @"no edits: the text of the template is not understood well enough to be changed");
+}

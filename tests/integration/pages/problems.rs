@@ -93,6 +93,11 @@ images:
     vars: { sise: 8G }
     os: { family: debian, release: \"12\" }
     source: cloud-image
+  in-old-words:
+    template: packer/old.json
+    secret_vars: { token: TOKEN }
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
   which-one:
     template: packer/two.pkr.hcl
     vars: { size: 8G }
@@ -131,6 +136,8 @@ build { sources = [\"file.debian\", \"file.ubuntu\"] }
     fs_err::create_dir(folder.join("packer")).unwrap();
     fs_err::write(folder.join("packer/two.pkr.hcl"), TWO).unwrap();
     fs_err::write(folder.join("packer/size.pkrvars.hcl"), "size = \"8G\"\n").unwrap();
+    let old = r#"{ "variables": { "token": null }, "builders": [ { "type": "null" } ] }"#;
+    fs_err::write(folder.join("packer/old.json"), old).unwrap();
     fs_err::write(folder.join("packer/broken.pkr.hcl"), "source \"file\" {\n").unwrap();
     let checked = config::read(&folder.join("images.yml"), IMAGES.as_bytes()).unwrap();
     let mut problems = checked.warnings;
@@ -159,6 +166,8 @@ fn of_packer() -> Problems {
     let place = Span { source: images, start: 32, end: 38 };
     let missing = "the template is not validated: Packer lacks `github.com/hashicorp/qemu ~> 1`";
     problems.push(Diagnostic::warning("not-validated", missing).at(place, ""));
+    let why = "builds change nothing in the template: which build of the template it is can only be told by Packer";
+    problems.push(Diagnostic::warning("not-edited", why).at(place, ""));
     let unlocked = "goldsmith.lock has no version of `github.com/hashicorp/qemu` that is `~> 1.1`";
     problems.push(Diagnostic::warning("not-locked", unlocked).at(place, ""));
     let source = problems.add_source("packer/debian.pkr.hcl", TEMPLATE);
