@@ -29,7 +29,7 @@ pub(super) async fn run(session: &Session) -> Result<Problems, Failure> {
     if let Some(lock) = &lock {
         plugins::check(&sound, &places, lock, &mut problems).await?;
     }
-    templates::check(session, &sound, &places, &mut problems).await?;
+    templates::check(session, &catalog, &sound, &places, &mut problems).await?;
     Ok(problems.in_order())
 }
 

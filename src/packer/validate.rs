@@ -19,8 +19,8 @@ pub enum Validated {
 }
 
 impl Packer {
-    /// Has Packer validate the template of `request` with the values that it gives. Nothing is built,
-    /// nothing is fetched. The output directory must not exist: some builders object to that.
+    /// Has Packer validate the template of `request`, or its edited copy, with the values that it gives.
+    /// What it says of the copy is told of the template. Nothing is built, nothing is fetched. The output directory must not exist: some builders object to that.
     pub async fn validate(
         &self,
         request: &BuildRequest,
@@ -35,7 +35,8 @@ impl Packer {
             .timeout(request.timeout)
             .redaction(request.redaction.clone());
         let mut transcript = Transcript::default();
-        let listen = |line: Line<'_>| hear(line, None, &mut transcript, &mut |_| {});
+        let edited = request.edited.as_ref();
+        let listen = |line: Line<'_>| hear(line, edited, &mut transcript, &mut |_| {});
         let finished = self.launcher.run(&command, cancellation, listen).await?;
         let words = transcript.refusals.last().cloned().or_else(|| finished.stderr.last_line());
         let failed = finished.success().err();

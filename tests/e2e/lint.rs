@@ -154,3 +154,50 @@ fn what_packer_says_of_templates_is_told_with_file_and_line() {
     assert_eq!(said.stderr, "");
     assert_eq!(project.list("registry"), Vec::<String>::new(), "nothing is written");
 }
+
+#[test]
+fn what_is_validated_is_what_is_built_and_told_of_the_template() {
+    let images = format!(
+        "{IMAGES}  fixed:\n    template: packer\n    os: {{ family: debian, release: \"12\" }}\n    source: cloud-image\n    enforce: [cis.sh]\n"
+    );
+    let project = Project::new(&images);
+    project.write("cis.sh", "");
+    // In its own words, its artifact is in the way; and with a guest, it gets provisioners before this
+    // one, so that Packer counts other lines.
+    let template = r#"source "qemu" "debian" {
+  iso_url          = "a.iso"
+  iso_checksum     = "none"
+  output_directory = "out"
+  ssh_username     = "root"
+}
+build {
+  sources = ["source.qemu.debian"]
+
+  provisioner "shell-local" {
+    inlin = ["true"]
+  }
+}
+"#;
+    project.write("packer/debian.pkr.hcl", template);
+    project.write("packer/out/disk", "");
+    let said = project.run(&["lint"]).expect(1).stdout;
+    insta::assert_snapshot!(said, @r#"
+    warning[packer]: A checksum of 'none' was specified. Since ISO files are so big, a checksum is highly recommended
+     --> packer/debian.pkr.hcl:1:1
+      |
+    1 | source "qemu" "debian" {
+      | ^^^^^^^^^^^^^^^^^^^^^^^^
+
+    error[packer]: Failed preparing provisioner-block "shell-local" ""
+      --> packer/debian.pkr.hcl:11:9
+       |
+    11 |     inlin = ["true"]
+       |         ^^^^^
+       |
+       = help: debian.pkr.hcl:11,5-10: Unsupported argument; An argument named "inlin" is not expected here. Did you mean "inline"?
+
+    error: 1 problem and 1 warning in images.yml, packer/debian.pkr.hcl
+    every kind of problem is explained in docs/problems.md
+    "#);
+    assert_eq!(project.list("."), ["cis.sh", "home", "images.yml", "packer"]);
+}

@@ -12,11 +12,11 @@ use secrecy::SecretString;
 
 use crate::commands::session::Session;
 use crate::diagnostics::{Diagnostic, Places, Problems, SourceId};
-use crate::model::{Failure, FailureClass, Image, NoteLevel, ParentFact, Placeholder};
+use crate::model::{Catalog, Failure, FailureClass, Image, NoteLevel, ParentFact, Placeholder};
 use crate::packer::{self, BuildRequest, Packer, ProbeError, Unformatted, Validated};
-use crate::process::{ProcessError, Redaction};
+use crate::process::{Cancellation, ProcessError, Redaction};
 use crate::report::quantity::count;
-use crate::run::known_secrets;
+use crate::run::{self, ToCheck, known_secrets};
 
 /// How many different requests Packer is asked to validate: each costs a fifth of a second.
 const MOST: usize = 200;
@@ -30,6 +30,7 @@ const STAND_IN: &str = "goldsmith-lint";
 /// Adds what Packer says of the templates of `images`, if there is a Packer.
 pub(super) async fn check(
     session: &Session,
+    catalog: &Catalog,
     images: &[&Image],
     places: &[Places],
     problems: &mut Problems,
@@ -54,7 +55,7 @@ pub(super) async fn check(
     problems.forget("bad-template");
     let mut files = Files::default();
     let failed = |error: ProcessError| error.failure(FailureClass::ToolMissing);
-    validate(session, &packer, images, places, &mut files, problems).await.map_err(failed)?;
+    validate(session, &packer, (catalog, images), places, &mut files, problems).await?;
     format(session, &packer, images, &mut files, problems).await.map_err(failed)
 }
 
@@ -66,15 +67,16 @@ fn side_by_side() -> usize {
 async fn validate(
     session: &Session,
     packer: &Packer,
-    images: &[&Image],
+    (catalog, images): (&Catalog, &[&Image]),
     places: &[Places],
     files: &mut Files,
     problems: &mut Problems,
-) -> Result<(), ProcessError> {
+) -> Result<(), Failure> {
     let mut seen = HashSet::new();
     let requests = images.iter().map(|image| (*image, request(session, image)));
-    let mut requests: Vec<_> =
-        requests.filter(|(_, request)| seen.insert(request.asked())).collect();
+    let mut requests: Vec<_> = requests
+        .filter(|(image, request)| seen.insert((request.asked(), &image.enforce)))
+        .collect();
     if requests.len() > MOST {
         let text = format!(
             "Packer validates {MOST} of {} templates with different values",
@@ -87,15 +89,11 @@ async fn validate(
         // What `env` lists is passed on, and Packer quotes values that it refuses.
         request.redaction = known_secrets(image, &session.environment);
     }
-    let requests = requests.into_iter().map(|(image, request)| (image.entry, request));
     let cancellation = &session.cancellation;
-    let ask = |(entry, request): (u32, BuildRequest)| async move {
-        let validated = packer.validate(&request, cancellation).await?;
-        Ok((entry, request, validated))
-    };
+    let ask = |(image, request)| look(packer, catalog, image, request, cancellation);
     let answers: Vec<_> =
         stream::iter(requests).map(ask).buffered(side_by_side()).try_collect().await?;
-    for (entry, request, validated) in answers {
+    for (entry, request, objection, validated) in answers {
         let template = places.get(entry as usize).map(|places| places.of("template"));
         let push = |diagnostic: Diagnostic, span, problems: &mut Problems| {
             problems.push(match span {
@@ -103,6 +101,9 @@ async fn validate(
                 None => diagnostic,
             });
         };
+        if let Some(objection) = objection {
+            push(Diagnostic::warning("not-edited", objection), template, problems);
+        }
         match validated {
             Validated::Found(found) => {
                 for problem in &found {
@@ -131,6 +132,27 @@ async fn validate(
         }
     }
     Ok(())
+}
+
+/// What Packer says of what `request` is going to be built from; and why that is not looked at, if so.
+async fn look(
+    packer: &Packer,
+    catalog: &Catalog,
+    image: &Image,
+    mut request: BuildRequest,
+    cancellation: &Cancellation,
+) -> Result<(u32, BuildRequest, Option<String>, Validated), Failure> {
+    let looked_at = run::copy_to_check(catalog, image, &mut request, cancellation).await?;
+    let validated = packer.validate(&request, cancellation).await;
+    let validated = validated.map_err(|error| error.failure(FailureClass::ToolMissing))?;
+    let objection = match looked_at {
+        ToCheck::Template | ToCheck::Copy(_) => None,
+        ToCheck::NotEdited(why) => Some(format!("builds change nothing in the template: {why}")),
+        ToCheck::NoCopy(error) => Some(format!(
+            "the template is not validated as it is built: no copy of it can be made: {error}"
+        )),
+    };
+    Ok((image.entry, request, objection, validated))
 }
 
 async fn format(
