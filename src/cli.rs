@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::commands::child;
 use crate::config;
-use crate::model::{Budget, ImageName};
+use crate::model::{Budget, ImageName, Platform};
 
 /// Builds golden machine images through Packer, gates them on Trivy and publishes what can be
 /// trusted.
@@ -158,6 +158,9 @@ pub struct Plugins {
     /// Change nothing: fail unless everything is locked and installed
     #[arg(long, conflicts_with = "update")]
     pub check: bool,
+    /// Lock them for these machines too, from the mirror: `linux_arm64`
+    #[arg(long = "platform", value_name = "OS_ARCH", conflicts_with = "check")]
+    pub platforms: Vec<Platform>,
 }
 
 /// `goldsmith plan`.

@@ -11,7 +11,8 @@ use crate::config;
 use crate::diagnostics::{Diagnostic, Places, Problems};
 use crate::inputs;
 use crate::model::{
-    Catalog, Failure, FailureClass, Image, ImageName, NoteLevel, Platform, PluginLock, Tool,
+    Catalog, Digest, Failure, FailureClass, Image, ImageName, NoteLevel, Platform, PluginLock,
+    PluginRecord, Tool,
 };
 use crate::packer;
 use crate::packer::plugins::{
@@ -41,19 +42,25 @@ pub(super) async fn run(session: &Session, asked: &cli::Plugins) -> Result<Strin
         Ok((requirement, want))
     });
     let (demands, mut wrong) = apart(wanted);
-    let found = if asked.check {
-        plugins::look(&session.environment, &demands).await
+    let (found, others) = if asked.check {
+        (plugins::look(&session.environment, &demands).await, Vec::new())
     } else if demands.is_empty() {
-        Vec::new()
+        (Vec::new(), Vec::new())
     } else {
         let probed =
             packer::probe(&session.environment, &session.launcher, &session.cancellation).await;
         let tool = probed.map_err(|error| error.failure())?;
         let state = state_folder(&session.environment)?;
         let note = |level, text| session.events.note(None, level, text);
-        provider(session, &catalog, &tool, &state, &note).provide(&demands).await
+        let plugins = provider(session, &catalog, &tool, &state, &note);
+        let found = plugins.provide(&demands).await;
+        let records = found.iter().flatten().map(|provided| &provided.record);
+        let others = elsewhere(&plugins, records, &asked.platforms, &known).await;
+        (found, others)
     };
     let (found, missing) = apart(found);
+    wrong.extend(missing);
+    let (others, missing) = apart(others);
     wrong.extend(missing);
     let mut lock = PluginLock::default();
     if wrong.is_empty() {
@@ -69,6 +76,12 @@ pub(super) async fn run(session: &Session, asked: &cli::Plugins) -> Result<Strin
     }
     let mut lines: Vec<String> =
         demands.iter().zip(&found).map(|(demand, found)| told(demand, found)).collect();
+    for (record, other, digest) in others {
+        let PluginRecord { source, version, .. } = record;
+        lines.push(format!("{source} {version} for {other} {}", digest.short()));
+        let versions = lock.plugins.entry(source).or_default();
+        versions.entry(version).or_default().insert(other, digest);
+    }
     let changed = !asked.check && before.as_ref() != Some(&lock);
     match (changed, lock.plugins.is_empty()) {
         (true, false) => {
@@ -80,6 +93,31 @@ pub(super) async fn run(session: &Session, asked: &cli::Plugins) -> Result<Strin
         (false, false) => lines.push(format!("{} is up to date", PluginLock::FILE)),
     }
     Ok(lines.join("\n") + "\n")
+}
+
+/// The programs of `records` for other machines, as far as `known` does not have them.
+async fn elsewhere(
+    plugins: &Plugins<'_>,
+    records: impl Iterator<Item = &PluginRecord>,
+    platforms: &[Platform],
+    known: &PluginLock,
+) -> Vec<Result<(PluginRecord, Platform, Digest), PluginError>> {
+    let here = Platform::of_this_machine();
+    let mut found = Vec::new();
+    let records: BTreeMap<_, _> =
+        records.map(|record| ((&record.source, &record.version), record)).collect();
+    for ((source, version), record) in records {
+        let locked = known.plugins.get(source).and_then(|versions| versions.get(version));
+        let others: BTreeSet<&Platform> = platforms.iter().collect();
+        for other in others {
+            if *other == here || locked.is_some_and(|programs| programs.contains_key(other)) {
+                continue;
+            }
+            let digest = plugins.elsewhere(record, other).await;
+            found.push(digest.map(|digest| (record.clone(), other.clone(), digest)));
+        }
+    }
+    found
 }
 
 /// The plugins of those of `images` that require some: installed, and those that are locked. Takes

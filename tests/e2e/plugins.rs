@@ -304,3 +304,36 @@ fn the_real_plugin_of_qemu_is_locked() {
     let ended = project.run(BUILD).expect(2);
     assert!(ended.stdout.contains("goldsmith.lock has no version"), "{}", ended.stdout);
 }
+
+#[test]
+fn another_machines_programs_are_locked_from_a_mirror_and_from_nowhere_else() {
+    let project = project_with(&requires(">= 1.0.0"));
+    released(&project, "1.0.10");
+    let here = Platform::of_this_machine().to_string();
+    let elsewhere = ["--platform", "plan9_arm64", "--platform", &here];
+    installed(&project, "1.0.10");
+    let refused = run(&project, &[&["plugins"], elsewhere.as_slice()].concat()).expect(2);
+    assert!(refused.stderr.contains("mirror"), "{}", refused.stderr);
+    assert!(!project.path("goldsmith.lock").exists());
+
+    from_mirror(&project, "./mirror");
+    let release = format!("mirror/{SOURCE}/v1.0.10");
+    let list = format!("{release}/packer-plugin-none_v1.0.10_SHA256SUMS");
+    let missing = run(&project, &[&["plugins"], elsewhere.as_slice()].concat()).expect(2);
+    assert!(missing.stderr.contains("names no program for plan9_arm64"), "{}", missing.stderr);
+
+    let other = file_name("1.0.10").replace(&here, "plan9_arm64");
+    project.write(&format!("{release}/{other}"), "of another machine");
+    let digest = Digest::of(b"of another machine");
+    let lines = fs_err::read_to_string(project.path(&list)).unwrap();
+    project.write(&list, &format!("{lines}{}  {other}\n", digest.hex()));
+    run(&project, &[&["plugins"], elsewhere.as_slice()].concat()).expect(0);
+    let lock = fs_err::read_to_string(project.path("goldsmith.lock")).unwrap();
+    assert!(lock.contains(&format!("      plan9_arm64: {digest}\n")), "{lock}");
+    assert!(lock.contains(&format!("      {here}: ")), "{lock}");
+    // It is known now, and stays.
+    fs_err::remove_dir_all(project.path("mirror")).unwrap();
+    run(&project, &[&["plugins"], elsewhere.as_slice()].concat()).expect(0);
+    run(&project, &["plugins"]).expect(0);
+    assert_eq!(fs_err::read_to_string(project.path("goldsmith.lock")).unwrap(), lock);
+}

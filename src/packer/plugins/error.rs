@@ -63,6 +63,16 @@ pub enum PluginError {
         /// What it said.
         said: String,
     },
+    /// Only a mirror could give the program for another machine, and there is none: whoever asked.
+    #[error("the program of `{source_}` {version} for {platform} is not known")]
+    NoMirror {
+        /// The plugin.
+        source_: PluginSource,
+        /// The version.
+        version: PluginVersion,
+        /// The other machine's platform.
+        platform: Platform,
+    },
     /// A mirror did not deliver it.
     #[error("`{source_}` cannot be had from the mirror `{mirror}`")]
     Mirror {
@@ -109,7 +119,12 @@ impl PluginError {
                 "run `goldsmith plugins` and commit what it writes into goldsmith.lock"
             }
             Self::OtherPlatforms { .. } => {
-                "run `goldsmith plugins` on a machine like this one and commit goldsmith.lock"
+                "run `goldsmith plugins` on a machine like this one, or with `--platform` where there \
+                 is a mirror, and commit goldsmith.lock"
+            }
+            Self::NoMirror { .. } => {
+                "run `goldsmith plugins` on such a machine, or name a folder or a server that has the \
+                 plugins for it by `plugins: { mirror: … }` in images.yml"
             }
             Self::Mismatch { .. } => {
                 "find out where it comes from before you use it; if it is right, remove its digest \

@@ -223,6 +223,35 @@ impl Plugins<'_> {
         }
     }
 
+    /// The program of `record` for another machine: it is fetched, looked at and not kept. An error if
+    /// there is no mirror: publishers tell only what their archives are, and the lock says what is in
+    /// them.
+    pub async fn elsewhere(
+        &self,
+        record: &PluginRecord,
+        platform: &Platform,
+    ) -> Result<Digest, PluginError> {
+        let PluginRecord { source, version, .. } = record;
+        let source_ = source.clone();
+        let Some(place) = self.mirror else {
+            let (version, platform) = (version.clone(), platform.clone());
+            return Err(PluginError::NoMirror { source_, version, platform });
+        };
+        let failed = |error| match error {
+            MirrorError::Io(error) => error.into(),
+            error => {
+                let (mirror, error) = (place.to_string(), Box::new(error));
+                PluginError::Mirror { source_: source.clone(), mirror, error }
+            }
+        };
+        let mirror = Mirror::new(place, self.limits, self.cancellation).map_err(failed)?;
+        let _alone = self.alone().await?;
+        let scratch = self.scratch()?;
+        let folder = Utf8Path::from_path(scratch.path()).unwrap_or(self.state);
+        let fetched = mirror.fetch(source, version, platform, folder).await;
+        fetched.map(|(_, digest)| digest).map_err(failed)
+    }
+
     /// A folder in which Packer finds what was `provided` and no other versions; none if it finds
     /// them anyway. Blocks.
     pub fn view(&self, provided: &[Provided]) -> Result<Option<Utf8PathBuf>, PluginError> {

@@ -100,7 +100,7 @@ fn a_lock_says_which_version_or_that_it_does_not_know() {
     ];
     insta::assert_snapshot!(told.join("\n"), @"
     1.0.9 ca978112ca1b
-    goldsmith.lock does not have `github.com/hashicorp/qemu` 1.1.4 for linux_amd64: run `goldsmith plugins` on a machine like this one and commit goldsmith.lock
+    goldsmith.lock does not have `github.com/hashicorp/qemu` 1.1.4 for linux_amd64: run `goldsmith plugins` on a machine like this one, or with `--platform` where there is a mirror, and commit goldsmith.lock
     goldsmith.lock has no version of `github.com/hashicorp/qemu` that is `>= 2.0`: run `goldsmith plugins` and commit what it writes into goldsmith.lock
     goldsmith.lock has no version of `github.com/hashicorp/docker` that is `>= 1.0`: run `goldsmith plugins` and commit what it writes into goldsmith.lock
     ");
