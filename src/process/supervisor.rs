@@ -239,14 +239,24 @@ fn climb_down(
     }
     let _nobody_is_waited_for = living.lock();
     // Where nobody can count them (no `/proc`), there is one at least, since it was waited for.
-    let stuck = table::children().map_or(0, |children| children.len()).max(1);
+    let stuck = children().map_or(0, |children| children.len()).max(1);
     (leftover, u32::try_from(stuck).unwrap_or(u32::MAX))
 }
 
 /// For the moment: their own children come to this process only when they have died.
 fn kill_children() {
-    if let Ok(children) = table::children() {
+    if let Ok(children) = children() {
         table::kill(&children);
+    }
+}
+
+/// The children of this process, dead ones left out. The table of all processes of the machine, which
+/// takes milliseconds to go through where there are many, is asked only if there are any.
+fn children() -> io::Result<Vec<Pid>> {
+    let any = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::All, any) {
+        Err(Errno::CHILD) => Ok(Vec::new()),
+        _ => table::children(),
     }
 }
 
