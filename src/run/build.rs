@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+use super::crash_log::CrashLog;
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
 use super::parents::built_upon;
@@ -213,7 +214,9 @@ async fn build(
     let built = match TemporaryFolder::make(task) {
         Ok(folder) => {
             request.temporary_folder = Some(folder.path.clone());
+            let crash_log = CrashLog::expected(&request.workdir);
             let built = persistently(task, &packer, &request).await;
+            crash_log.take(task);
             folder.remove().await;
             built
         }

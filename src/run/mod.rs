@@ -6,6 +6,7 @@
 
 mod build;
 mod catch_up;
+mod crash_log;
 mod directory;
 mod dispatcher;
 mod examine;

@@ -279,6 +279,24 @@ fn a_guest_whose_packer_core_is_killed_is_not_left_behind() {
 }
 
 #[test]
+fn what_packer_writes_when_it_crashes_is_not_left_beside_the_template() {
+    // Packer takes this word in what it logs for a crash of its own when it fails right afterwards.
+    let crash = "environment_vars = [\"X=panic: of a test\"]\n    inline = [\"exit 1\"]";
+    let template = copy_after("true").replace("inline = [\"true\"]", &format!("\n    {crash}\n  "));
+    let project = project_with(&template);
+    let ended = run(&project, &[]).expect(3);
+    let told = "Packer has crashed: what it wrote is in ";
+    let log = ended.stderr.split(told).nth(1).unwrap_or_else(|| panic!("{}", ended.stderr));
+    let log = log.lines().next().unwrap().trim();
+    assert!(fs_err::read_to_string(log).unwrap().contains("panic: of a test"));
+    assert_eq!(project.list("packer"), ["debian.pkr.hcl"]);
+
+    project.write("packer/crash.log", "somebody's own");
+    run(&project, &["--force"]).expect(3);
+    assert_eq!(project.list("packer"), ["crash.log", "debian.pkr.hcl"]);
+}
+
+#[test]
 fn a_daemon_that_a_build_starts_here_ends_with_it_and_is_told() {
     let project = project_with(COPY);
     let daemon = format!("setsid tail -f {} >/dev/null 2>&1 &", project.path("images.yml"));

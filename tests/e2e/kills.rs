@@ -256,10 +256,16 @@ impl Scene {
         if self.stage == Stage::Prepare {
             writeln!(images, "    prepare: {{ run: {} }}", serde_json::json!(script)).unwrap();
         }
-        if held && matches!(blow, Timeout | NetworkGone) {
-            let stage = if self.stage == Stage::Prepare { "prepare" } else { "build" };
+        let limit = match (blow, self.stage) {
             // A guest that boots is to be there by then.
-            let limit = if self.stage == Stage::Inside { SLOW } else { 3 };
+            (Timeout, Stage::Inside) => Some(SLOW),
+            // Its template says for how long a guest may be silent.
+            (NetworkGone, Stage::Inside) => None,
+            (Timeout | NetworkGone, _) => Some(3),
+            _ => None,
+        };
+        if let Some(limit) = limit.filter(|_| held) {
+            let stage = if self.stage == Stage::Prepare { "prepare" } else { "build" };
             writeln!(images, "    timeout: {{ {stage}: {limit}s }}").unwrap();
         }
         self.project.write("images.yml", &images);
@@ -401,11 +407,11 @@ const HERE: &str = "the guest is there";
 fn inside(blow: Blow) -> (&'static str, &'static str) {
     match blow {
         // Without a limit nobody notices that the guest has gone silent.
-        NetworkGone => ("ip link set eth0 down; sleep 1000", "ssh_read_write_timeout = \"5s\""),
+        NetworkGone => ("ip link set eth0 down; sleep 1000", "ssh_read_write_timeout = \"10s\""),
         // QEMU stops a guest that cannot write, in the middle of whatever it says.
         DiskFull => (
             "dd if=/dev/zero of=/dev/vda bs=1M & while true; do echo; sleep 1; done",
-            "ssh_read_write_timeout = \"5s\"",
+            "ssh_read_write_timeout = \"10s\"",
         ),
         _ => ("sleep 1000", ""),
     }
