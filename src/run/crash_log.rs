@@ -31,7 +31,7 @@ impl CrashLog {
         if self.was_there || !found.is_ok_and(|found| found.is_file()) {
             return;
         }
-        let to = task.log.with_extension(NAME);
+        let to = task.log.path().with_extension(NAME);
         let text = match move_file(&self.path, &to) {
             Ok(()) => format!("Packer has crashed: what it wrote is in {to}"),
             // Another build that runs in the same folder has taken it.
