@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use goldsmith::environment::Environment;
 use goldsmith_testkit::advisory_db::{Advisories, Stamp};
 use serde_json::Value;
 
@@ -47,10 +48,11 @@ fn main() {
     bench.furnish();
     let (builds, at_once, rounds) = (bench.builds, bench.at_once, number(2, 3));
     println!("{builds} null builds, {at_once} at once        goldsmith    bare packer   ratio");
-    let path = std::env::var("PATH").unwrap();
+    let environment = Environment::of_process();
+    let path = environment.get("PATH").unwrap();
     for _ in 0..rounds {
-        let run = bench.goldsmith(&path, at_once);
-        let bare = bench.bare(&path);
+        let run = bench.goldsmith(path, at_once);
+        let bare = bench.bare(path);
         let [run, bare] = [run.wall, bare.wall].map(|wall| wall.as_secs_f64());
         println!(
             "                                {run:8.2} s    {bare:8.2} s   {:6.3}",

@@ -120,9 +120,8 @@ fn image(
     let beside = template.as_deref().map_or(Utf8Path::new(""), workdir_of);
     let workdir = workdir.unwrap_or_else(|| beside.to_owned());
     let legacy = template.as_deref().is_some_and(is_legacy_template);
-    let build = keys.read("build", context, |field, context| match legacy {
-        true => legacy_build(field, context),
-        false => build(field, context),
+    let build = keys.read("build", context, |field, context| {
+        if legacy { legacy_build(field, context) } else { build(field, context) }
     });
     let help = r#"`os` names what the scan must find, for example `os: { family: debian, release: "12" }`"#;
     let os = keys.required("os", help, context, os::read);

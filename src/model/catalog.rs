@@ -281,7 +281,6 @@ impl StoreAddress {
 /// Whether the template at `path` is a file in Packer's older language, which is JSON: by its name, as
 /// Packer tells them.
 pub fn is_legacy_template(path: &Utf8Path) -> bool {
-    let path = path.as_str();
     let newer = [".pkr.json", ".pkrvars.json"];
-    path.ends_with(".json") && !newer.iter().any(|end| path.ends_with(end))
+    path.extension() == Some("json") && !newer.iter().any(|end| path.as_str().ends_with(end))
 }

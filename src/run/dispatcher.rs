@@ -32,6 +32,7 @@ use crate::trivy::Database;
 
 /// What was asked for.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Options {
     /// Build and judge, but publish and record nothing.
     pub dry_run: bool,

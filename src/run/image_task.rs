@@ -416,7 +416,8 @@ impl<'a> ImageTask<'a> {
             let outcome = if passed { StageOutcome::Done } else { StageOutcome::Failed };
             (outcome, Some(test::phrase(results)))
         };
-        let results = progress.stage(Stage::Test, None, test::test(self, examined), done).await?;
+        let work = Box::pin(test::test(self, examined));
+        let results = progress.stage(Stage::Test, None, work, done).await?;
         let failure = test::objection(&results);
         progress.report.tests = results;
         match failure {

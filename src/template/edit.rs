@@ -260,14 +260,12 @@ impl<'t> Editor<'t> {
             let first: Vec<String> = first.iter().map(|step| step.object(only)).collect();
             let last: Vec<String> = last.iter().map(|step| step.object(only)).collect();
             let whole = self.block(self.build.block, "build")?;
-            return match whole.body.attribute(legacy::PROVISIONERS) {
-                Some(steps) => self.insert(steps.value.span, &first, &last),
-                None => {
-                    let steps = [first, last].concat().join(", ");
-                    let steps = format!("\"{}\": [{steps}]", legacy::PROVISIONERS);
-                    self.insert(whole.span, &[steps], &[])
-                }
-            };
+            if let Some(steps) = whole.body.attribute(legacy::PROVISIONERS) {
+                return self.insert(steps.value.span, &first, &last);
+            }
+            let steps = [first, last].concat().join(", ");
+            let steps = format!("\"{}\": [{steps}]", legacy::PROVISIONERS);
+            return self.insert(whole.span, &[steps], &[]);
         }
         // Where a build block has a name, that is a part of a build's name, and provisioners do
         // without it.
@@ -309,7 +307,8 @@ impl<'t> Editor<'t> {
         let filled = inside.start + text.trim_end().len();
         let (mut first, mut last) = (first.join(", "), last.join(", "));
         let alone = text.trim().is_empty();
-        if !first.is_empty() && !(alone && last.is_empty()) {
+        let something_follows = !alone || !last.is_empty();
+        if !first.is_empty() && something_follows {
             first.push(',');
             first.push_str(if text.starts_with([' ', '\r', '\n']) { "" } else { " " });
         }

@@ -169,9 +169,8 @@ impl<'t> Loader<'t> {
     fn template_file(&mut self, path: Utf8PathBuf) -> TemplateFile {
         let (source, text) = self.text(&path);
         let legacy = is_legacy_template(&path);
-        let read = |text: String| match legacy {
-            true => self.legacy_body(&text, source),
-            false => self.body(&text, source),
+        let read = |text: String| {
+            if legacy { self.legacy_body(&text, source) } else { self.body(&text, source) }
         };
         TemplateFile { path, source, legacy, body: text.and_then(read) }
     }
