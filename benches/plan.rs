@@ -29,6 +29,10 @@ use serde_json::Value;
 
 use measure::watch_memory;
 
+/// That of the program, or reading would take another time here than it does there.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const MATRIX: &str = "matrix.yml";
 const LIST: &str = "list.yml";
 const NOW: &str = "2026-11-23T10:00:00Z";
