@@ -45,6 +45,9 @@ pub enum Event {
         stage: Stage,
         /// What it is about, for people.
         detail: Option<String>,
+        /// How long it will take if it takes as long as the last time. Of builds only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<Duration>,
     },
     /// A child process of a stage printed a line.
     Output {

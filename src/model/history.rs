@@ -12,7 +12,7 @@ use super::{
 
 /// The format of a [`History`] that is kept. To be raised with every change of what is in one, or of
 /// what [`History::of`] makes of a log: kept ones of another format are then made again.
-pub const HISTORY_FORMAT: u32 = 1;
+pub const HISTORY_FORMAT: u32 = 2;
 
 /// A projection of one image's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct Satisfied {
     pub parents: Vec<ParentRecord>,
     /// When the build started.
     pub started_at: Timestamp,
+    /// How many seconds a build of it took, with all that came before it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<u32>,
     /// Digest of its package names and versions.
     pub package_set: Digest,
 }
@@ -208,6 +211,10 @@ impl Satisfied {
             definition_parts: built.definition_parts.clone(),
             parents: built.parents.clone(),
             started_at: built.started_at,
+            took: built.built_at.and_then(|at| {
+                let took = at.duration_since(built.started_at).as_secs();
+                u32::try_from(took).ok()
+            }),
             package_set: record.package_set,
         }
     }

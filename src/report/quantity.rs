@@ -42,6 +42,17 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// A duration that was measured another time, no more precise than it is: `about 4 min`.
+pub fn about(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let minutes = (seconds + 30) / 60;
+    match seconds {
+        0..=50 => format!("about {} s", seconds.div_ceil(10).max(1) * 10),
+        51..3570 => format!("about {minutes} min"),
+        _ => format!("about {} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
 /// A long duration, roughly: `36 h`, `45 days`.
 pub fn span(duration: Duration) -> String {
     match duration.as_secs() {
@@ -123,6 +134,25 @@ mod tests {
         1 h 0 min
         1 h 4 min
         2 h 0 min
+        ");
+    }
+
+    #[test]
+    fn what_was_measured_another_time_is_rounded() {
+        let shown = [0, 1, 10, 51, 55, 89, 90, 247, 3_569, 3_570, 9_000]
+            .map(|seconds| about(Duration::from_secs(seconds)));
+        insta::assert_snapshot!(shown.join("\n"), @"
+        about 10 s
+        about 10 s
+        about 10 s
+        about 1 min
+        about 1 min
+        about 1 min
+        about 2 min
+        about 4 min
+        about 59 min
+        about 1 h 0 min
+        about 2 h 30 min
         ");
     }
 

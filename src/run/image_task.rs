@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -87,8 +88,10 @@ impl<'a> ImageTask<'a> {
     /// space: all there is of a build that came to grief afterwards.
     pub(super) async fn go(self) -> (ImageReport, bool) {
         let pipeline = self.run.pipeline;
-        let mut progress =
+        let progress =
             Progress::new(&self.image.name, pipeline.events.clone(), pipeline.cancellation.clone());
+        let took = self.history.satisfied.as_ref().and_then(|satisfied| satisfied.took);
+        let mut progress = progress.usually(took.map(|took| Duration::from_secs(took.into())));
         progress.report.why = Some(self.planned.why.clone());
         let mut ended = Box::pin(self.stages(&mut progress)).await;
         let left = self.artifact_left(&ended);

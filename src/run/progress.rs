@@ -1,7 +1,7 @@
 //! What an image task tells while it goes on, and what of it ends up in the report.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -46,6 +46,8 @@ pub(super) struct Progress {
     events: Events,
     cancellation: Cancellation,
     begun: Instant,
+    /// How long it took the last time until the image was built, if that is known.
+    usual: Option<Duration>,
     /// What is known so far.
     pub(super) report: ImageReport,
 }
@@ -53,7 +55,12 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(image: &ImageName, events: Events, cancellation: Cancellation) -> Self {
         let report = ImageReport::new(image.clone(), ImageOutcome::Passed);
-        Self { events, cancellation, begun: Instant::now(), report }
+        Self { events, cancellation, begun: Instant::now(), usual: None, report }
+    }
+
+    /// It took so long the last time until the image was built.
+    pub(super) fn usually(self, took: Option<Duration>) -> Self {
+        Self { usual: took, ..self }
     }
 
     /// Goes through `stage`. `describe` makes a phrase of what came of it.
@@ -73,7 +80,9 @@ impl Progress {
         }
         let begun = Instant::now();
         let image = self.report.image.clone();
-        self.events.tell(Event::StageStarted { image: image.clone(), stage, detail });
+        let left = self.usual.and_then(|usual| usual.checked_sub(self.begun.elapsed()));
+        let expected = left.filter(|_| stage == Stage::Build);
+        self.events.tell(Event::StageStarted { image: image.clone(), stage, detail, expected });
         let result = work.await;
         let took = begun.elapsed();
         let (outcome, detail) = match &result {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::model::{Event, ImageName, NoteLevel, Stage};
-use crate::report::quantity::duration;
+use crate::report::quantity::{about, duration};
 use crate::report::style::{self, paint};
 use crate::report::untrusted::{one_line, shorten};
 use crate::report::{Standing, sentence};
@@ -113,20 +113,35 @@ impl Live {
             .map(|frame| self.shown(&paint(style::GOOD, &frame.to_string())))
             .collect();
         let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
-        ProgressStyle::with_template("{spinner} {prefix} {took:>11}  {wide_msg}")
+        ProgressStyle::with_template("{spinner} {prefix} {took:>11}{usual}  {wide_msg}")
             .expect("the template is a constant")
             .with_key("took", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
                 let _ = write!(text, "{}", whole_seconds(state.elapsed()));
             })
+            .with_key("usual", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                if let Some(seconds) = state.len() {
+                    let _ = write!(text, " of {}", about(Duration::from_secs(seconds)));
+                }
+            })
             .tick_strings(&frames)
     }
 
-    fn stage_started(&mut self, image: &ImageName, stage: Stage, detail: Option<&str>) {
+    fn stage_started(
+        &mut self,
+        image: &ImageName,
+        stage: Stage,
+        detail: Option<&str>,
+        expected: Option<Duration>,
+    ) {
         let width = self.name_width;
         let name = paint(style::STRONG, &format!("{image:<width$}"));
         let prefix = self.shown(&format!("{name}  {:<8}", stage.as_str()));
         let line = self.line_of(image);
         line.reset_elapsed();
+        match expected {
+            Some(expected) => line.set_length(expected.as_secs()),
+            None => line.unset_length(),
+        }
         line.set_prefix(prefix);
         line.set_message(one_line(detail.unwrap_or_default()).into_owned());
     }
@@ -214,8 +229,8 @@ impl EventSink for Live {
                 self.over.insert(image.clone());
                 self.begin(image);
             }
-            Event::StageStarted { image, stage, detail } => {
-                self.stage_started(image, *stage, detail.as_deref());
+            Event::StageStarted { image, stage, detail, expected } => {
+                self.stage_started(image, *stage, detail.as_deref(), *expected);
                 self.begin(image);
             }
             Event::Output { image, line, .. } => {
@@ -299,14 +314,14 @@ mod tests {
         }
         let screen = terminal.contents();
         // A slow machine shows elapsed time.
-        screen.replace(" 1 s  ", "      ")
+        screen.replace(" 1 s ", "     ")
     }
 
     #[test]
     fn images_under_way_have_a_line_with_stage_and_last_output() {
         insta::assert_snapshot!(screen_after(5), @"
-        ⠋ debian-12    build                 ==> qemu.debian: Starting VM
-        ⠋ ubuntu-2404  build                 ::error::forged
+        ⠋ debian-12    build                of about 4 min  ==> qemu.debian: Starting VM
+        ⠋ ubuntu-2404  build                of about 4 min  ::error::forged
           0 of 2 images finished
         ");
     }
@@ -316,7 +331,7 @@ mod tests {
         insta::assert_snapshot!(screen_after(9), @"
         debian-12: warning: the machine has no KVM
         ✗ ubuntu-2404  failed in build: script exited with status 100 (8.0 s)
-        ⠋ debian-12    build
+        ⠋ debian-12    build                of about 4 min
           1 of 2 images finished
         ");
     }
@@ -338,6 +353,7 @@ mod tests {
             image: images[number].clone(),
             stage: Stage::Build,
             detail: None,
+            expected: None,
         };
         let waits = |number: usize, parents: &[usize]| Event::ImageWaits {
             image: images[number].clone(),

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::Write;
 
 use crate::model::{Event, ImageName, NoteLevel, Stage, StageOutcome};
-use crate::report::quantity::{count, duration};
+use crate::report::quantity::{about, count, duration};
 use crate::report::style::{self, paint};
 use crate::report::untrusted::{one_line, shorten};
 use crate::report::{Standing, sentence};
@@ -230,9 +230,12 @@ impl<W: Write> EventSink for Plain<W> {
                 let directory = one_line(directory.as_str());
                 self.line(None, &format!("run {run}: {images}, logs in {directory}"));
             }
-            Event::StageStarted { image, stage, detail: about } => {
+            Event::StageStarted { image, stage, detail: what, expected } => {
                 let stage = paint(style::STRONG, stage.as_str());
-                self.line(Some(image), &format!("{stage}{}", detail(about.as_ref())));
+                let expected = expected.map_or_else(String::new, |expected| {
+                    paint(style::QUIET, &format!(" ({})", about(expected)))
+                });
+                self.line(Some(image), &format!("{stage}{}{expected}", detail(what.as_ref())));
             }
             Event::StageFinished { image, stage, outcome, took, detail: about } => {
                 let (style, ended) = match outcome {
@@ -266,6 +269,8 @@ pub(super) mod tests {
             image: image.clone(),
             stage,
             detail: detail.map(str::to_owned),
+            // As long as the last time.
+            expected: (stage == Stage::Build).then_some(Duration::from_secs(247)),
         };
         let finished = |image: &ImageName, stage, outcome, seconds, detail: Option<&str>| {
             Event::StageFinished {
@@ -364,8 +369,8 @@ pub(super) mod tests {
     fn every_line_bears_its_image_and_is_neutralized() {
         insta::assert_snapshot!(lines(Verbosity::Normal, true, Runner::Act), @"
         run 20261123t102646z-5f3a9c: 2 images, logs in /srv/runs/20261123t102646z-5f3a9c
-        debian-12   │ build: qemu.debian
-        ubuntu-2404 │ build
+        debian-12   │ build: qemu.debian (about 4 min)
+        ubuntu-2404 │ build (about 4 min)
         debian-12   │   ==> qemu.debian: Starting VM
         ubuntu-2404 │   ::error::forged
         debian-12   │ build done in 3 min 12 s
@@ -382,8 +387,8 @@ pub(super) mod tests {
     fn where_logs_fold_the_output_of_images_side_by_side_is_in_groups_between_what_happens() {
         insta::assert_snapshot!(lines(Verbosity::Normal, true, Runner::GitHub), @"
         run 20261123t102646z-5f3a9c: 2 images, logs in /srv/runs/20261123t102646z-5f3a9c
-        debian-12   │ build: qemu.debian
-        ubuntu-2404 │ build
+        debian-12   │ build: qemu.debian (about 4 min)
+        ubuntu-2404 │ build (about 4 min)
         ::group::output of debian-12, ubuntu-2404
         debian-12   │   ==> qemu.debian: Starting VM
         ubuntu-2404 │   ::error::forged
@@ -406,7 +411,12 @@ pub(super) mod tests {
             stage,
             line: line.to_owned(),
         };
-        let started = |stage| Event::StageStarted { image: image.clone(), stage, detail: None };
+        let started = |stage| Event::StageStarted {
+            image: image.clone(),
+            stage,
+            detail: None,
+            expected: None,
+        };
         let finished = |stage| Event::StageFinished {
             image: image.clone(),
             stage,

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Says everything that must not be said: commands to runners, in every disguise, broken text, a line
 # without end, and the secrets `T` and `K` in all their forms.
 
@@ -36,7 +37,7 @@ printf 'long '
 i=0
 while [ $i -lt 2000 ]; do
     i=$((i + 1))
-    printf "::error::forged ##[error]forged $filler"
+    printf "%s" "::error::forged ##[error]forged $filler"
     if [ $i = 1000 ]; then printf '%s' "$T"; fi
 done
 printf ' end of long\n'

@@ -82,16 +82,18 @@ pub(crate) async fn a_shard_that_is_not_right_is_not_believed(subject: &impl Sub
     let good = content().await;
     let ahead = good.replace(r#""head":4"#, r#""head":5"#);
     let empty = good.replace(r#""head":4"#, r#""head":0"#);
-    let foreign = good.replace(r#"{"format":1,"#, r#"{"format":0,"#);
+    let format = format!(r#""format":{HISTORY_FORMAT},"#);
+    let foreign = good.replace(&format, r#""format":0,"#);
     let elsewhere = good.replace("debian-12", "debian-13");
-    let no_format = good.replace(r#""format":1,"#, "");
-    let no_number = good.replace(r#""format":1,"#, r#""format":"1","#);
+    let no_format = good.replace(&format, "");
+    let no_number = good.replace(&format, r#""format":"1","#);
     for wrong in [&ahead, &empty, &foreign, &elsewhere, &no_format, &no_number] {
         assert_ne!(*wrong, good);
     }
     let half = good[..good.len() / 2].to_owned();
     let wrong = [behind, ahead, empty, foreign, elsewhere, no_format, no_number, half];
-    let torn = ["", "\0\0\0\0", "[]", "{}", "null", "{\"format\":1,\"images\":{\"a/b\":{}}}"];
+    let bad_name = format!(r#"{{{format}"images":{{"a/b":{{}}}}}}"#);
+    let torn = ["", "\0\0\0\0", "[]", "{}", "null", &bad_name];
     for (number, wrong) in wrong.iter().map(String::as_str).chain(torn).enumerate() {
         subject.plant(&shard(), wrong.as_bytes()).await;
         told(&*registry, &[image(), neighbour()]).await;
