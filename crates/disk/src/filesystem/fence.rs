@@ -1,0 +1,265 @@
+//! The fence around libraries that read file systems.
+//!
+//! They are young, and what they read was made by strangers. So each file system is read by a
+//! thread of its own, which is asked one thing at a time:
+//!
+//! - what panics there is caught (`run` is the one place), and ends that file system only;
+//! - an answer that does not come in time is not waited for; the thread ends at its next read;
+//! - what one question may read is bounded, and so is what all may take together.
+//!
+//! The fence is also what makes a reader usable from any thread, though a library is not.
+
+use std::any::Any;
+use std::io;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{Entry, FileSystem, Metadata, Node, Subvolume};
+use crate::source::{BlockSource, Shared};
+use crate::unreadable::Why;
+
+/// Bytes that answering one question may read, besides the content of a file.
+const READ: u64 = 512 << 20;
+/// Bytes of content that are handed over at a time.
+const PART: usize = 256 << 10;
+/// The stack of a reading thread.
+const STACK: usize = 8 << 20;
+
+/// Time that reading may take.
+#[derive(Clone)]
+pub(crate) struct Budget {
+    /// For one question.
+    question: Duration,
+    /// Left for all, in nanoseconds. Shared by the file systems of a disk.
+    left: Arc<AtomicU64>,
+}
+
+impl Budget {
+    pub(crate) fn new(question: Duration, all: Duration) -> Self {
+        let all = u64::try_from(all.as_nanos()).unwrap_or(u64::MAX);
+        Self { question, left: Arc::new(AtomicU64::new(all)) }
+    }
+
+    fn next(&self) -> Duration {
+        self.question.min(Duration::from_nanos(self.left.load(Ordering::Relaxed)))
+    }
+
+    fn spend(&self, since: Instant) {
+        let spent = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let spend = |left: u64| Some(left.saturating_sub(spent));
+        let _ = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut dyn FileSystem) -> Result<Box<dyn Any + Send>, Why> + Send>;
+type Answer = Result<Box<dyn Any + Send>, Why>;
+
+/// A file system that is read by a thread of its own.
+pub(crate) struct Fence {
+    questions: Mutex<Sender<(Job, SyncSender<Answer>)>>,
+    budget: Budget,
+    meter: Arc<Meter>,
+    /// Why it is not asked any more.
+    closed: Mutex<Option<Why>>,
+}
+
+impl Fence {
+    /// Starts the thread and opens a file system in it.
+    pub(super) fn start(
+        source: Shared,
+        budget: &Budget,
+        open: impl FnOnce(Shared) -> Result<Box<dyn FileSystem>, Why> + Send + 'static,
+    ) -> Result<Self, Why> {
+        let meter = Arc::new(Meter {
+            of: source,
+            left: AtomicU64::new(READ),
+            stop: AtomicBool::new(false),
+        });
+        let (questions, to_answer) = channel();
+        let (opened, opening) = sync_channel(1);
+        let metered = Arc::clone(&meter) as Shared;
+        std::thread::Builder::new()
+            .name("disk-reader".to_owned())
+            .stack_size(STACK)
+            .spawn(move || run(metered, open, &opened, &to_answer))
+            .map_err(|error| Why::Io(error.to_string()))?;
+        let questions = Mutex::new(questions);
+        let fence = Self { questions, budget: budget.clone(), meter, closed: Mutex::new(None) };
+        fence.wait(&opening)??;
+        Ok(fence)
+    }
+
+    pub(crate) fn root(&self, subvolume: Option<u64>) -> Result<Node, Why> {
+        self.ask(move |files| Ok(files.root(subvolume)))
+    }
+
+    pub(crate) fn subvolumes(&self) -> Result<Vec<Subvolume>, Why> {
+        self.ask(|files| files.subvolumes())
+    }
+
+    pub(crate) fn metadata(&self, node: &Node) -> Result<Metadata, Why> {
+        let node = node.clone();
+        self.ask(move |files| files.metadata(&node))
+    }
+
+    pub(crate) fn read_dir(&self, node: &Node) -> Result<Vec<Entry>, Why> {
+        let node = node.clone();
+        self.ask(move |files| files.read_dir(&node))
+    }
+
+    pub(crate) fn read_link(&self, node: &Node) -> Result<Vec<u8>, Why> {
+        let node = node.clone();
+        self.ask(move |files| files.read_link(&node))
+    }
+
+    /// Gives away a file's content part by part, as long as it is wanted.
+    pub(crate) fn copy(
+        &self,
+        node: &Node,
+        mut give: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Why> {
+        let (sender, parts) = sync_channel::<Vec<u8>>(2);
+        let node = node.clone();
+        let meter = Arc::clone(&self.meter);
+        let answer = self.send(Box::new(move |files: &mut dyn FileSystem| {
+            let mut part = Vec::with_capacity(PART);
+            files.copy(&node, &mut |bytes| {
+                // Content is bounded by whoever takes it.
+                meter.left.store(READ, Ordering::Relaxed);
+                part.extend_from_slice(bytes);
+                if part.len() < PART || sender.send(std::mem::take(&mut part)).is_ok() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            })?;
+            let _ = sender.send(part);
+            Ok(Box::new(()) as Box<dyn Any + Send>)
+        }))?;
+        loop {
+            let started = Instant::now();
+            let part = parts.recv_timeout(self.budget.next());
+            self.budget.spend(started);
+            match part {
+                Ok(part) if give(&part).is_continue() => {}
+                Ok(_) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return Err(self.close(Why::TooSlow)),
+            }
+        }
+        drop(parts);
+        self.wait(&answer)??;
+        Ok(())
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut dyn FileSystem) -> Result<T, Why> + Send + 'static,
+    ) -> Result<T, Why> {
+        let answer = self.send(Box::new(move |files: &mut dyn FileSystem| {
+            question(files).map(|answer| Box::new(answer) as Box<dyn Any + Send>)
+        }))?;
+        let answer = self.wait(&answer)??;
+        Ok(*answer.downcast::<T>().expect("an answer has the type of its question"))
+    }
+
+    fn send(&self, job: Job) -> Result<Receiver<Answer>, Why> {
+        let closed = self.closed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(why) = closed.clone() {
+            return Err(why);
+        }
+        drop(closed);
+        let (sender, answer) = sync_channel(1);
+        self.meter.left.store(READ, Ordering::Relaxed);
+        let questions = self.questions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sent = questions.send((job, sender));
+        drop(questions);
+        sent.map_err(|_| self.close(Why::Failed("it has stopped".to_owned())))?;
+        Ok(answer)
+    }
+
+    fn wait<T>(&self, answer: &Receiver<T>) -> Result<T, Why> {
+        let started = Instant::now();
+        let answer = answer.recv_timeout(self.budget.next());
+        self.budget.spend(started);
+        answer.map_err(|error| {
+            self.close(match error {
+                RecvTimeoutError::Timeout => Why::TooSlow,
+                RecvTimeoutError::Disconnected => Why::Failed("it has stopped".to_owned()),
+            })
+        })
+    }
+
+    /// Nothing more is asked.
+    fn close(&self, why: Why) -> Why {
+        self.meter.stop.store(true, Ordering::Relaxed);
+        let mut closed = self.closed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        closed.get_or_insert(why).clone()
+    }
+}
+
+/// Opens a file system and answers until nobody asks any more, or until it has panicked.
+fn run(
+    source: Shared,
+    open: impl FnOnce(Shared) -> Result<Box<dyn FileSystem>, Why>,
+    opened: &SyncSender<Result<(), Why>>,
+    questions: &Receiver<(Job, SyncSender<Answer>)>,
+) {
+    // What a panic leaves behind is dropped, never used again: hence unwind-safe.
+    let files =
+        catch_unwind(AssertUnwindSafe(|| open(source))).unwrap_or_else(|why| Err(panicked(&*why)));
+    let mut files = match files {
+        Ok(files) => files,
+        Err(why) => {
+            let _ = opened.send(Err(why));
+            return;
+        }
+    };
+    let _ = opened.send(Ok(()));
+    while let Ok((job, answer)) = questions.recv() {
+        match catch_unwind(AssertUnwindSafe(|| job(files.as_mut()))) {
+            Ok(result) => {
+                let _ = answer.send(result);
+            }
+            Err(why) => {
+                let _ = answer.send(Err(panicked(&*why)));
+                // Its `drop` is as little trusted as the rest.
+                let _ = catch_unwind(AssertUnwindSafe(move || drop(files)));
+                return;
+            }
+        }
+    }
+}
+
+fn panicked(why: &(dyn Any + Send)) -> Why {
+    let words = why.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+    Why::Failed(words.chars().take(200).collect())
+}
+
+/// Counts what is read, and ends reading that nobody waits for.
+struct Meter {
+    of: Shared,
+    left: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl BlockSource for Meter {
+    fn size(&self) -> u64 {
+        self.of.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        // Small reads have a price too.
+        let price = buffer.len().max(512) as u64;
+        let pay = |left: u64| left.checked_sub(price);
+        let paid = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok();
+        if self.stop.load(Ordering::Relaxed) || !paid {
+            return Err(io::Error::other("reading this goes on for too long"));
+        }
+        self.of.read_at(offset, buffer)
+    }
+}

@@ -1,0 +1,148 @@
+//! Fourth layer: the files of a file system. One file a kind; all of it runs behind a fence.
+
+mod btrfs;
+mod device;
+mod ext;
+mod fence;
+mod xfs;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+pub(crate) use fence::{Budget, Fence};
+
+use crate::content::FileSystemKind;
+use crate::source::Shared;
+use crate::unreadable::Why;
+
+/// Entries of a folder that are read.
+const ENTRIES: usize = 1 << 18;
+/// Bytes of a link's target, as Linux has it.
+const LINK: u64 = 4096;
+
+/// A file, within its file system.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    /// By its path, without links: for a library that knows no other way.
+    Path(Arc<[u8]>),
+    /// By its number; `tree` is the subvolume.
+    Inode { tree: u64, inode: u64 },
+}
+
+/// What kind of file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "known words")]
+pub enum FileKind {
+    File,
+    Folder,
+    Link,
+    CharacterDevice,
+    BlockDevice,
+    Pipe,
+    Socket,
+}
+
+impl FileKind {
+    /// From the upper bits of a mode.
+    fn from_mode(mode: u32) -> Option<Self> {
+        Some(match mode & 0o170_000 {
+            0o100_000 => Self::File,
+            0o040_000 => Self::Folder,
+            0o120_000 => Self::Link,
+            0o020_000 => Self::CharacterDevice,
+            0o060_000 => Self::BlockDevice,
+            0o010_000 => Self::Pipe,
+            0o140_000 => Self::Socket,
+            _ => return None,
+        })
+    }
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metadata {
+    /// What it is.
+    pub kind: FileKind,
+    /// Bytes.
+    pub size: u64,
+    /// Permissions, with set-user-ID, set-group-ID and the sticky bit.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// When its content was changed, in seconds since 1970.
+    pub modified: i64,
+}
+
+/// A name in a folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: Vec<u8>,
+    pub(crate) metadata: Metadata,
+    pub(crate) node: Node,
+}
+
+/// A root of its own within a file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subvolume {
+    pub(crate) id: u64,
+    /// From the top, without a leading slash; empty for the top itself.
+    pub(crate) path: Vec<u8>,
+    /// Is it mounted where none is named?
+    pub(crate) default: bool,
+    /// Is it a read-only copy of another?
+    pub(crate) snapshot: bool,
+}
+
+/// A file system that can be read.
+trait FileSystem {
+    /// The folder of a subvolume; `None` for the top.
+    fn root(&self, subvolume: Option<u64>) -> Node;
+    /// All subvolumes but the top.
+    fn subvolumes(&mut self) -> Result<Vec<Subvolume>, Why> {
+        Ok(Vec::new())
+    }
+    /// What is known of a file.
+    fn metadata(&mut self, node: &Node) -> Result<Metadata, Why>;
+    /// The names in a folder, without `.` and `..`.
+    fn read_dir(&mut self, node: &Node) -> Result<Vec<Entry>, Why>;
+    /// Gives away a file's content from its start to its end, part by part, as long as it is wanted.
+    fn copy(
+        &mut self,
+        node: &Node,
+        give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Why>;
+    /// Where a link leads, at most [`LINK`] bytes.
+    fn read_link(&mut self, node: &Node) -> Result<Vec<u8>, Why>;
+}
+
+/// Opens a file system, behind its fence.
+pub(crate) fn open(source: Shared, kind: FileSystemKind, budget: &Budget) -> Result<Fence, Why> {
+    Fence::start(source, budget, move |source| {
+        Ok(match kind {
+            FileSystemKind::Ext => Box::new(ext::Ext::open(source)?) as Box<dyn FileSystem>,
+            FileSystemKind::Xfs => Box::new(xfs::Xfs::open(source)?),
+            FileSystemKind::Btrfs => Box::new(btrfs::Btrfs::open(source)?),
+        })
+    })
+}
+
+/// A name that could be mistaken for a path, which no sound file system has.
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name.len() <= 255
+        && !matches!(name, b"." | b"..")
+        && !name.iter().any(|byte| matches!(byte, 0 | b'/'))
+}
+
+/// Refuses what a folder must not have, and what is too much.
+fn check_entry(name: &[u8], so_far: usize) -> Result<(), Why> {
+    if !is_name(name) {
+        return Err(Why::Damaged("a folder has an impossible name".to_owned()));
+    }
+    if so_far >= ENTRIES {
+        return Err(Why::TooLarge(format!("a folder with more than {ENTRIES} names")));
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! XFS, version 5 and older, with its log: by rust-fs-xfs.
+
+use std::ops::ControlFlow;
+
+use fs_xfs::inode::Inode;
+use fs_xfs::{Error, Filesystem};
+
+use super::device::device;
+use super::{Entry, FileKind, FileSystem, Metadata, Node, check_entry};
+use crate::source::Shared;
+use crate::unreadable::Why;
+
+/// Bytes that are read at a time.
+const PART: usize = 256 << 10;
+/// Blocks that the library keeps: 1 MiB of the usual ones.
+const BLOCKS: usize = 256;
+
+/// An XFS file system.
+pub(super) struct Xfs(Filesystem);
+
+impl Xfs {
+    pub(super) fn open(source: Shared) -> Result<Self, Why> {
+        Filesystem::mount_with_cache(device(source), BLOCKS).map(Self).map_err(why)
+    }
+
+    fn inode(&self, node: &Node) -> Result<(Inode, Vec<u8>), Why> {
+        let Node::Inode { inode, .. } = node else {
+            return Err(Why::Failed("a node of another file system".to_owned()));
+        };
+        self.0.read_inode_raw(*inode).map_err(why)
+    }
+}
+
+fn why(error: Error) -> Why {
+    match error {
+        Error::UnsupportedFeature(what) => Why::Feature(what),
+        other => Why::Damaged(other.to_string()),
+    }
+}
+
+fn metadata(inode: &Inode) -> Result<Metadata, Why> {
+    let kind = FileKind::from_mode(inode.mode.into());
+    Ok(Metadata {
+        kind: kind.ok_or_else(|| Why::Damaged("a file of no known kind".to_owned()))?,
+        size: inode.size,
+        mode: inode.mode & 0o7777,
+        uid: inode.uid,
+        gid: inode.gid,
+        modified: inode.mtime.sec,
+    })
+}
+
+impl FileSystem for Xfs {
+    fn root(&self, _: Option<u64>) -> Node {
+        Node::Inode { tree: 0, inode: self.0.superblock().rootino }
+    }
+
+    fn metadata(&mut self, node: &Node) -> Result<Metadata, Why> {
+        metadata(&self.inode(node)?.0)
+    }
+
+    fn read_dir(&mut self, node: &Node) -> Result<Vec<Entry>, Why> {
+        let (inode, raw) = self.inode(node)?;
+        let mut entries = Vec::new();
+        for entry in self.0.read_dir(&inode, &raw).map_err(why)? {
+            check_entry(&entry.name, entries.len())?;
+            let metadata = metadata(&self.0.read_inode(entry.ino).map_err(why)?)?;
+            let node = Node::Inode { tree: 0, inode: entry.ino };
+            entries.push(Entry { name: entry.name, metadata, node });
+        }
+        Ok(entries)
+    }
+
+    fn copy(
+        &mut self,
+        node: &Node,
+        give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Why> {
+        let (inode, raw) = self.inode(node)?;
+        let mut part = vec![0; PART];
+        let mut at = 0;
+        loop {
+            let read = self.0.read_at(&inode, &raw, at, &mut part).map_err(why)?;
+            if read == 0 || give(&part[..read]).is_break() {
+                return Ok(());
+            }
+            at += read as u64;
+        }
+    }
+
+    fn read_link(&mut self, node: &Node) -> Result<Vec<u8>, Why> {
+        let (inode, raw) = self.inode(node)?;
+        self.0.read_link(&inode, &raw).map_err(why)
+    }
+}

@@ -1,0 +1,26 @@
+//! Third layer: volumes that are put together from partitions. One folder a volume manager.
+
+mod lvm;
+
+use crate::source::Shared;
+use crate::unreadable::Unreadable;
+
+/// A volume, or why there is none.
+pub(crate) struct Volume {
+    /// `vg/root`.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) bytes: Result<Shared, Unreadable>,
+}
+
+/// What puts volumes together.
+trait VolumeManager {
+    /// All volumes of these members, each with the place where it was found. What cannot be said of
+    /// one volume is an error of the member that said it.
+    fn volumes(&self, members: &[(String, Shared)]) -> (Vec<Volume>, Vec<Unreadable>);
+}
+
+/// The volumes that LVM2 physical volumes hold.
+pub(crate) fn assemble(members: &[(String, Shared)]) -> (Vec<Volume>, Vec<Unreadable>) {
+    lvm::Lvm.volumes(members)
+}

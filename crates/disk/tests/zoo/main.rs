@@ -1,0 +1,51 @@
+//! Disks made by the tools that make real ones, read byte for byte or named for what they are.
+//!
+//! Making them needs root (loop devices) and half a minute; they are kept in the cache, under the
+//! digest of everything that they are made by. What was found is a page of the documentation.
+
+mod folder;
+mod hostile;
+mod make;
+mod page;
+mod read;
+mod recipe;
+mod special;
+
+use camino::Utf8PathBuf;
+
+/// A row of the page: what a disk is, and what reading it came to.
+struct Row {
+    name: String,
+    cells: [String; 3],
+    result: String,
+}
+
+#[test]
+fn every_disk_is_read_byte_for_byte_or_named() {
+    let zoo = make::zoo();
+    let mut rows: Vec<Row> =
+        recipe::all().iter().map(|recipe| read::recipe(&zoo, recipe)).collect();
+    let special = special::all().into_iter().map(|special| read::special(&zoo, &special));
+    let special: Vec<Row> = special.collect();
+    rows.sort_by(|a, b| a.cells.cmp(&b.cells));
+    page::check(&page::render(&rows, &special));
+}
+
+#[test]
+fn every_pair_of_container_table_and_file_system_is_there() {
+    let all = recipe::all();
+    let pairs = |pair: fn(&recipe::Recipe) -> String| {
+        all.iter().map(pair).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    // Two physical volumes do not fit on a disk without a table.
+    let (most, possible) = (49, 48);
+    assert_eq!(pairs(|r| format!("{:?}{:?}", r.container, r.table)), possible);
+    assert_eq!(pairs(|r| format!("{:?}{:?}", r.container, r.files)), possible);
+    assert_eq!(pairs(|r| format!("{:?}{:?}", r.table, r.files)), possible);
+    assert_eq!(all.len(), most - 1);
+}
+
+/// A file of the repository.
+fn repository(path: &str) -> Utf8PathBuf {
+    Utf8PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
+}
