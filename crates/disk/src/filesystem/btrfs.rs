@@ -62,9 +62,7 @@ impl Btrfs {
 
     /// The subvolume of a node, opened.
     fn tree(&mut self, node: &Node) -> Result<(&Filesystem, u64), Why> {
-        let Node::Inode { tree, inode } = *node else {
-            return Err(Why::Failed("a node of another file system".to_owned()));
-        };
+        let Node { tree, inode } = *node;
         if tree == TOP {
             return Ok((&self.top, inode));
         }
@@ -115,7 +113,7 @@ fn metadata(inode: &Inode) -> Result<Metadata, Why> {
 
 impl FileSystem for Btrfs {
     fn root(&self, subvolume: Option<u64>) -> Node {
-        Node::Inode { tree: subvolume.unwrap_or(TOP), inode: FIRST }
+        Node { tree: subvolume.unwrap_or(TOP), inode: FIRST }
     }
 
     fn subvolumes(&mut self) -> Result<Vec<Subvolume>, Why> {
@@ -130,14 +128,14 @@ impl FileSystem for Btrfs {
     fn read_dir(&mut self, node: &Node) -> Result<Vec<Entry>, Why> {
         let (files, folder) = self.tree(node)?;
         let listed = files.read_dir(folder).map_err(why)?;
-        let Node::Inode { tree, .. } = *node else { return Ok(Vec::new()) };
+        let tree = node.tree;
         let mut entries = Vec::new();
         for entry in listed {
             check_entry(&entry.name, entries.len())?;
             let node = if entry.is_inode() {
-                Node::Inode { tree, inode: entry.ino }
+                Node { tree, inode: entry.ino }
             } else if self.trees.contains_key(&entry.ino) {
-                Node::Inode { tree: entry.ino, inode: FIRST }
+                Node { tree: entry.ino, inode: FIRST }
             } else {
                 // What a snapshot keeps of a subvolume within its source: an empty folder.
                 continue;

@@ -102,17 +102,17 @@ impl Fence {
     }
 
     pub(crate) fn metadata(&self, node: &Node) -> Result<Metadata, Why> {
-        let node = node.clone();
+        let node = *node;
         self.ask(move |files| files.metadata(&node))
     }
 
     pub(crate) fn read_dir(&self, node: &Node) -> Result<Vec<Entry>, Why> {
-        let node = node.clone();
+        let node = *node;
         self.ask(move |files| files.read_dir(&node))
     }
 
     pub(crate) fn read_link(&self, node: &Node) -> Result<Vec<u8>, Why> {
-        let node = node.clone();
+        let node = *node;
         self.ask(move |files| files.read_link(&node))
     }
 
@@ -123,7 +123,7 @@ impl Fence {
         mut give: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Why> {
         let (sender, parts) = sync_channel::<Vec<u8>>(2);
-        let node = node.clone();
+        let node = *node;
         let meter = Arc::clone(&self.meter);
         let answer = self.send(Box::new(move |files: &mut dyn FileSystem| {
             let mut part = Vec::with_capacity(PART);

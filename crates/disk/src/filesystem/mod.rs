@@ -7,7 +7,6 @@ mod fence;
 mod xfs;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 pub(crate) use fence::{Budget, Fence};
 
@@ -21,12 +20,12 @@ const ENTRIES: usize = 1 << 18;
 const LINK: u64 = 4096;
 
 /// A file, within its file system.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Node {
-    /// By its path, without links: for a library that knows no other way.
-    Path(Arc<[u8]>),
-    /// By its number; `tree` is the subvolume.
-    Inode { tree: u64, inode: u64 },
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Node {
+    /// The subvolume, where there are some.
+    pub(crate) tree: u64,
+    /// The number of its inode.
+    pub(crate) inode: u64,
 }
 
 /// What kind of file it is.

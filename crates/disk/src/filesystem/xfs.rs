@@ -24,10 +24,7 @@ impl Xfs {
     }
 
     fn inode(&self, node: &Node) -> Result<(Inode, Vec<u8>), Why> {
-        let Node::Inode { inode, .. } = node else {
-            return Err(Why::Failed("a node of another file system".to_owned()));
-        };
-        self.0.read_inode_raw(*inode).map_err(why)
+        self.0.read_inode_raw(node.inode).map_err(why)
     }
 }
 
@@ -52,7 +49,7 @@ fn metadata(inode: &Inode) -> Result<Metadata, Why> {
 
 impl FileSystem for Xfs {
     fn root(&self, _: Option<u64>) -> Node {
-        Node::Inode { tree: 0, inode: self.0.superblock().rootino }
+        Node { tree: 0, inode: self.0.superblock().rootino }
     }
 
     fn metadata(&mut self, node: &Node) -> Result<Metadata, Why> {
@@ -65,7 +62,7 @@ impl FileSystem for Xfs {
         for entry in self.0.read_dir(&inode, &raw).map_err(why)? {
             check_entry(&entry.name, entries.len())?;
             let metadata = metadata(&self.0.read_inode(entry.ino).map_err(why)?)?;
-            let node = Node::Inode { tree: 0, inode: entry.ino };
+            let node = Node { tree: 0, inode: entry.ino };
             entries.push(Entry { name: entry.name, metadata, node });
         }
         Ok(entries)

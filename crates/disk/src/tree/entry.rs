@@ -114,7 +114,7 @@ impl TreeEntry {
 
     /// A file in this folder.
     pub(super) fn child(&self, path: Vec<u8>, entry: &Entry) -> Self {
-        let point = Point { files: Arc::clone(&self.point.files), node: entry.node.clone() };
+        let point = Point { files: Arc::clone(&self.point.files), node: entry.node };
         Self { path, metadata: entry.metadata, point }
     }
 }
