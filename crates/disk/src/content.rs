@@ -156,3 +156,64 @@ pub(crate) fn identify(source: &dyn BlockSource, kind: FileSystemKind) -> io::Re
     let label = bytes.get(label..label + length).unwrap_or_default();
     Ok(Identity { uuid: uuid_at(&bytes, uuid), label: crate::bytes::text(label) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_is_recognised_where_it_stands() {
+        for (at, mark, content) in MARKS {
+            let mut bytes = vec![0; 1 << 20];
+            bytes[*at..at + mark.len()].copy_from_slice(mark);
+            assert_eq!(detect(&bytes).unwrap(), *content);
+            bytes[*at] ^= 1;
+            assert_eq!(detect(&bytes).unwrap(), Content::Unreadable(What::Unknown));
+        }
+    }
+
+    #[test]
+    fn what_has_more_than_one_mark_is_recognised() {
+        let with = |at: usize, mark: &[u8]| {
+            let mut bytes = vec![0; 1 << 20];
+            bytes[at..at + mark.len()].copy_from_slice(mark);
+            detect(&bytes).unwrap()
+        };
+        let told = [
+            with(0, b"LUKS\xBA\xBE\0\x01"),
+            with(0, b"LUKS\xBA\xBE\0\x02"),
+            with(512, b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001"),
+            with(132 << 10, &[0x0C, 0xB1, 0xBA, 0, 0, 0, 0, 0]),
+            with(200 << 10, &[0, 0, 0, 0, 0, 0xBA, 0xB1, 0x0C]),
+            with((1 << 20) - 10, b"x"),
+            with(0, b""),
+            detect(&vec![0; 0]).unwrap(),
+        ];
+        insta::assert_debug_snapshot!(told, @"
+        [
+            Unreadable(
+                Luks1,
+            ),
+            Unreadable(
+                Luks2,
+            ),
+            PhysicalVolume,
+            Unreadable(
+                Zfs,
+            ),
+            Unreadable(
+                Zfs,
+            ),
+            Unreadable(
+                Unknown,
+            ),
+            Harmless(
+                Empty,
+            ),
+            Harmless(
+                Empty,
+            ),
+        ]
+        ");
+    }
+}

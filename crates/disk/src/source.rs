@@ -69,11 +69,13 @@ pub(crate) fn within(size: u64, offset: u64, length: usize) -> io::Result<std::o
     }
 }
 
-/// Reads `length` bytes into memory; fewer at the end of the source.
+/// Reads `length` bytes into memory; fewer at the end of the source, none behind it.
 pub(crate) fn prefix(source: &dyn BlockSource, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     let there = source.size().saturating_sub(offset);
     let mut bytes = vec![0; length.min(usize::try_from(there).unwrap_or(usize::MAX))];
-    source.read_at(offset, &mut bytes)?;
+    if !bytes.is_empty() {
+        source.read_at(offset, &mut bytes)?;
+    }
     Ok(bytes)
 }
 

@@ -1,5 +1,7 @@
 //! An image reads its backing files only where it may, and a tree never leaves its root.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -67,7 +69,20 @@ fn backing_files_are_read_only_inside_of_allowed_folders() {
             format!("{}: {}", name.replace(folder.path.as_str(), ""), folder.open(&image))
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    base: 1048576 bytes
+    good-link: 1048576 bytes
+    /in/base: 1048576 bytes
+    ../secret: image: the qcow2 image has the backing file `../secret`, which is not read: it lies outside of the folders that are allowed
+    /secret: image: the qcow2 image has the backing file `/secret`, which is not read: it lies outside of the folders that are allowed
+    link: image: the qcow2 image has the backing file `link`, which is not read: it lies outside of the folders that are allowed
+    /dev/zero: image: the qcow2 image has the backing file `/dev/zero`, which is not read: it lies outside of the folders that are allowed
+    not-there: image: the qcow2 image has the backing file `not-there`, which is not read: there is no such file
+    json:{"driver":"file","filename":"base"}: image: the qcow2 image has the backing file `json:{\"driver\":\"file\",\"filename\":\"base\"}`, which is not read: it is no path
+    nbd://localhost/x: image: the qcow2 image has the backing file `nbd://localhost/x`, which is not read: it is no path
+    file:base: 1048576 bytes
+    .: image: the qcow2 image has the backing file `.`, which is not read: it is no regular file
+    "#);
 }
 
 #[test]
@@ -76,8 +91,8 @@ fn nothing_is_a_backing_file_where_no_folder_is_allowed() {
     fs_err::write(folder.path.join("in/base"), vec![0; 1 << 20]).unwrap();
     let image = folder.image("image", "base", "raw");
     let refused = Disk::open(&image, &Limits::default()).err().unwrap();
-    insta::assert_snapshot!(refused, @"");
-    insta::assert_snapshot!(refused.way_out(), @"");
+    insta::assert_snapshot!(refused, @"image: the qcow2 image has the backing file `base`, which is not read: it lies outside of the folders that are allowed");
+    insta::assert_snapshot!(refused.way_out(), @"allow the folder of the backing file, or flatten the image");
 }
 
 #[test]
@@ -96,7 +111,14 @@ fn chains_end() {
     let images =
         [circle, itself, folder.path.join("in/8"), folder.path.join("in/9"), lie, other_lie];
     let told: Vec<_> = images.iter().map(|image| folder.open(image)).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    a: the qcow2 image is damaged: it is its own backing file, or that of one of those
+    itself: the qcow2 image is damaged: it is its own backing file, or that of one of those
+    1048576 bytes
+    0: the qcow2 image is larger than goldsmith accepts: more than 8 backing files
+    1048576 bytes
+    0: the file is damaged: the image that stands on it calls it `qcow2`, which it is not
+    ");
 }
 
 #[test]
@@ -124,5 +146,15 @@ fn sizes_beyond_all_reason_are_refused() {
         with(&[(72, &(1_u64 << 40).to_be_bytes())]),
         with(&[(72, &2_u64.to_be_bytes())]),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    1048576 bytes
+    image: the qcow2 image is larger than goldsmith accepts: a disk of 9223372036854775808 bytes
+    image: the qcow2 image is larger than goldsmith accepts: a disk of 18446744073709551615 bytes
+    image: the qcow2 image is damaged: its cluster size is none
+    image: the qcow2 image is damaged: 16777216 bytes at 196608 lie beyond the end at 196616
+    image: the qcow2 image is damaged: 8 bytes at 18446744073709551615 lie beyond the end at 196616
+    image: the qcow2 image is damaged: its header has an impossible length
+    image: the qcow2 image uses unknown features (0x10000000000), which goldsmith cannot read
+    image: the qcow2 image is damaged: it is marked as corrupt
+    ");
 }

@@ -102,6 +102,34 @@ mod tests {
         let text = b"# comment\nUUID=1 / ext4 defaults 0 1\nLABEL=\"a\\040b\" /var/log\\040s xfs defaults\n\
             /dev/vg/var /var ext4\nUUID=2 /x btrfs subvol=@x,noatime\ntmpfs /tmp tmpfs\n/a /b none bind\n\
             PARTLABEL=u /usr erofs noauto\nUUID=3 none swap sw\n";
-        insta::assert_debug_snapshot!(parse(text), @"");
+        insta::assert_debug_snapshot!(parse(text), @r#"
+        [
+            Line {
+                device: "/dev/vg/var",
+                path: "/var",
+                kind: "ext4",
+                options: [
+                    "",
+                ],
+            },
+            Line {
+                device: "UUID=2",
+                path: "/x",
+                kind: "btrfs",
+                options: [
+                    "subvol=@x",
+                    "noatime",
+                ],
+            },
+            Line {
+                device: "LABEL=a b",
+                path: "/var/log s",
+                kind: "xfs",
+                options: [
+                    "defaults",
+                ],
+            },
+        ]
+        "#);
     }
 }

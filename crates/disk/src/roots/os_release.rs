@@ -64,6 +64,16 @@ mod tests {
     #[test]
     fn values_lose_their_quotes_and_nothing_else() {
         let text = b"# comment\nID=debian\nVERSION_ID=\"12\"\nNAME='It\x1b[31m'\nPRETTY_NAME=\"a \\\"b\\\" \\\\\"\nbad name=1\nEMPTY=\n";
-        insta::assert_debug_snapshot!(OsRelease::parse(text), @"");
+        insta::assert_debug_snapshot!(OsRelease::parse(text), @r#"
+        OsRelease(
+            {
+                "EMPTY": "",
+                "ID": "debian",
+                "NAME": "It[31m",
+                "PRETTY_NAME": "a \"b\" \\",
+                "VERSION_ID": "12",
+            },
+        )
+        "#);
     }
 }

@@ -1,6 +1,7 @@
 //! The root file system that is put into every disk, and what it holds.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use camino::Utf8Path;
@@ -153,12 +154,12 @@ pub(crate) fn prototype(root: &Utf8Path) -> String {
             let (name, path) = (entry.file_name(), entry.path());
             if entry.file_type().unwrap().is_symlink() {
                 let target = path.read_link_utf8().unwrap();
-                *text += &format!("{name} l--777 0 0 {target}\n");
+                writeln!(text, "{name} l--777 0 0 {target}").unwrap();
             } else if entry.file_type().unwrap().is_dir() {
-                *text += &format!("{name} d--755 0 0\n");
+                writeln!(text, "{name} d--755 0 0").unwrap();
                 folder(path, text);
             } else {
-                *text += &format!("{name} ---644 0 0 {path}\n");
+                writeln!(text, "{name} ---644 0 0 {path}").unwrap();
             }
         }
         *text += "$\n";

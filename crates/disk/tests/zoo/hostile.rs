@@ -157,6 +157,47 @@ fn repair_btrfs(image: &dyn BlockSource, changes: &mut BTreeMap<u64, u8>) {
     }
 }
 
+/// Bytes of an image with its changes.
+fn changed(image: &dyn BlockSource, changes: &BTreeMap<u64, u8>, at: u64, length: u64) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(length.min(image.size() - at)).unwrap()];
+    image.read_at(at, &mut bytes).unwrap();
+    for (place, byte) in changes.range(at..at + bytes.len() as u64) {
+        bytes[usize::try_from(place - at).unwrap()] = *byte;
+    }
+    bytes
+}
+
+/// Puts the checksums of the first GPT right; the second one is left to be found.
+fn repair_gpt(image: &dyn BlockSource, changes: &mut BTreeMap<u64, u8>) {
+    let head = changed(image, changes, 512, 33 * 512);
+    let entries = crc32fast::hash(&head[512..]);
+    changes.extend((512 + 88..).zip(entries.to_le_bytes()));
+    changes.extend((512 + 16..).zip([0; 4]));
+    let header = crc32fast::hash(&changed(image, changes, 512, 92));
+    changes.extend((512 + 16..).zip(header.to_le_bytes()));
+}
+
+/// Puts the checksums of LVM2's label, area and text right.
+fn repair_lvm(image: &dyn BlockSource, changes: &mut BTreeMap<u64, u8>) {
+    let checksum = |bytes: &[u8]| {
+        let mut crc = crc32fast::Hasher::new_with_initial(!0xF597_A6CF);
+        crc.update(bytes);
+        (!crc.finalize()).to_le_bytes()
+    };
+    let area = 4096;
+    let header = changed(image, changes, area, 512);
+    let number = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().unwrap());
+    let (offset, length) = (number(40), number(48));
+    if offset < 1 << 20 && length < 1 << 20 {
+        let text = changed(image, changes, area + offset, length);
+        changes.extend((area + 56..).zip(checksum(&text)));
+    }
+    let header = changed(image, changes, area + 4, 508);
+    changes.extend((area..).zip(checksum(&header)));
+    let label = changed(image, changes, 532, 492);
+    changes.extend((528..).zip(checksum(&label)));
+}
+
 fn crc32c(bytes: &[u8]) -> u32 {
     let step = |crc: u32| if crc & 1 == 0 { crc >> 1 } else { (crc >> 1) ^ 0x82F6_3B78 };
     !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
@@ -168,10 +209,6 @@ fn mutate(name: &str, repair: fn(&dyn BlockSource, &mut BTreeMap<u64, u8>)) {
 }
 
 /// The same, with changes only in its first bytes.
-fn mutate_head(name: &str, length: u64) {
-    mutate_where(name, length, no_repair);
-}
-
 fn mutate_where(name: &str, length: u64, repair: fn(&dyn BlockSource, &mut BTreeMap<u64, u8>)) {
     quiet();
     let path = make::zoo().disk(name);
@@ -220,13 +257,13 @@ fn hostile_containers_are_survived() {
 
 #[test]
 fn hostile_tables_are_survived() {
-    mutate_head("base-gpt", 34 * 512);
-    mutate_head("base-mbr", 512);
+    mutate_where("base-gpt", 34 * 512, repair_gpt);
+    mutate_where("base-mbr", 4096, no_repair);
 }
 
 #[test]
 fn hostile_lvm_is_survived() {
-    mutate_head("base-lvm", 16 << 10);
+    mutate_where("base-lvm", 16 << 10, repair_lvm);
 }
 
 #[test]

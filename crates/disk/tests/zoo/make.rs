@@ -60,8 +60,12 @@ fn digest() -> String {
         include_str!("special.rs"),
     ];
     let mut digest = Sha256::new();
-    sources.iter().for_each(|source| digest.update(source));
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    for source in sources {
+        digest.update(source);
+    }
+    let digest = digest.finalize();
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016x}")
 }
 
 fn make_all(folder: &Utf8Path) {
@@ -156,25 +160,23 @@ impl Workshop {
         let name = |index: usize| paths[index].strip_prefix(&self.folder).unwrap().as_str();
         let root = self.root();
         match files {
-            Files::Ext4 => self.ext(name(0), 48, &["-t", "ext4", "-b", "4096"], &root),
-            Files::Ext4Small => self.ext(name(0), 40, &["-t", "ext4", "-b", "1024"], &root),
-            Files::Ext3 => self.ext(name(0), 48, &["-t", "ext3", "-b", "4096"], &root),
-            Files::Xfs => self.xfs(name(0), 64, &root),
-            Files::Btrfs => self.btrfs(name(0), 128, |top| {
+            Files::Ext4 => drop(self.ext(name(0), 48, &["-t", "ext4", "-b", "4096"], &root)),
+            Files::Ext4Small => drop(self.ext(name(0), 40, &["-t", "ext4", "-b", "1024"], &root)),
+            Files::Ext3 => drop(self.ext(name(0), 48, &["-t", "ext3", "-b", "4096"], &root)),
+            Files::Xfs => drop(self.xfs(name(0), 64, &root)),
+            Files::Btrfs => drop(self.btrfs(name(0), 128, |top| {
                 run("btrfs", &["subvolume", "create", top.join("@").as_str()]);
                 copy(&root, &top.join("@"));
-            }),
+            })),
             Files::Lvm => {
                 let volume = self.ext("parts/volume", 48, &["-t", "ext4", "-b", "4096"], &root);
                 self.lvm(&[(name(0), 64)], &[("root", &[], &volume)]);
-                return;
             }
             Files::LvmTwo => {
                 let volume = self.ext("parts/volume", 60, &["-t", "ext4", "-b", "4096"], &root);
                 self.lvm(&[(name(0), 40), (name(1), 40)], &[("root", &[], &volume)]);
-                return;
             }
-        };
+        }
     }
 
     pub(crate) fn ext(
@@ -232,7 +234,9 @@ impl Workshop {
             let common = [verb, "--driverloaded", "n", "--config", &config];
             run("lvm", &[&common, arguments].concat())
         };
-        names.iter().for_each(|name| drop(lvm("pvcreate", &["-qq", name])));
+        for name in &names {
+            lvm("pvcreate", &["-qq", name]);
+        }
         lvm("vgcreate", &[&["-qq", "the-group"][..], &names].concat());
         for (name, options, content) in volumes {
             let size = format!("{}b", fs_err::metadata(content).unwrap().len());

@@ -1,5 +1,7 @@
 //! The page of the documentation that this test writes.
 
+use std::fmt::Write as _;
+
 use crate::{Row, repository};
 
 const INTRODUCTION: &str = "\
@@ -24,11 +26,11 @@ pub(crate) fn render(rows: &[Row], special: &[Row]) -> String {
     let mut page = INTRODUCTION.to_owned();
     page += "| table | file system | container | found |\n|---|---|---|---|\n";
     for Row { cells: [table, files, container], result, .. } in rows {
-        page += &format!("| {table} | {files} | {container} | {result} |\n");
+        writeln!(page, "| {table} | {files} | {container} | {result} |").unwrap();
     }
     page += "\n## Others\n\n| disk | found |\n|---|---|\n";
     for Row { name, result, .. } in special {
-        page += &format!("| {name} | {result} |\n");
+        writeln!(page, "| {name} | {result} |").unwrap();
     }
     page
 }

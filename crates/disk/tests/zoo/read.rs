@@ -38,7 +38,7 @@ pub(crate) fn listing(tree: &Tree) -> Listing {
 }
 
 /// A disk of the square: its one root is the folder from which it was made, byte for byte.
-pub(crate) fn recipe(zoo: &Zoo, recipe: &Recipe) -> Row {
+pub(crate) fn recipe(zoo: &Zoo, recipe: Recipe) -> Row {
     let name = recipe.name();
     let disk = open(zoo, &zoo.disk(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(disk.unreadable(), [], "{name}");
@@ -49,15 +49,19 @@ pub(crate) fn recipe(zoo: &Zoo, recipe: &Recipe) -> Row {
             disk.roots().iter().map(Root::name).collect::<Vec<_>>()
         )
     };
-    let (found, expected) = (listing(root.tree()), folder::list(&zoo.root()));
+    assert_same(&name, &listing(root.tree()), &folder::list(&zoo.root()));
+    let cells = [recipe.table.words(), recipe.files.words(), recipe.container.words()];
+    Row { name: String::new(), cells: cells.map(str::to_owned), result: describe(root) }
+}
+
+/// Two lists of files are equal; what is not is told by its path.
+fn assert_same(name: &str, found: &Listing, expected: &Listing) {
     let names = |listing: &Listing| listing.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&found), names(&expected), "{name}");
+    assert_eq!(names(found), names(expected), "{name}");
     let wrong: Vec<_> = expected.iter().filter(|(path, file)| found[*path] != **file).collect();
     let wrong: Vec<_> =
         wrong.iter().map(|(path, (mode, _))| (path, mode, &found[*path].0)).collect();
     assert_eq!(wrong, [], "{name}");
-    let cells = [recipe.table.words(), recipe.files.words(), recipe.container.words()];
-    Row { name: String::new(), cells: cells.map(str::to_owned), result: describe(root) }
 }
 
 /// Another disk: what is found on it.
@@ -65,6 +69,11 @@ pub(crate) fn special(zoo: &Zoo, special: &Special) -> Row {
     let result = match open(zoo, &zoo.disk(special.name)) {
         Err(unreadable) => unreadable,
         Ok(disk) => {
+            if special.whole {
+                let (found, expected) =
+                    (listing(disk.roots()[0].tree()), folder::list(&zoo.root()));
+                assert_same(special.name, &found, &expected);
+            }
             let roots = disk.roots().iter().map(describe);
             let unreadable =
                 disk.unreadable().iter().map(|unreadable| format!("not read: {unreadable}"));

@@ -1,5 +1,7 @@
 //! Disks that are more than a container, a table and a file system, and those that cannot be read.
 
+use std::fmt::Write as _;
+
 use camino::Utf8Path;
 
 use crate::folder;
@@ -10,16 +12,20 @@ use crate::recipe::{Container, Files, Table};
 pub(crate) struct Special {
     pub(crate) name: &'static str,
     pub(crate) words: &'static str,
+    /// Is its first system the folder that all are made from, byte for byte?
+    pub(crate) whole: bool,
     pub(crate) make: fn(&Workshop, &str),
 }
 
 /// All of them.
 pub(crate) fn all() -> Vec<Special> {
-    let special = |name, words, make| Special { name, words, make };
+    let special = |name, words, make| Special { name, words, whole: false, make };
+    let whole = |name, words, make| Special { name, words, whole: true, make };
     vec![
-        special("damaged-gpt", "GPT whose first copy is overwritten", damaged_gpt),
-        special("dirty-ext4", "ext4 that was not unmounted", dirty_ext4),
-        special("dirty-xfs", "XFS that was not unmounted", dirty_xfs),
+        whole("damaged-gpt", "GPT whose first copy is overwritten", damaged_gpt),
+        whole("dirty-ext4", "ext4 that was not unmounted", dirty_ext4),
+        whole("dirty-ext3", "ext3 that was not unmounted", dirty_ext3),
+        whole("dirty-xfs", "XFS that was not unmounted", dirty_xfs),
         special(
             "default-subvolume",
             "btrfs with `@` as its default subvolume, `/var` in another, and a snapshot",
@@ -27,7 +33,7 @@ pub(crate) fn all() -> Vec<Special> {
         ),
         special("two-roots", "two systems in two partitions", two_roots),
         special("separate-usr-var", "`/usr` and `/var` on LVM2, found by fstab", separate),
-        special("rhel-like", "XFS for `/boot`, XFS and swap on LVM2", rhel_like),
+        whole("rhel-like", "XFS for `/boot`, XFS and swap on LVM2", rhel_like),
         special("missing-var", "`/var` on another disk", missing_var),
         special("ostree", "an ostree deployment", ostree),
         special("no-system", "an ext4 file system without a system", no_system),
@@ -39,7 +45,7 @@ pub(crate) fn all() -> Vec<Special> {
         special("striped", "LVM2, striped", striped),
         special("half-lvm", "LVM2 of which one physical volume is elsewhere", half_lvm),
         special("extended-l2", "qcow2 with extended L2 entries", |shop, name| {
-            qcow2(shop, name, "extended_l2=on")
+            qcow2(shop, name, "extended_l2=on");
         }),
         special("external-data", "qcow2 with an external data file", |shop, name| {
             let data = shop.at("external-data.bytes");
@@ -140,7 +146,7 @@ fn partitions(shop: &Workshop, name: &str, parts: &[&Utf8Path]) {
     let mut script = "label: gpt\n".to_owned();
     let mut next = 1;
     for part in parts {
-        script += &format!("start={next}MiB, size={}MiB, type=linux\n", mib(part));
+        writeln!(script, "start={next}MiB, size={}MiB, type=linux", mib(part)).unwrap();
         next += mib(part);
     }
     fs_err::File::create(&raw).unwrap().set_len((next + 2) << 20).unwrap();
@@ -156,7 +162,7 @@ fn partitions(shop: &Workshop, name: &str, parts: &[&Utf8Path]) {
 fn damaged_gpt(shop: &Workshop, name: &str) {
     let raw = ext4_disk(shop);
     let file = fs_err::OpenOptions::new().write(true).open(&raw).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(file.file(), &[0xAB; 33 * 512], 512).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(file.file(), &vec![0xAB; 33 * 512], 512).unwrap();
     pack(shop, &raw, name);
 }
 
@@ -164,12 +170,22 @@ fn damaged_gpt(shop: &Workshop, name: &str) {
 fn dirty(shop: &Workshop, image: &Utf8Path, name: &str) {
     let taken = shop.zeros("parts/taken", mib(image));
     shop.mounted(image, "", |top| {
+        let sync = || drop(run("sync", &["--file-system", top.as_str()]));
+        let in_top = |command: &str| drop(run("sh", &["-c", &format!("cd '{top}' && {command}")]));
+        // What was on the disk before must not show through where nothing was written since.
+        in_top("dd if=/dev/zero bs=1M count=40 status=none | tr '\\0' 'X' > fill");
+        sync();
+        in_top("rm fill");
         copy(&shop.root(), top);
-        run("sync", &["--file-system", top.as_str()]);
+        sync();
         // What is deleted and written again is in the journal twice.
         fs_err::remove_dir_all(top.join("usr/share/many")).unwrap();
         copy(&shop.root(), top);
-        run("sync", &["--file-system", top.as_str()]);
+        // Space that is promised to a file, of which one byte is written (not on ext3).
+        in_top("rm var/log/sparse && : > var/log/sparse");
+        in_top("fallocate --length 3MiB var/log/sparse || truncate --size 3MiB var/log/sparse");
+        in_top("printf end | dd of=var/log/sparse bs=1 seek=3145725 conv=notrunc status=none");
+        sync();
         run("cp", &["--sparse=always", image.as_str(), taken.as_str()]);
     });
     partitions(shop, name, &[&taken]);
@@ -178,6 +194,12 @@ fn dirty(shop: &Workshop, image: &Utf8Path, name: &str) {
 fn dirty_ext4(shop: &Workshop, name: &str) {
     let image = shop.zeros("parts/dirty", 64);
     run("mke2fs", &["-q", "-F", "-t", "ext4", image.as_str()]);
+    dirty(shop, &image, name);
+}
+
+fn dirty_ext3(shop: &Workshop, name: &str) {
+    let image = shop.zeros("parts/dirty", 64);
+    run("mke2fs", &["-q", "-F", "-t", "ext3", "-b", "1024", image.as_str()]);
     dirty(shop, &image, name);
 }
 
@@ -201,8 +223,8 @@ fn default_subvolume(shop: &Workshop, name: &str) {
         fs_err::remove_dir_all(top.join("@/var")).unwrap();
         fs_err::create_dir(top.join("@/var")).unwrap();
         copy(&shop.root().join("var"), &top.join("@var"));
-        fs_err::create_dir(top.join("@/.snapshots")).unwrap();
-        run("btrfs", &["subvolume", "snapshot", "-r", &at("@"), &at("@/.snapshots/1")]);
+        fs_err::create_dir_all(top.join("@/.snapshots/1")).unwrap();
+        run("btrfs", &["subvolume", "snapshot", "-r", &at("@"), &at("@/.snapshots/1/snapshot")]);
         run("btrfs", &["subvolume", "set-default", &at("@")]);
     });
     partitions(shop, name, &[&image]);

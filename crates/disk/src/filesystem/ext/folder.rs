@@ -43,8 +43,7 @@ pub(super) fn names(
         for number in 0..run.count.min(end.saturating_sub(run.logical)) {
             // No overflow: the block before it existed.
             let block = blocks.block(run.physical + number)?;
-            check(block, folder.seed)?;
-            parse(block, &mut names)?;
+            parse(block, folder.seed, &mut names)?;
             if names.len() > ENTRIES {
                 return Err(io::Error::other(Why::TooLarge(format!("more than {ENTRIES} names"))));
             }
@@ -53,18 +52,9 @@ pub(super) fn names(
     Ok(names)
 }
 
-/// Checks a block with entries. Blocks of the index have no such end, and hold no names.
-fn check(block: &[u8], seed: Option<u32>) -> io::Result<()> {
-    let tail = block.len().saturating_sub(TAIL);
-    let (Some(seed), Some(end)) = (seed, block.get(tail..)) else { return Ok(()) };
-    let is_tail = le32(end, 0) == 0 && le16(end, 4) == 12 && end[6] == 0 && end[7] == TAIL_KIND;
-    if is_tail && crc32c(seed, &block[..tail]) != le32(end, 8) {
-        return Err(damaged("the checksum of a folder is wrong"));
-    }
-    Ok(())
-}
-
-fn parse(block: &[u8], names: &mut Vec<(Vec<u8>, u64)>) -> io::Result<()> {
+/// Adds the names in a block. The last entry of a block with a checksum holds it; blocks of the index
+/// keep theirs elsewhere, and hold no names.
+fn parse(block: &[u8], seed: Option<u32>, names: &mut Vec<(Vec<u8>, u64)>) -> io::Result<()> {
     let mut rest = block;
     while rest.len() >= 8 {
         let length = match le16(rest, 4) {
@@ -79,6 +69,11 @@ fn parse(block: &[u8], names: &mut Vec<(Vec<u8>, u64)>) -> io::Result<()> {
         let number = le32(rest, 0);
         if number != 0 && !matches!(name, b"." | b"..") {
             names.push((name.to_vec(), number.into()));
+        }
+        let is_tail = rest.len() == TAIL && number == 0 && rest[6] == 0 && rest[7] == TAIL_KIND;
+        let covered = &block[..block.len() - rest.len()];
+        if is_tail && seed.is_some_and(|seed| crc32c(seed, covered) != le32(rest, 8)) {
+            return Err(damaged("the checksum of a folder is wrong"));
         }
         rest = after;
     }

@@ -171,3 +171,110 @@ fn string<'s>(section: &'s Section, key: &str) -> Option<&'s str> {
 fn number(section: &Section, key: &str) -> Option<u64> {
     section.get(key)?.number()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A group on one disk of 16 sectors, in extents of one sector, with these segments of a volume.
+    fn read(segments: &str) -> Vec<String> {
+        let text = format!(
+            "the-group {{ id = \"g\" seqno = 1 extent_size = 1\n\
+             physical_volumes {{ pv0 {{ id = \"a-b\" pe_start = 2 }} pv1 {{ id = \"c\" pe_start = 2 }} }}\n\
+             logical_volumes {{ root {{ status = [\"READ\", \"VISIBLE\"] {segments} }}\n\
+             hidden {{ status = [\"READ\"] segment_count = 0 }} }} }}\nversion = 1\n"
+        );
+        let disk: Shared = Arc::new((0..16_u8).flat_map(|n| [n; 512]).collect::<Vec<u8>>());
+        let disks = BTreeMap::from([("ab".to_owned(), disk)]);
+        let group = Group::read(&text).unwrap();
+        let told = group.volumes(&disks).into_iter().map(|volume| match volume.bytes {
+            Ok(bytes) => {
+                let mut all = vec![0; usize::try_from(bytes.size()).unwrap()];
+                let read = bytes.read_at(0, &mut all);
+                let sectors: Vec<_> = all.chunks(512).map(|sector| sector[0]).collect();
+                format!("{}: {sectors:?} {:?}", volume.name, read.map_err(|error| error.kind()))
+            }
+            Err(unreadable) => unreadable.to_string(),
+        });
+        told.collect()
+    }
+
+    /// A segment of a volume.
+    fn segment(number: u32, start: u64, count: u64, rest: &str) -> String {
+        format!("segment{number} {{ start_extent = {start} extent_count = {count} {rest} }}")
+    }
+
+    #[test]
+    fn volumes_are_put_together_or_named() {
+        let striped =
+            |stripes: &str| format!("type = \"striped\" stripe_count = 1 stripes = [{stripes}]");
+        let of_type = |kind: &str| {
+            format!("segment_count = 1 {}", segment(1, 0, 2, &format!("type = \"{kind}\"")))
+        };
+        let cases = [
+            format!(
+                "segment_count = 2 {} {}",
+                segment(2, 2, 1, &striped("\"pv0\", 0")),
+                segment(1, 0, 2, &striped("\"pv0\", 4"))
+            ),
+            format!("segment_count = 1 {}", segment(1, 0, 2, &striped("\"pv1\", 4"))),
+            format!("segment_count = 1 {}", segment(1, 1, 2, &striped("\"pv0\", 4"))),
+            format!("segment_count = 1 {}", segment(1, 0, 20, &striped("\"pv0\", 4"))),
+            format!("segment_count = 1 {}", segment(1, 0, 1 << 62, &striped("\"pv0\", 4"))),
+            format!(
+                "segment_count = 1 {}",
+                segment(
+                    1,
+                    0,
+                    2,
+                    "type = \"striped\" stripe_count = 2 stripes = [\"pv0\", 0, \"pv1\", 0]"
+                )
+            ),
+            "segment_count = 9000000".to_owned(),
+            "segment_count = 3".to_owned(),
+            String::new(),
+            of_type("thin"),
+            of_type("thin-pool"),
+            of_type("cache"),
+            of_type("raid1"),
+            of_type("raid5_ls"),
+            of_type("snapshot"),
+            of_type("vdo"),
+            of_type("integrity"),
+        ];
+        let told: Vec<_> = cases.iter().flat_map(|case| read(case)).collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        the-group/root: [6, 7, 2] Ok(())
+        logical volume the-group/root: the LVM2 volume is not complete: the physical volume c is not on this disk
+        logical volume the-group/root: the LVM2 volume is damaged: its metadata do not fit together
+        the-group/root: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] Err(UnexpectedEof)
+        logical volume the-group/root: the LVM2 volume is damaged: its metadata do not fit together
+        logical volume the-group/root: the LVM2 volume uses striping over 2 physical volumes, which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume is larger than goldsmith accepts: 9000000 segments
+        logical volume the-group/root: the LVM2 volume is damaged: its metadata do not fit together
+        logical volume the-group/root: the LVM2 volume is damaged: its metadata do not fit together
+        logical volume the-group/root: the LVM2 volume uses thin provisioning, which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume uses thin provisioning, which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume uses a cache, which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume uses mirroring, which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume uses RAID, which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume uses snapshots, which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume uses deduplication (VDO), which goldsmith cannot read
+        logical volume the-group/root: the LVM2 volume uses segments of type `integrity`, which goldsmith cannot read
+        ");
+    }
+
+    #[test]
+    fn what_a_snapshot_has_copied_is_no_volume() {
+        let text = "g { id = \"g\" seqno = 1 extent_size = 1 physical_volumes { } logical_volumes {\n\
+            cow { status = [\"VISIBLE\"] segment_count = 0 }\n\
+            snapshot0 { segment_count = 1 segment1 { type = \"snapshot\" origin = \"root\" cow_store = \"cow\" } } } }";
+        let volumes = Group::read(text).unwrap().volumes(&BTreeMap::new());
+        let told: Vec<_> = volumes.into_iter().filter_map(|volume| volume.bytes.err()).collect();
+        insta::assert_debug_snapshot!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), @r#"
+        [
+            "logical volume g/cow: the LVM2 volume uses snapshots, which goldsmith cannot read",
+        ]
+        "#);
+    }
+}
