@@ -22,8 +22,11 @@ use super::{Entry, FileSystem, Metadata, Node, Subvolume};
 use crate::source::{BlockSource, Shared};
 use crate::unreadable::Why;
 
-/// Bytes that answering one question may read, besides the content of a file.
-const READ: u64 = 512 << 20;
+/// Bytes that opening may read: the log of XFS has up to 2 GiB.
+const OPEN: u64 = 3 << 30;
+/// Bytes that answering one question may read, besides the content of a file. A folder is held in
+/// memory, and is not much larger there.
+const READ: u64 = 128 << 20;
 /// Bytes of content that are handed over at a time.
 const PART: usize = 256 << 10;
 /// The stack of a reading thread.
@@ -76,7 +79,7 @@ impl Fence {
     ) -> Result<Self, Why> {
         let meter = Arc::new(Meter {
             of: source,
-            left: AtomicU64::new(READ),
+            left: AtomicU64::new(OPEN),
             stop: AtomicBool::new(false),
         });
         let (questions, to_answer) = channel();
@@ -261,5 +264,102 @@ impl BlockSource for Meter {
             return Err(io::Error::other("reading this goes on for too long"));
         }
         self.of.read_at(offset, buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filesystem::FileKind;
+
+    /// A file system that does not behave.
+    struct Rogue {
+        source: Shared,
+    }
+
+    const FILE: Metadata =
+        Metadata { kind: FileKind::File, size: 0, mode: 0, uid: 0, gid: 0, modified: 0 };
+
+    impl FileSystem for Rogue {
+        fn root(&self, _: Option<u64>) -> Node {
+            Node { tree: 0, inode: 0 }
+        }
+
+        fn metadata(&mut self, node: &Node) -> Result<Metadata, Why> {
+            match node.inode {
+                0 => Ok(FILE),
+                1 => panic!("a number of {}", node.inode),
+                _ => loop {
+                    std::thread::park();
+                },
+            }
+        }
+
+        fn read_dir(&mut self, _: &Node) -> Result<Vec<Entry>, Why> {
+            let mut block = [0; 4096];
+            loop {
+                self.source.read_at(0, &mut block).map_err(|error| Why::from_io(&error))?;
+            }
+        }
+
+        fn copy(
+            &mut self,
+            _: &Node,
+            give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+        ) -> Result<(), Why> {
+            while give(&[7; 1000]).is_continue() {}
+            Ok(())
+        }
+
+        fn read_link(&mut self, _: &Node) -> Result<Vec<u8>, Why> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn rogue(answer: Duration) -> Fence {
+        let source: Shared = Arc::new(vec![0; 4096]);
+        let budget = Budget::new(answer, Duration::from_mins(1));
+        Fence::start(source, &budget, |source| Ok(Box::new(Rogue { source }))).unwrap()
+    }
+
+    fn node(inode: u64) -> Node {
+        Node { tree: 0, inode }
+    }
+
+    #[test]
+    fn a_panic_ends_one_file_system() {
+        let files = rogue(Duration::from_mins(1));
+        assert_eq!(files.metadata(&node(0)), Ok(FILE));
+        assert_eq!(files.metadata(&node(1)), Err(Why::Failed("a number of 1".to_owned())));
+        assert_eq!(files.metadata(&node(0)), Err(Why::Failed("it has stopped".to_owned())));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_come_is_not_waited_for() {
+        let files = rogue(Duration::from_millis(50));
+        assert_eq!(files.metadata(&node(2)), Err(Why::TooSlow));
+        assert_eq!(files.metadata(&node(0)), Err(Why::TooSlow));
+    }
+
+    #[test]
+    fn reading_without_end_has_an_end() {
+        let files = rogue(Duration::from_mins(1));
+        let why = Why::Io("reading this goes on for too long".to_owned());
+        assert_eq!(files.read_dir(&node(0)).err(), Some(why));
+        assert_eq!(files.metadata(&node(0)), Ok(FILE));
+    }
+
+    #[test]
+    fn content_without_end_is_taken_as_far_as_it_is_wanted() {
+        let files = rogue(Duration::from_mins(1));
+        let mut taken = 0;
+        let copied = files.copy(&node(0), |part| {
+            assert!(part.iter().all(|byte| *byte == 7));
+            taken += part.len();
+            if taken < 10 << 20 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert_eq!(copied, Ok(()));
+        assert!(taken < 11 << 20);
+        assert_eq!(files.metadata(&node(0)), Ok(FILE));
     }
 }

@@ -12,8 +12,8 @@ use crate::unreadable::Why;
 
 /// Bytes that are read at a time.
 const PART: usize = 256 << 10;
-/// Blocks that the library keeps: 1 MiB of the usual ones.
-const BLOCKS: usize = 256;
+/// Blocks that the library keeps: none, so that the fence sees every one that it reads.
+const BLOCKS: usize = 0;
 
 /// An XFS file system.
 pub(super) struct Xfs(Filesystem);

@@ -5,7 +5,6 @@ use std::io;
 use super::blocks::Blocks;
 use super::checksum::crc32c;
 use super::inode::Inode;
-use super::missing;
 use super::superblock::Superblock;
 use crate::bytes::{le16, le32};
 use crate::source::damaged;
@@ -143,7 +142,7 @@ impl Mapper<'_> {
             logical += per_block.pow(level);
         }
         if self.wanted > logical {
-            return Err(missing("a file that is larger than its map"));
+            return Err(damaged("a file is larger than its map"));
         }
         Ok(())
     }
@@ -163,5 +162,79 @@ impl Mapper<'_> {
             self.pointer(le32(pointer, 0), level - 1, logical + index * below)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const BLOCK: usize = 4096;
+
+    /// A node of a tree of extents, with the same entry over and over.
+    fn node(levels: u16, entry: [u8; 12], entries: u16, size: usize) -> Vec<u8> {
+        let mut node: Vec<u8> = [0xF30A, entries, entries, levels, 0, 0]
+            .into_iter()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        (0..entries).for_each(|_| node.extend(entry));
+        node.resize(size, 0);
+        node
+    }
+
+    /// An entry that leads to a block.
+    fn child(block: u8) -> [u8; 12] {
+        [0, 0, 0, 0, block, 0, 0, 0, 0, 0, 0, 0]
+    }
+
+    fn map(root: &[u8], nodes: &[Vec<u8>], extents: bool) -> io::Result<Vec<Run>> {
+        let mut disk = vec![0; BLOCK];
+        disk.extend(nodes.concat());
+        let count = (disk.len() / BLOCK) as u64;
+        let mut blocks = Blocks::new(Arc::new(disk), BLOCK as u64, count);
+        let wanted = 1 << 29;
+        let mut mapper =
+            Mapper { blocks: &mut blocks, seed: None, runs: Vec::new(), nodes: NODES, wanted };
+        if extents {
+            mapper.extents(root, None, 0)?;
+        } else {
+            mapper.pointers(root.try_into().unwrap())?;
+        }
+        Ok(mapper.runs)
+    }
+
+    #[test]
+    fn a_tree_whose_branches_meet_again_has_an_end() {
+        let nodes = [
+            node(4, child(2), 340, BLOCK),
+            node(3, child(3), 340, BLOCK),
+            node(2, child(4), 340, BLOCK),
+            node(1, child(5), 340, BLOCK),
+            node(0, [0; 12], 0, BLOCK),
+        ];
+        let error = map(&node(5, child(1), 4, 60), &nodes, true).unwrap_err();
+        assert_eq!(error.to_string(), "the map of a file has no end");
+        let itself = [node(1, child(1), 340, BLOCK)];
+        let error = map(&node(2, child(1), 4, 60), &itself, true).unwrap_err();
+        assert_eq!(error.to_string(), "a node of a tree of extents is none");
+    }
+
+    #[test]
+    fn pointers_that_lead_to_themselves_have_an_end() {
+        let itself = [1, 0, 0, 0].repeat(BLOCK / 4);
+        let root = [1, 0, 0, 0].repeat(15);
+        assert!(map(&root, &[itself], false).is_err());
+        assert_eq!(map(&[0; 60], &[], false).unwrap(), []);
+    }
+
+    #[test]
+    fn extents_that_overlap_are_refused() {
+        // Two extents of two blocks, both at the beginning of the file.
+        let entry = [0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0];
+        assert!(map(&node(0, entry, 2, 60), &[], true).is_err());
+        let run = Run { logical: 0, physical: 1, count: 2 };
+        assert_eq!(map(&node(0, entry, 1, 60), &[], true).unwrap(), [run]);
     }
 }
