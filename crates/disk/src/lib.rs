@@ -25,7 +25,7 @@ mod volume;
 
 pub use content::{Content, FileSystemKind, Harmless, Identity};
 pub use disk::{Disk, Limits, Part};
-pub use filesystem::{FileKind, Metadata};
+pub use filesystem::{FileKind, Metadata, READER_THREAD};
 pub use partition::Partition;
 pub use roots::{MissingMount, OsRelease, Root, RootKind};
 pub use source::{BlockSource, Shared};

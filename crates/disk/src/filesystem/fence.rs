@@ -32,6 +32,9 @@ const PART: usize = 256 << 10;
 /// The stack of a reading thread.
 const STACK: usize = 8 << 20;
 
+/// Name of the threads that read. A panic in one is caught: a panic hook may keep quiet about it.
+pub const READER_THREAD: &str = "disk-reader";
+
 /// Time that reading may take.
 #[derive(Clone)]
 pub(crate) struct Budget {
@@ -86,7 +89,7 @@ impl Fence {
         let (opened, opening) = sync_channel(1);
         let metered = Arc::clone(&meter) as Shared;
         std::thread::Builder::new()
-            .name("disk-reader".to_owned())
+            .name(READER_THREAD.to_owned())
             .stack_size(STACK)
             .spawn(move || run(metered, open, &opened, &to_answer))
             .map_err(|error| Why::Io(error.to_string()))?;

@@ -8,6 +8,7 @@ mod xfs;
 
 use std::ops::ControlFlow;
 
+pub use fence::READER_THREAD;
 pub(crate) use fence::{Budget, Fence};
 
 use crate::content::FileSystemKind;

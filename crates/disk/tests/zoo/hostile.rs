@@ -242,7 +242,7 @@ fn quiet() {
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if std::thread::current().name() != Some("disk-reader") {
+            if std::thread::current().name() != Some(goldsmith_disk::READER_THREAD) {
                 usual(panic);
             }
         }));

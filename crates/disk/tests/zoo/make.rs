@@ -1,6 +1,7 @@
 //! Makes disks with the tools that make real ones.
 
 use std::process::Command;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
@@ -38,17 +39,26 @@ pub(crate) fn zoo() -> Zoo {
     lock.file().lock().unwrap();
     let folder = all.join(digest());
     if !folder.exists() {
-        for old in all.read_dir_utf8().unwrap().map(Result::unwrap) {
-            if old.path().is_dir() {
-                fs_err::remove_dir_all(old.path()).unwrap();
-            }
-        }
         let partial = all.join("partial");
+        remove_old(&all);
         fs_err::create_dir_all(&partial).unwrap();
         make_all(&partial);
         fs_err::rename(&partial, &folder).unwrap();
     }
     Zoo { folder }
+}
+
+/// Removes what a killed test left, and disks of a day ago. Newer ones may be in use by another clone.
+fn remove_old(all: &Utf8Path) {
+    let mounted = all.join("partial/mounted");
+    let _ = Command::new("umount").args(["--quiet", mounted.as_str()]).output();
+    for old in all.read_dir_utf8().unwrap().map(Result::unwrap) {
+        let age = old.metadata().unwrap().modified().unwrap().elapsed().unwrap_or_default();
+        let is_old = old.file_name() == "partial" || age > Duration::from_hours(24);
+        if old.path().is_dir() && is_old {
+            fs_err::remove_dir_all(old.path()).unwrap();
+        }
+    }
 }
 
 /// Of everything that decides what the disks are like, the tools' versions apart.
