@@ -2,6 +2,7 @@
 
 use super::{Partition, PartitionTable, boot_sector, mbr};
 use crate::bytes::{guid, le32, le64, stands};
+use crate::content::{self, Content, Harmless};
 use crate::source::{BlockSource, prefix};
 use crate::unreadable::{Unreadable, What, Why};
 
@@ -22,6 +23,10 @@ impl PartitionTable for Gpt {
         if boot_sector.is_some() && !protected {
             return Ok(None);
         }
+        // Nor does a second copy that a file system over the whole disk has not reached.
+        if !protected && is_known(disk).map_err(|error| fail(Why::from_io(&error)))? {
+            return Ok(None);
+        }
         for sector in [512, 4096] {
             let last = (disk.size() / sector).saturating_sub(1);
             let primary = Header::read(disk, sector, 1);
@@ -39,6 +44,12 @@ impl PartitionTable for Gpt {
         }
         Ok(None)
     }
+}
+
+/// Does the disk hold something that is known, without a table?
+fn is_known(disk: &dyn BlockSource) -> std::io::Result<bool> {
+    let unknown = [Content::Unreadable(What::Unknown), Content::Harmless(Harmless::Empty)];
+    Ok(!unknown.contains(&content::detect(disk)?))
 }
 
 /// A header whose checksum is right.

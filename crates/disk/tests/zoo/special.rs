@@ -23,6 +23,12 @@ pub(crate) fn all() -> Vec<Special> {
     let whole = |name, words, make| Special { name, words, whole: true, make };
     vec![
         whole("damaged-gpt", "GPT whose first copy is overwritten", damaged_gpt),
+        whole(
+            "former-gpt",
+            "ext4 on a whole disk whose former GPT is still at its end",
+            former_gpt,
+        ),
+        whole("lost-mbr", "GPT whose first MiB is overwritten with zeros", lost_mbr),
         whole("dirty-ext4", "ext4 that was not unmounted", dirty_ext4),
         whole("dirty-ext3", "ext3 that was not unmounted", dirty_ext3),
         whole("dirty-xfs", "XFS that was not unmounted", dirty_xfs),
@@ -163,6 +169,22 @@ fn damaged_gpt(shop: &Workshop, name: &str) {
     let raw = ext4_disk(shop);
     let file = fs_err::OpenOptions::new().write(true).open(&raw).unwrap();
     std::os::unix::fs::FileExt::write_all_at(file.file(), &vec![0xAB; 33 * 512], 512).unwrap();
+    pack(shop, &raw, name);
+}
+
+fn former_gpt(shop: &Workshop, name: &str) {
+    let raw = shop.zeros("disk.raw", 48);
+    shop.table(&raw, "label: gpt\nstart=1MiB, size=40MiB, type=linux");
+    run("mke2fs", &["-q", "-F", "-t", "ext4", "-d", shop.root().as_str(), raw.as_str(), "47M"]);
+    pack(shop, &raw, name);
+}
+
+fn lost_mbr(shop: &Workshop, name: &str) {
+    let raw = ext4_disk(shop);
+    run(
+        "dd",
+        &["status=none", "if=/dev/zero", "bs=1M", "count=1", "conv=notrunc", &format!("of={raw}")],
+    );
     pack(shop, &raw, name);
 }
 
