@@ -40,11 +40,17 @@ fn select(stderr: &str, matters: impl Fn(&str, &str) -> bool) -> Vec<String> {
         .collect()
 }
 
-/// The reason in the last lines of a failed run: Trivy prints one `FATAL` line, or a Go panic.
+/// The reason in the last lines of a failed run: Trivy prints one `FATAL` entry, which can go on over
+/// several lines, or a Go panic.
 pub(super) fn reason(stderr: &str) -> Option<String> {
-    let fatal = stderr.lines().filter_map(level_and_text).find(|(level, _)| *level == "FATAL");
-    let panic = || stderr.lines().find(|line| line.starts_with("panic:"));
-    fatal.map(|(_, text)| text.replace('\t', " ")).or_else(|| panic().map(str::to_owned))
+    let mut lines = stderr.lines();
+    let fatal = lines.by_ref().filter_map(level_and_text).find(|(level, _)| *level == "FATAL");
+    let Some((_, text)) = fatal else {
+        return stderr.lines().find(|line| line.starts_with("panic:")).map(str::to_owned);
+    };
+    let more = lines.take_while(|line| level_and_text(line).is_none());
+    let words = std::iter::once(text).chain(more).flat_map(str::split_whitespace);
+    Some(words.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -79,6 +85,14 @@ mod tests {
     fn the_reason_of_a_failure_is_its_fatal_line_or_the_panic() {
         let fatal = "2026-11-23T10:58:45Z\tFATAL\tFatal error\tinvalid database\n";
         assert_eq!(reason(fatal).unwrap(), "Fatal error invalid database");
+        let lines = concat!(
+            "2026-11-23T10:58:45Z\tFATAL\tFatal error\trun error: 1 error occurred:\n",
+            "\t* Get \"https://mirror.example.org/v2/\": no such host\n\n\n",
+        );
+        assert_eq!(
+            reason(lines).unwrap(),
+            "Fatal error run error: 1 error occurred: * Get \"https://mirror.example.org/v2/\": no such host"
+        );
         let panic = "panic: assertion failed: Page expected to be: 54\n\ngoroutine 1 [running]:\n";
         assert_eq!(reason(panic).unwrap(), "panic: assertion failed: Page expected to be: 54");
         assert_eq!(reason(LOG), None);

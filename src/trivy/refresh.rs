@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::{Database, Scanner, complaints};
 use crate::environment::Environment;
 use crate::model::{Failure, FailureClass};
-use crate::process::{ChildEnvironment, Command, Stream};
+use crate::process::{ChildEnvironment, Command};
 
 /// Where the downloaded database lies below the folder that goldsmith keeps its state in.
 pub const ADVISORIES: &str = "advisories";
@@ -82,21 +82,19 @@ impl Scanner {
             .environment(ChildEnvironment::allowed(environment).set("HOME", path.as_str()))
             .timeout(TIMEOUT)
             .log(&self.log);
-        let mut said = String::new();
         let finished = self
             .launcher
-            .run(&command, &self.cancellation, |line| {
-                if line.stream == Stream::Stderr {
-                    said = String::from_utf8_lossy(line.bytes).into_owned();
-                }
-            })
+            .run(&command, &self.cancellation, |_| {})
             .await
             .map_err(|error| error.failure(FailureClass::Scan))?;
         if !finished.succeeded() {
+            let said = finished.stderr.text();
+            let last = finished.stderr.last_line();
             if finished.cancelled.is_some() || finished.timed_out.is_some() {
                 finished.success().map_err(|error| error.failure(FailureClass::Scan))?;
             }
-            let why = complaints::reason(&said).unwrap_or(said);
+            let why = complaints::reason(&said).or(last);
+            let why = why.unwrap_or_else(|| "Trivy does not say why".to_owned());
             return Err(Failure::new(
                 FailureClass::Scan,
                 format!("failed to download the advisory database: {why}"),
