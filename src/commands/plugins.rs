@@ -90,6 +90,11 @@ pub(super) async fn run(session: &Session, asked: &cli::Plugins) -> Result<Strin
             lines.push(format!("{} is written: commit it", PluginLock::FILE));
         }
         (_, true) => lines.push("no template requires a plugin".to_owned()),
+        // With `--check`: all that is required is locked, or this would be a failure.
+        (false, false) if before.as_ref() != Some(&lock) => lines.push(format!(
+            "{} also has what no template requires: `goldsmith plugins` removes it",
+            PluginLock::FILE
+        )),
         (false, false) => lines.push(format!("{} is up to date", PluginLock::FILE)),
     }
     Ok(lines.join("\n") + "\n")

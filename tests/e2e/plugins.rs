@@ -291,7 +291,18 @@ fn the_real_plugin_of_qemu_is_locked() {
     );
     let project = project_with(&template);
     project.run(&["plugins"]).expect(0);
-    project.run(&["plugins", "--check"]).expect(0);
+    let checked = project.run(&["plugins", "--check"]).expect(0);
+    assert!(checked.stdout.ends_with("goldsmith.lock is up to date\n"), "{}", checked.stdout);
+    let right = lock(&project);
+    let unused = format!(
+        "  github.com/goldsmith-tests/none:\n    1.0.0:\n      linux_amd64: sha256:{}\n",
+        "0".repeat(64)
+    );
+    project.write("goldsmith.lock", &(right.clone() + &unused));
+    let checked = project.run(&["plugins", "--check"]).expect(0);
+    assert!(checked.stdout.contains("also has what no template requires"), "{}", checked.stdout);
+    project.run(&["plugins"]).expect(0);
+    assert_eq!(lock(&project), right);
     project.run(&["lint"]).expect(0);
     project.run(BUILD).expect(0);
     let [(version, digest)] = recorded(&project).try_into().unwrap();

@@ -9,7 +9,7 @@ use fs_btrfs::inode::Inode;
 use fs_btrfs::{Error, Filesystem};
 
 use super::device::device;
-use super::{Entry, FileKind, FileSystem, Metadata, Node, Subvolume, check_entry};
+use super::{Entry, FileKind, FileSystem, Metadata, Node, Subvolume, check_entry, copy_in_parts};
 use crate::bytes::{le16, le64};
 use crate::source::Shared;
 use crate::unreadable::Why;
@@ -234,15 +234,7 @@ impl FileSystem for Btrfs {
         give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Why> {
         let (files, inode) = self.tree(node)?;
-        let mut part = vec![0; PART];
-        let mut at = 0;
-        loop {
-            let read = files.read_at(inode, at, &mut part).map_err(why)?;
-            if read == 0 || give(&part[..read]).is_break() {
-                return Ok(());
-            }
-            at += read as u64;
-        }
+        copy_in_parts(PART, |at, part| files.read_at(inode, at, part).map_err(why), give)
     }
 
     fn read_link(&mut self, node: &Node) -> Result<Vec<u8>, Why> {

@@ -136,6 +136,24 @@ fn is_name(name: &[u8]) -> bool {
         && !name.iter().any(|byte| matches!(byte, 0 | b'/'))
 }
 
+/// Gives away what `read` reads at an offset, in parts of this many bytes, up to the end or as long as
+/// it is wanted.
+fn copy_in_parts(
+    bytes: usize,
+    mut read: impl FnMut(u64, &mut [u8]) -> Result<usize, Why>,
+    give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<(), Why> {
+    let mut part = vec![0; bytes];
+    let mut at = 0;
+    loop {
+        let read = read(at, &mut part)?;
+        if read == 0 || give(&part[..read]).is_break() {
+            return Ok(());
+        }
+        at += read as u64;
+    }
+}
+
 /// Refuses what a folder must not have, and what is too much.
 fn check_entry(name: &[u8], so_far: usize) -> Result<(), Why> {
     if !is_name(name) {

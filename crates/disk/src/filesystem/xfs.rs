@@ -6,7 +6,7 @@ use fs_xfs::inode::Inode;
 use fs_xfs::{Error, Filesystem};
 
 use super::device::device;
-use super::{Entry, FileKind, FileSystem, Metadata, Node, check_entry};
+use super::{Entry, FileKind, FileSystem, Metadata, Node, check_entry, copy_in_parts};
 use crate::source::Shared;
 use crate::unreadable::Why;
 
@@ -74,15 +74,8 @@ impl FileSystem for Xfs {
         give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Why> {
         let (inode, raw) = self.inode(node)?;
-        let mut part = vec![0; PART];
-        let mut at = 0;
-        loop {
-            let read = self.0.read_at(&inode, &raw, at, &mut part).map_err(why)?;
-            if read == 0 || give(&part[..read]).is_break() {
-                return Ok(());
-            }
-            at += read as u64;
-        }
+        let read = |at, part: &mut [u8]| self.0.read_at(&inode, &raw, at, part).map_err(why);
+        copy_in_parts(PART, read, give)
     }
 
     fn read_link(&mut self, node: &Node) -> Result<Vec<u8>, Why> {
