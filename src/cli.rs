@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::commands::child;
 use crate::config;
-use crate::model::{Budget, ImageName, Platform};
+use crate::model::{Arch, Budget, ImageName, Os, Platform};
 
 /// Builds golden machine images through Packer, gates them on Trivy and publishes what can be
 /// trusted.
@@ -223,17 +223,58 @@ pub struct Run {
 /// `goldsmith scan`.
 #[derive(Debug, Args)]
 pub struct Scan {
-    /// The artifact: a qcow2 or raw disk
+    /// The artifact: a disk (qcow2, raw), a container image (docker save, OCI layout), a root file
+    /// system (folder, tar), or an inventory (CycloneDX, SPDX)
     pub path: Utf8PathBuf,
-    /// Judge it as this image of images.yml
+    /// Judge it as this image of images.yml; without it, by the defaults
     #[arg(long, value_name = "NAME")]
-    pub image: ImageName,
+    pub image: Option<ImageName>,
+    /// The operating system that must be found: `debian:12`
+    #[arg(long, value_name = "FAMILY:RELEASE", value_parser = operating_system, conflicts_with = "image")]
+    pub os: Option<Os>,
+    /// Which image of several to look into, if there is one for each architecture
+    #[arg(long, value_enum, conflicts_with = "image")]
+    pub arch: Option<Arch>,
+    /// How to look; told by the artifact when left out
+    #[arg(long, value_enum)]
+    pub evidence: Option<ScanStrategy>,
+    /// Look at libraries of languages too, not only at packages of the operating system
+    #[arg(long)]
+    pub full: bool,
+    /// Read backing files of the disk in this folder
+    #[arg(long, value_name = "DIR")]
+    pub backing: Vec<Utf8PathBuf>,
     /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
     #[arg(long, value_name = "DIR")]
     pub db: Option<Utf8PathBuf>,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: ScanFormat,
+}
+
+/// How `goldsmith scan` looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScanStrategy {
+    /// As fits the artifact.
+    Auto,
+    /// As a disk.
+    Disk,
+    /// As a container image.
+    Container,
+    /// As a root file system.
+    Rootfs,
+}
+
+/// The form in which a scan is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ScanFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: version 1 of the JSON reports.
+    Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
 }
 
 /// `goldsmith reap`.
@@ -257,6 +298,15 @@ pub struct Lint {
 
 fn budget(text: &str) -> Result<Budget, config::BadBudget> {
     if text.is_empty() { Ok(Budget::default()) } else { config::budget(text) }
+}
+
+fn operating_system(text: &str) -> Result<Os, String> {
+    match text.split_once(':') {
+        Some((family, release)) if !family.is_empty() && !release.is_empty() => {
+            Ok(Os { family: family.to_lowercase(), release: release.to_owned() })
+        }
+        _ => Err("expected FAMILY:RELEASE, such as `debian:12`".to_owned()),
+    }
 }
 
 fn given(text: &str) -> Result<(ImageName, Utf8PathBuf), String> {

@@ -5,7 +5,7 @@ use std::io;
 
 use super::session::Session;
 use super::{Answer, Done, lint};
-use crate::cli::{Format, LintFormat, PlanFormat};
+use crate::cli::{Format, LintFormat, PlanFormat, ScanFormat};
 use crate::config;
 use crate::diagnostics::{self, PAGE, Problems, Style};
 use crate::model::{Catalog, ExitCode, Failure, FailureClass, Plan};
@@ -27,8 +27,8 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             let plan = Some((found, catalog));
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan }
         }
-        Answer::Scan(found) => {
-            asked_for(image(session, format, &found))?;
+        Answer::Scan { found, path, format } => {
+            asked_for(image(session, format, &found, &path))?;
             let (code, failure_reason) = failure_of(&found.outcome)
                 .map_or((ExitCode::Done, "none"), |failure| {
                     (failure.class.exit_code(), failure.class.failure_reason())
@@ -95,11 +95,12 @@ fn reap(session: &Session, format: Format, done: &super::reap::Done) -> io::Resu
     }
 }
 
-fn image(session: &Session, format: Format, image: &ImageReport) -> io::Result<()> {
+fn image(session: &Session, format: ScanFormat, image: &ImageReport, path: &str) -> io::Result<()> {
     let terminal = &session.terminal;
     match format {
-        Format::Text => terminal.text(&report::terminal::image(image, terminal.width())),
-        Format::Json => terminal.data(&json::v1::image(image)),
+        ScanFormat::Text => terminal.text(&report::terminal::image(image, terminal.width())),
+        ScanFormat::Json => terminal.data(&json::v1::image(image)),
+        ScanFormat::Sarif => terminal.data(&report::sarif::sarif(image, path)),
     }
 }
 

@@ -21,7 +21,7 @@ use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, oneshot};
 
 use self::session::Session;
-use crate::cli::{Cli, Command, Format, LintFormat, PlanFormat};
+use crate::cli::{Cli, Command, Format, LintFormat, PlanFormat, ScanFormat};
 use crate::clock::Clock;
 use crate::config;
 use crate::diagnostics::Problems;
@@ -51,7 +51,7 @@ pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
 /// What a command found out or did.
 enum Answer {
     Plan { plan: Plan, catalog: Box<Catalog>, format: PlanFormat },
-    Scan(Box<ImageReport>),
+    Scan { found: Box<ImageReport>, path: String, format: ScanFormat },
     Run(Report),
     Reap(reap::Done),
     Lint(Problems, LintFormat),
@@ -180,7 +180,13 @@ async fn dispatch(
             (answer, Format::default())
         }
         Command::Scan(asked) => {
-            (scan::run(&session, asked).await.map(Box::new).map(Answer::Scan), asked.format)
+            let found = scan::run(&session, asked).await;
+            let answer = found.map(|found| Answer::Scan {
+                found: Box::new(found),
+                path: asked.path.to_string(),
+                format: asked.format,
+            });
+            (answer, Format::default())
         }
         Command::Run(asked) => (run::run(&session, asked).await.map(Answer::Run), asked.format),
         Command::Reap(asked) => (reap::run(&session, asked).await.map(Answer::Reap), asked.format),

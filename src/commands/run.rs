@@ -200,9 +200,10 @@ async fn toolbox(
         None
     };
     let trivy = trivy::find(environment, launcher, cancellation).await?;
-    let qemu_img = session.qemu_img().await?;
     let planned =
         planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
+    let tested = planned.clone().any(|image| !image.tests.is_empty());
+    let qemu_img = if tested { Some(session.qemu_img().await?) } else { None };
     let mut booted = planned.filter(|image| image.tests.contains(&Test::Boot)).peekable();
     let qemu = if booted.peek().is_some() { Some(session.qemu().await?) } else { None };
     if let Some(image) = booted.find(|image| image.arch != Arch::Amd64) {

@@ -1,7 +1,7 @@
 //! `goldsmith scan`: looks inside an artifact that exists and judges it. Publishes and records
 //! nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -13,54 +13,61 @@ use crate::cli;
 use crate::config::Checked;
 use crate::gate::{self, Case};
 use crate::matrix;
-use crate::model::{Decision, Failure, FailureClass, Image, ImageName, ImageOutcome, NoteLevel};
+use crate::model::{
+    Arch, Artifact, ArtifactFile, Decision, Digest, EvidencePolicy, Failure, FailureClass,
+    GatePolicy, Image, ImageName, ImageOutcome, NoteLevel, Os, Scope, Strategy,
+};
 use crate::process::{Log, close_log};
-use crate::report::ImageReport;
+use crate::report::{ImageReport, Looked};
 use crate::run::{
-    Examiner, HandedInError, Kept, RunDirectory, forget_old_runs, handed_in, new_run_id, objection,
-    state_folder,
+    Examiner, HandedInError, Kept, RunDirectory, Subject, forget_old_runs, handed_in, new_run_id,
+    objection, state_folder,
 };
 use crate::trivy::{self, Scanner};
+
+/// How long the user's scanner may take if no image says it.
+const SCANNER: Duration = Duration::from_hours(1);
+
+/// What an artifact is judged as.
+struct Role {
+    name: ImageName,
+    os: Option<Os>,
+    arch: Arch,
+    evidence: EvidencePolicy,
+    gate: GatePolicy,
+    workdir: Utf8PathBuf,
+    env: Vec<String>,
+    timeout: Duration,
+}
 
 /// Looks and judges.
 pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, Failure> {
     let begun = Instant::now();
-    let Checked { catalog, warnings, later, .. } = session.catalog()?;
-    let image = catalog.images.get(&arguments.image).ok_or_else(|| {
-        let reason = format!("no image is called `{}` in `{}`", arguments.image, catalog.path);
-        let names = catalog.images.keys().map(ImageName::as_str);
-        Failure::new(FailureClass::Usage, reason).hint(
-            match matrix::most_similar(arguments.image.as_str(), names) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("images.yml has: {}", images(&catalog)),
-            },
-        )
-    })?;
-    let refusals = Refusals { later, sources: warnings.sources().clone() };
-    refusals.refuse_judging(session, image)?;
-    let path = session.existing_file(&arguments.path)?;
+    let role = role(session, arguments)?;
+    let path = session.existing(&arguments.path)?;
+    let backing = arguments.backing.iter().map(|folder| session.existing(folder));
+    let backing = backing.collect::<Result<Vec<_>, _>>()?;
     let state = state_folder(&session.environment)?;
     let database = match &arguments.db {
         Some(folder) => Some(open_database(session, folder)?),
         None => None,
     };
     let tool = trivy::find(&session.environment, &session.launcher, &session.cancellation).await?;
-    let qemu_img = session.qemu_img().await?;
     let database = match database {
         Some(database) => database,
         None => refresh(session, &tool, &state).await?,
     };
 
-    // As for a run: room for a whole disk, and a log that is still there when it is named.
+    // As for a run: room for what is taken out, and a log that is still there when it is named.
     let _ = forget_old_runs(&state);
     let (directory, mut journal) =
         RunDirectory::create(&state, &new_run_id(&session.clock), session.clock)
             .map_err(|error| no_state(&error))?;
-    let log = Log::from(directory.log(image.name.as_str()));
+    let log = Log::from(directory.log(role.name.as_str()));
     let examiner = Examiner {
         launcher: session.launcher.clone(),
         cancellation: session.cancellation.clone(),
-        qemu_img: qemu_img.path,
+        environment: session.environment.clone(),
         scanner: Scanner {
             tool,
             launcher: session.launcher.clone(),
@@ -69,10 +76,10 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
         },
         database,
     };
-    let examined = examine(session, image, path, &examiner, &directory.work()).await;
+    let examined = examine(session, &role, (path, &backing), &examiner, &directory.work()).await;
     if let Err(error) = directory.finish(&mut journal, Kept::Nothing) {
         let text = format!("the scratch space could not be removed: {error}");
-        session.events.note(Some(&image.name), NoteLevel::Warning, text);
+        session.events.note(Some(&role.name), NoteLevel::Warning, text);
     }
     let path = log.path().to_owned();
     let closed = tokio::task::spawn_blocking(move || close_log(&path)).await;
@@ -89,28 +96,124 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
     Ok(report)
 }
 
+/// What the artifact is judged as: an image of `images.yml`, or by the defaults.
+fn role(session: &Session, arguments: &cli::Scan) -> Result<Role, Failure> {
+    let mut role = match &arguments.image {
+        Some(name) => of_image(session, name)?,
+        None => Role {
+            name: name_of(&arguments.path),
+            os: arguments.os.clone(),
+            arch: arguments.arch.unwrap_or(Arch::Amd64),
+            evidence: EvidencePolicy::AUTO,
+            gate: GatePolicy::default(),
+            workdir: session.directory.clone(),
+            env: Vec::new(),
+            timeout: SCANNER,
+        },
+    };
+    if arguments.full {
+        role.evidence.scope = Scope::Full;
+    }
+    if let Some(strategy) = arguments.evidence {
+        role.evidence.from = match strategy {
+            cli::ScanStrategy::Auto => Strategy::Auto,
+            cli::ScanStrategy::Disk => Strategy::Disk,
+            cli::ScanStrategy::Container => Strategy::Container,
+            cli::ScanStrategy::Rootfs => Strategy::Rootfs,
+        };
+    }
+    // Whoever names an artifact wants it looked at, and its guest is not there to be asked.
+    if matches!(role.evidence.from, Strategy::Skip { .. } | Strategy::Guest | Strategy::Clone) {
+        role.evidence.from = Strategy::Auto;
+    }
+    Ok(role)
+}
+
+fn of_image(session: &Session, name: &ImageName) -> Result<Role, Failure> {
+    let Checked { catalog, warnings, later, .. } = session.catalog()?;
+    let image: &Image = catalog.images.get(name).ok_or_else(|| {
+        let reason = format!("no image is called `{name}` in `{}`", catalog.path);
+        let names = catalog.images.keys().map(ImageName::as_str);
+        Failure::new(FailureClass::Usage, reason).hint(
+            match matrix::most_similar(name.as_str(), names) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("images.yml has: {}", images(&catalog)),
+            },
+        )
+    })?;
+    let refusals = Refusals { later, sources: warnings.sources().clone() };
+    refusals.refuse_judging(session, image)?;
+    Ok(Role {
+        name: image.name.clone(),
+        os: Some(image.os.clone()),
+        arch: image.arch,
+        evidence: image.evidence.clone(),
+        gate: image.gate.clone(),
+        workdir: image.workdir.clone(),
+        env: image.env.clone(),
+        timeout: image.timeout.test,
+    })
+}
+
+/// What an artifact is called that is no image: as its file, as far as that can be a name.
+fn name_of(path: &Utf8Path) -> ImageName {
+    let stem = path.file_stem().unwrap_or_default().to_lowercase();
+    let plain =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    let name: String = stem.chars().map(|c| if plain(c) { c } else { '-' }).take(100).collect();
+    let name = name.trim_matches(['.', '_', '-']);
+    name.parse().unwrap_or_else(|_| "artifact".parse().expect("a valid name"))
+}
+
 async fn examine(
     session: &Session,
-    image: &Image,
-    path: Utf8PathBuf,
+    role: &Role,
+    (path, backing): (Utf8PathBuf, &[Utf8PathBuf]),
     examiner: &Examiner,
     scratch: &Utf8Path,
 ) -> Result<ImageReport, Failure> {
     let wish = session.cancellation.clone();
-    let taken = tokio::task::spawn_blocking(move || handed_in(&path, &wish))
-        .await
-        .map_err(std::io::Error::from)
-        .map_err(HandedInError::from)
-        .flatten();
+    let folder = path.is_dir();
+    let taken = tokio::task::spawn_blocking(move || {
+        if folder {
+            // A folder has no digest of its own, and nothing of it is published.
+            let digest = Digest::of(path.as_str().as_bytes());
+            return Ok(Artifact {
+                builder: None,
+                files: vec![ArtifactFile { path, size: 0, digest }],
+            });
+        }
+        handed_in(&path, &wish)
+    });
+    let taken = taken.await.map_err(std::io::Error::from).map_err(HandedInError::from).flatten();
     let artifact = taken.map_err(|error| error.failure())?;
-    let evidence = examiner.evidence(artifact.disk(), scratch).await?;
-    let scan = examiner.scan(&evidence, scratch).await?;
+    let subject = Subject {
+        artifact: &artifact,
+        policy: &role.evidence,
+        expected: role.os.as_ref(),
+        arch: role.arch,
+        collected: None,
+        backing,
+        workdir: &role.workdir,
+        env: &role.env,
+        timeout: role.timeout,
+    };
+    let seen = examiner.evidence(&subject, scratch).await?;
+    let scan = examiner.scan(&seen, scratch).await?;
+    let evidence = seen.evidence;
+    // Without anybody who says what it has to be, it is what it says itself.
+    let found = evidence
+        .os
+        .as_ref()
+        .map(|os| Os { family: os.family.clone(), release: os.release.clone() });
+    let unknown = Os { family: "an operating system".to_owned(), release: String::new() };
+    let expected = role.os.as_ref().or(found.as_ref()).unwrap_or(&unknown);
     let verdict = gate::judge(&Case {
         subject: artifact.disk().digest,
-        expected: &image.os,
+        expected,
         evidence: &evidence,
-        scan: &scan,
-        policy: &image.gate,
+        scan: scan.as_ref(),
+        policy: &role.gate,
         now: session.clock.now(),
     });
     let outcome = match verdict.decision {
@@ -119,12 +222,15 @@ async fn examine(
             ImageOutcome::Rejected { failure: objection(&verdict) }
         }
     };
-    let mut report = ImageReport::new(image.name.clone(), outcome);
-    report.os = evidence.os;
+    let mut report = ImageReport::new(role.name.clone(), outcome);
     report.packages = Some(evidence.inventory.packages.len());
-    report.size = Some(artifact.size());
-    report.digest = Some(artifact.disk().digest);
-    report.advisories = Some(scan.advisories);
+    if !folder {
+        report.size = Some(artifact.size());
+        report.digest = Some(artifact.disk().digest);
+    }
+    report.advisories = scan.map(|scan| scan.advisories);
     report.verdict = Some(verdict);
+    report.looked = Some(Looked::with_facts(&evidence));
+    report.os = evidence.os;
     Ok(report)
 }

@@ -48,7 +48,16 @@ impl Session {
         path.strip_prefix(&self.directory).unwrap_or(path).to_string()
     }
 
-    /// The absolute path of a file that the command line names.
+    /// The absolute path of a file or folder that the command line names.
+    pub(super) fn existing(&self, path: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
+        let path = self.path(path);
+        if path.exists() {
+            return Ok(path);
+        }
+        Err(Failure::new(FailureClass::Usage, format!("there is no `{path}`")))
+    }
+
+    /// The file at `path`, absolute; an error if there is none.
     pub(super) fn existing_file(&self, path: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
         let path = self.path(path);
         if path.is_file() {

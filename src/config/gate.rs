@@ -44,12 +44,12 @@ impl GateLayer {
 
     /// The policy, with the defaults where nothing is said.
     pub(super) fn resolve(self) -> GatePolicy {
-        let severe = || BTreeSet::from([Severity::High, Severity::Critical]);
+        let default = GatePolicy::default();
         GatePolicy {
-            fail_on: self.fail_on.unwrap_or_else(severe),
-            ignore_unfixed: self.ignore_unfixed.unwrap_or(true),
-            max_db_age: self.max_db_age.unwrap_or(Duration::from_hours(48)),
-            eol: self.eol.unwrap_or(EolRule::Untrusted),
+            fail_on: self.fail_on.unwrap_or(default.fail_on),
+            ignore_unfixed: self.ignore_unfixed.unwrap_or(default.ignore_unfixed),
+            max_db_age: self.max_db_age.unwrap_or(default.max_db_age),
+            eol: self.eol.unwrap_or(default.eol),
         }
     }
 }

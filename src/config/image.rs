@@ -11,7 +11,9 @@ use super::layer::{self, Layer};
 use super::placeholder::Scope;
 use super::{env, os, parents, path, prepare, secret_vars, vars};
 use crate::diagnostics::{Span, quoted};
-use crate::model::{Arch, ChannelName, Image, ImageName, Source, is_legacy_template};
+use crate::model::{
+    Arch, ChannelName, EvidencePolicy, Image, ImageName, Source, is_legacy_template,
+};
 
 /// Keys of an image that `defaults` does not have.
 pub(super) const KEYS: [&str; 14] = [
@@ -181,6 +183,7 @@ fn image(
         timeout: layer.timeout.resolve(source, &os),
         version: layer.version.resolve(),
         rebuild: layer.rebuild.resolve(source, &os),
+        evidence: layer.evidence.unwrap_or(EvidencePolicy::AUTO),
         gate: layer.gate.resolve(),
         stores: layer.stores.unwrap_or_default(),
         channel: layer.channel.unwrap_or_else(candidate),

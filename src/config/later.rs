@@ -13,7 +13,6 @@ use crate::model::{ChannelName, Severity};
 /// Reads the value of `key`. Says whether it asks for anything that is not there.
 pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
     match key {
-        "evidence" => return evidence(field, context),
         "retain" => retain(field, context),
         "owner" | "build_label" => drop(field.text("text", "platform-team", context)),
         "checks" => checks(field, context),
@@ -64,57 +63,6 @@ fn levels(field: Field<'_>, context: &mut Context) {
     for entry in field.entries("rule", "a mapping of rules", example, context).unwrap_or_default() {
         level(entry.value, "a level", context);
     }
-}
-
-/// `evidence`: a strategy, or a mapping. Looking at the disk is what this version does.
-fn evidence(field: Field<'_>, context: &mut Context) -> bool {
-    const STRATEGIES: [(&str, bool); 6] = [
-        ("auto", false),
-        ("disk", false),
-        ("clone", true),
-        ("guest", true),
-        ("container", true),
-        ("rootfs", true),
-    ];
-    if !matches!(field.node.value, Value::Mapping(_)) {
-        return field.choice("a strategy", &STRATEGIES, context).unwrap_or_default();
-    }
-    let Some(mut keys) = Keys::of(field, "in `evidence`", "from: disk", context) else {
-        return false;
-    };
-    let from = keys
-        .read("from", context, |field, context| field.choice("a strategy", &STRATEGIES, context));
-    let scope = keys.read("scope", context, |field, context| {
-        field.choice("a scope", &[("os", false), ("full", true)], context)
-    });
-    let others = [
-        keys.read("sbom", context, |f, c| {
-            f.text("an address", "https://example.org/sbom.json", c).map(drop)
-        }),
-        keys.read("sha256", context, |f, c| f.text("a digest", "e3b0c44298fc…", c).map(drop)),
-        keys.read("scanner", context, |f, c| f.command("a command", "./scan.sh", c).map(drop)),
-        keys.read("skip", context, skip),
-    ];
-    keys.finish(context);
-    from.unwrap_or_default() || scope.unwrap_or_default() || others.iter().any(Option::is_some)
-}
-
-fn skip(field: Field<'_>, context: &mut Context) -> Option<()> {
-    let mut keys = Keys::of(field, "in `skip`", r#"reason: "…", until: 2026-12-31"#, context)?;
-    let help = "a reason that a reviewer can judge";
-    keys.required("reason", help, context, |field, context| field.text("a reason", "…", context));
-    keys.required("until", "for example `until: 2026-12-31`", context, date);
-    keys.finish(context);
-    Some(())
-}
-
-fn date(field: Field<'_>, context: &mut Context) -> Option<()> {
-    let text = field.text("a day", "2026-12-31", context)?;
-    if text.parse::<jiff::civil::Date>().is_err() || text.len() != 10 {
-        let message = format!("{} is not a day", quoted(text));
-        context.push(field.error("bad-date", message, "expected a day such as `2026-12-31`"));
-    }
-    Some(())
 }
 
 fn retain(field: Field<'_>, context: &mut Context) {

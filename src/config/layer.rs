@@ -9,6 +9,7 @@ use super::address;
 use super::cadence::{self, RebuildLayer};
 use super::context::Context;
 use super::enforce;
+use super::evidence;
 use super::field::Field;
 use super::gate::{self, GateLayer};
 use super::image_tests;
@@ -19,11 +20,12 @@ use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
 use super::words;
 use crate::diagnostics::Diagnostic;
-use crate::model::{ChannelName, StoreAddress, Test};
+use crate::model::{ChannelName, EvidencePolicy, StoreAddress, Test};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "rebuild",
+    "evidence",
     "gate",
     "stores",
     "channel",
@@ -37,17 +39,8 @@ pub(super) const KEYS: [&str; 12] = [
     "max_log",
 ];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 9] = [
-    "evidence",
-    "retain",
-    "owner",
-    "checks",
-    "hardening",
-    "lint",
-    "promote",
-    "proxmox",
-    "max_size",
-];
+pub(super) const LATER: [&str; 8] =
+    ["retain", "owner", "checks", "hardening", "lint", "promote", "proxmox", "max_size"];
 
 /// A layer.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +49,8 @@ pub(super) struct Layer {
     pub(super) version: VersionLayer,
     /// How often an image is rebuilt.
     pub(super) rebuild: RebuildLayer,
+    /// Where the gate looks.
+    pub(super) evidence: Option<EvidencePolicy>,
     /// What blocks it.
     pub(super) gate: GateLayer,
     /// Where its bytes go. Empty if they are named and wrong, or not there yet: that is told.
@@ -95,7 +90,12 @@ impl Layer {
             later.insert("stores", of_stores);
             stores
         });
+        let evidence = keys.read("evidence", context, evidence::read).map(|(policy, refusal)| {
+            later.insert("evidence", refusal);
+            policy
+        });
         let layer = Self {
+            evidence,
             version: keys.read("version", context, version::read).unwrap_or_default(),
             rebuild: keys.read("rebuild", context, cadence::read).unwrap_or_default(),
             gate,
@@ -118,6 +118,7 @@ impl Layer {
     /// This layer where it says something, `below` elsewhere.
     pub(super) fn over(self, below: &Self) -> Self {
         Self {
+            evidence: self.evidence.or_else(|| below.evidence.clone()),
             version: self.version.over(&below.version),
             rebuild: self.rebuild.over(&below.rebuild),
             gate: self.gate.over(&below.gate),

@@ -16,6 +16,7 @@ mod document;
 mod duration;
 mod enforce;
 mod env;
+mod evidence;
 mod field;
 mod fuzz;
 mod gate;

@@ -82,5 +82,20 @@ pub(super) fn read(document: String) -> Result<(Option<OsIdentity>, Inventory), 
     };
     packages.sort();
     packages.dedup();
-    Ok((os, Inventory { packages, document }))
+    let of_system = |component: &Component| match &os {
+        Some(os) => is_os_package(component, os),
+        None => false,
+    };
+    let libraries = parsed.components.iter().filter(|it| it.kind == "library" && !of_system(it));
+    let mut libraries: Vec<Package> = libraries
+        .map(|component| Package {
+            name: component.name.clone(),
+            version: component.version.clone(),
+            arch: String::new(),
+            source: component.property("PkgType").unwrap_or_default().to_owned(),
+        })
+        .collect();
+    libraries.sort();
+    libraries.dedup();
+    Ok((os, Inventory { packages, libraries, document }))
 }

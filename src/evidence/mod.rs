@@ -1,78 +1,214 @@
 //! Looking inside an artifact: one file a strategy, all ending in the same [`Evidence`].
+//!
+//! ```text
+//! artifact ─► source ─► collector ─► a small tree ─► the scanner's list ─► inventory ─► Evidence
+//! disk.rs …   source/   selection     Gathered::tree                       inventory
+//!                       census ─► facts/
+//! ```
+//!
+//! What is read of an artifact is passed on file by file and never more than what is wanted is kept:
+//! package databases, and what the rules about generalization ask for. Nothing of it is executed, no
+//! link of it is followed on this machine, and what cannot be read is told as an obstacle.
 
-mod converted;
+mod archive;
+mod census;
+mod clone;
+mod collector;
 mod cyclonedx;
-mod disk_format;
+mod disk;
+mod document;
+mod facts;
+mod guest;
+mod inventory;
+mod os;
+mod packages;
+mod selection;
+mod sniff;
+mod source;
+mod without;
 
-use async_trait::async_trait;
-use camino::Utf8Path;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use goldsmith_disk::Unreadable;
 use thiserror::Error;
 
-use crate::model::{ArtifactFile, Evidence, Failure, FailureClass};
-use crate::process::ProcessError;
+use crate::model::{
+    Basis, Digest, Evidence, Facts, Failure, FailureClass, Finding, Obstacle, Os, OsIdentity,
+    Scope, StrategyName,
+};
+use crate::process::{self, Cancellation};
+use collector::Collected;
+use packages::Database;
 
-pub use converted::ConvertedDisk;
+pub use archive::{container, rootfs};
+pub use clone::{CloneHost, clone};
+pub use disk::{disk, file_of_disk, further_disks};
+pub use document::of_document;
+pub use guest::guest;
+pub use sniff::{Looks, by_builder, looks};
+pub use without::{of_scanner, skipped};
 
-/// A way of looking inside an artifact.
-#[async_trait]
-pub trait EvidenceSource: Send + Sync {
-    /// Gathers the evidence of `subject`. Temporary files go into the empty folder `scratch`.
-    async fn gather(
-        &self,
-        subject: &ArtifactFile,
-        scratch: &Utf8Path,
-    ) -> Result<Evidence, EvidenceError>;
+/// What is asked of a strategy that reads files.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The artifact, or what was collected of it.
+    pub path: &'a Utf8Path,
+    /// Digest of the artifact.
+    pub subject: Digest,
+    /// What `images.yml` says that it is, if it does.
+    pub expected: Option<&'a Os>,
+    /// How much is looked at.
+    pub scope: Scope,
+    /// Folders in which backing files are read.
+    pub backing: &'a [Utf8PathBuf],
+    /// Architecture, in Debian's words.
+    pub architecture: &'a str,
+    /// An empty folder for what is collected.
+    pub scratch: &'a Utf8Path,
+    /// Ends the work.
+    pub cancellation: &'a Cancellation,
 }
 
-/// Something that can list what is installed on a raw disk, without judging it.
-#[async_trait]
-pub trait DiskLister: Send + Sync {
-    /// Lists the packages of the disk image `raw`.
-    async fn list(&self, raw: &Utf8Path, scratch: &Utf8Path) -> Result<Listing, Failure>;
+/// What was collected of an artifact, before a scanner has listed it.
+#[derive(Debug)]
+pub struct Gathered {
+    strategy: StrategyName,
+    subject: Digest,
+    name: String,
+    place: String,
+    tree: Utf8PathBuf,
+    os: Option<OsIdentity>,
+    databases: Vec<Database>,
+    facts: Facts,
+    findings: Vec<Finding>,
+    pending_asked: bool,
+    obstacles: Vec<Obstacle>,
+    set_aside: Vec<String>,
 }
 
-/// What a [`DiskLister`] found.
-pub struct Listing {
-    /// A CycloneDX document.
-    pub document: String,
-    /// What could not be read, in the lister's words.
-    pub obstacles: Vec<String>,
+impl Gathered {
+    /// The folder with what was collected, as a small root file system.
+    pub fn tree(&self) -> &Utf8Path {
+        &self.tree
+    }
+
+    /// Adds what else was not read.
+    pub fn add_obstacles(&mut self, obstacles: impl IntoIterator<Item = Obstacle>) {
+        self.obstacles.extend(obstacles);
+    }
+
+    /// The evidence, with the scanner's list of [`Gathered::tree`] as CycloneDX and what it complained
+    /// about.
+    pub fn complete(
+        self,
+        document: String,
+        complaints: Vec<String>,
+    ) -> Result<Evidence, EvidenceError> {
+        let Self { strategy, subject, name, place, os, databases, facts, findings, .. } = self;
+        let listed = inventory::complete(document, &name, os.as_ref(), &databases)?;
+        let mut obstacles = self.obstacles;
+        obstacles.extend(listed.obstacles);
+        obstacles.extend(complaints.into_iter().map(|what| Obstacle {
+            what,
+            way_out: "read the scanner's full log; use the tested version".to_owned(),
+        }));
+        Ok(Evidence {
+            strategy,
+            basis: Basis::Packages,
+            subject,
+            place,
+            os: listed.os,
+            inventory: listed.inventory,
+            facts,
+            findings,
+            pending_asked: self.pending_asked,
+            obstacles,
+            set_aside: self.set_aside,
+        })
+    }
+
+    /// What was collected of one system.
+    fn of(question: &Question<'_>, strategy: StrategyName, collected: &Collected) -> Self {
+        let databases = packages::databases(collected);
+        let mut obstacles = collected.obstacles.clone();
+        obstacles.extend(packages::obstacles(collected));
+        Self {
+            strategy,
+            subject: question.subject,
+            name: question.path.file_name().unwrap_or("image").to_owned(),
+            place: String::new(),
+            tree: collected.folder.clone(),
+            os: os::identify(collected),
+            databases,
+            facts: facts::of(collected),
+            findings: Vec::new(),
+            pending_asked: false,
+            obstacles,
+            set_aside: Vec::new(),
+        }
+    }
 }
 
 /// Why evidence could not be gathered. Never "nothing found".
 #[derive(Debug, Error)]
 pub enum EvidenceError {
-    /// The artifact is of a kind that would make a reader leave it. The template's fault.
-    #[error("`{path}` is not looked into: {why}")]
-    Refused {
+    /// The artifact is of a kind that cannot be read, or is damaged.
+    #[error("`{path}` cannot be looked into: {unreadable}")]
+    Unreadable {
         /// The artifact.
-        path: camino::Utf8PathBuf,
-        /// Why.
-        why: &'static str,
+        path: Utf8PathBuf,
+        /// What stands in the way.
+        unreadable: Unreadable,
     },
-    /// The artifact cannot be read. The machine's fault.
-    #[error("cannot read the artifact")]
-    Io(#[from] std::io::Error),
-    /// The conversion did not run.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// The lister failed. Says why itself.
-    #[error("{}", .0.reason)]
-    Lister(Failure),
-    /// The lister's document cannot be read. The lister's fault.
-    #[error("the inventory of the disk is not readable")]
+    /// The artifact is not what the strategy reads.
+    #[error("`{path}` is not what `{strategy}` reads: {why}")]
+    Unfit {
+        /// The artifact.
+        path: Utf8PathBuf,
+        /// The strategy.
+        strategy: StrategyName,
+        /// Why not.
+        why: String,
+    },
+    /// There is no system in the artifact that can be read.
+    #[error("no operating system was found in `{path}`{}", .because.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
+    NoSystem {
+        /// The artifact.
+        path: Utf8PathBuf,
+        /// What could not be read, if that may be why.
+        because: Option<Unreadable>,
+    },
+    /// The artifact or the scratch space cannot be read or written, or somebody wished to stop.
+    #[error("cannot look into the artifact")]
+    Io(#[from] io::Error),
+    /// A document is none, or not of the expected form.
+    #[error("the inventory is not readable")]
     Document(#[from] serde_json::Error),
+    /// An inventory from elsewhere that proves nothing.
+    #[error("the inventory `{name}` cannot be used: {why}")]
+    Inventory {
+        /// What it is called.
+        name: String,
+        /// Why not.
+        why: String,
+    },
 }
 
 impl EvidenceError {
     /// The failure that a run reports.
     pub fn failure(&self) -> Failure {
+        let failure = process::failure(self, FailureClass::Scan);
         match self {
-            Self::Lister(failure) => failure.clone(),
-            Self::Process(error) => error.failure(FailureClass::Scan),
-            Self::Refused { .. } => Failure::caused_by(FailureClass::Scan, self)
-                .hint("publish a self-contained disk: `qemu-img convert -O qcow2` flattens it"),
-            Self::Io(_) | Self::Document(_) => Failure::caused_by(FailureClass::Scan, self),
+            Self::Unreadable { unreadable, .. } => failure.hint(unreadable.way_out()),
+            Self::NoSystem { because: Some(unreadable), .. } => failure.hint(unreadable.way_out()),
+            Self::NoSystem { because: None, .. } => failure.hint(
+                "check that it is the finished disk, and that the root file system has /etc/os-release",
+            ),
+            Self::Unfit { .. } => {
+                failure.hint("choose another strategy with `evidence:`, or leave it to `auto`")
+            }
+            Self::Inventory { .. } | Self::Io(_) | Self::Document(_) => failure,
         }
     }
 }

@@ -21,8 +21,9 @@ pub struct Case<'a> {
     pub expected: &'a Os,
     /// What was found inside.
     pub evidence: &'a Evidence,
-    /// What the scanner said of it.
-    pub scan: &'a Scan,
+    /// What the scanner said of it; `None` if it was not asked, since the evidence rests on no list of
+    /// packages.
+    pub scan: Option<&'a Scan>,
     /// What blocks.
     pub policy: &'a GatePolicy,
     /// The time.
@@ -32,10 +33,9 @@ pub struct Case<'a> {
 /// Decides.
 pub fn judge(case: &Case<'_>) -> Verdict {
     let trust = trust::examine(case);
-    let mut findings: Vec<Judged> = case
-        .scan
-        .findings
-        .iter()
+    let scanned = case.scan.into_iter().flat_map(|scan| &scan.findings);
+    let mut findings: Vec<Judged> = scanned
+        .chain(&case.evidence.findings)
         .map(|finding| Judged {
             bucket: policy::bucket(finding, case.policy),
             finding: finding.clone(),
@@ -92,7 +92,7 @@ mod tests {
             subject: Digest::of(b"disk"),
             expected: &expected,
             evidence,
-            scan,
+            scan: Some(scan),
             policy,
             now: NOW.parse().unwrap(),
         })
@@ -115,7 +115,10 @@ mod tests {
         let cases: [(ReasonId, Spoil); 14] = [
             (ReasonId::ForeignEvidence, |e, _| e.subject = Digest::of(b"other")),
             (ReasonId::NotEverythingRead, |e, _| {
-                e.obstacles.push(Obstacle { what: "LVM is not supported, skipping".into() });
+                e.obstacles.push(Obstacle {
+                    what: "partition 2: LUKS2 encryption cannot be read without its key".into(),
+                    way_out: "scan in the guest".into(),
+                });
             }),
             (ReasonId::OsUnknown, |e, s| (e.os, s.os) = (None, None)),
             (ReasonId::OsMismatch, |e, s| {

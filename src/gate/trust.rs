@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::{Case, reason};
-use crate::model::{EolRule, Probe, Reason, ReasonId};
+use crate::model::{Basis, EolRule, Probe, Reason, ReasonId};
 
 /// The result of all checks.
 pub(super) struct Trust {
@@ -18,12 +19,14 @@ pub(super) struct Trust {
 
 /// Every check, in the order in which people should read the answers: what is wrong with the
 /// image, then with the scan, then with the database.
-const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 11] = [
+const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 13] = [
     evidence_is_of_this_artifact,
+    skipping_still_holds,
     everything_was_read,
     operating_system_was_identified,
     operating_system_is_the_expected_one,
     packages_are_plausible,
+    scanner_was_asked,
     scanner_saw_the_same_system,
     scanner_did_not_complain,
     report_is_of_this_run,
@@ -36,10 +39,15 @@ const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 11] = [
 pub(super) fn examine(case: &Case<'_>) -> Trust {
     Trust {
         doubts: CHECKS.iter().filter_map(|check| check(case)).collect(),
-        warnings: [demonstration_data(case), end_of_life_warning(case)]
-            .into_iter()
-            .flatten()
-            .collect(),
+        warnings: [
+            not_looked_at(case),
+            set_aside(case),
+            demonstration_data(case),
+            end_of_life_warning(case),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     }
 }
 
@@ -58,6 +66,59 @@ fn evidence_is_of_this_artifact(case: &Case<'_>) -> Option<Reason> {
     })
 }
 
+/// A permission to publish without looking has an end.
+fn skipping_still_holds(case: &Case<'_>) -> Option<Reason> {
+    let Basis::Skipped { until, .. } = &case.evidence.basis else { return None };
+    let today = case.now.to_zoned(TimeZone::UTC).date();
+    (today > *until).then(|| {
+        reason(
+            ReasonId::SkipExpired,
+            format!("nobody looks into this image, and that was allowed until {until} only"),
+            "look into it with another strategy, or review `evidence.skip` and set a new day",
+        )
+    })
+}
+
+/// Publishing without looking is never silent.
+fn not_looked_at(case: &Case<'_>) -> Option<Reason> {
+    let Basis::Skipped { reason: why, until } = &case.evidence.basis else { return None };
+    let today = case.now.to_zoned(TimeZone::UTC).date();
+    (today <= *until).then(|| {
+        reason(
+            ReasonId::NotLookedAt,
+            format!("nobody looked into this image, allowed until {until}: {why}"),
+            "look into it with another strategy of `evidence:` as soon as one will do",
+        )
+    })
+}
+
+/// Another state of the system that is on the disk as well.
+fn set_aside(case: &Case<'_>) -> Option<Reason> {
+    let first = case.evidence.set_aside.first()?;
+    let more = match case.evidence.set_aside.len() - 1 {
+        0 => String::new(),
+        count => format!(" (and {count} more)"),
+    };
+    Some(reason(
+        ReasonId::SetAside,
+        format!("also on the disk, and not judged by itself: {first}{more}"),
+        "remove snapshots at the end of the build if nobody needs them",
+    ))
+}
+
+/// Whether packages were listed, by goldsmith or by somebody else.
+fn rests_on_packages(case: &Case<'_>) -> bool {
+    matches!(case.evidence.basis, Basis::Packages | Basis::Document)
+}
+
+/// What rests on a list of packages proves nothing until that is matched against advisories.
+fn scanner_was_asked(case: &Case<'_>) -> Option<Reason> {
+    (rests_on_packages(case) && case.scan.is_none()).then(|| {
+        let message = "the packages were not matched against any advisories";
+        reason(ReasonId::NoAdvisories, message, "run again; report it if it stays")
+    })
+}
+
 /// A partition that was skipped may hold anything.
 fn everything_was_read(case: &Case<'_>) -> Option<Reason> {
     let first = case.evidence.obstacles.first()?;
@@ -67,18 +128,20 @@ fn everything_was_read(case: &Case<'_>) -> Option<Reason> {
     };
     Some(reason(
         ReasonId::NotEverythingRead,
-        format!("part of the disk could not be read: {}{more}", first.what),
-        "use a plain ext4 or XFS root on a GPT partition without a name, not LVM or an encrypted disk",
+        format!("not everything could be read: {}{more}", first.what),
+        first.way_out.clone(),
     ))
 }
 
 /// No operating system means no package database, and no findings whatever is installed.
 fn operating_system_was_identified(case: &Case<'_>) -> Option<Reason> {
-    case.evidence.os.is_none().then(|| {
+    // A scanner of the user's and an inventory of libraries need not know it.
+    let must = case.evidence.basis == Basis::Packages;
+    (must && case.evidence.os.is_none()).then(|| {
         reason(
             ReasonId::OsUnknown,
-            format!("no operating system was found on the disk; expected {}", case.expected),
-            "check that the artifact is the finished disk and that its root file system has /etc/os-release",
+            format!("no operating system was identified; expected {}", case.expected),
+            "check that the artifact is the finished image and that it has /etc/os-release",
         )
     })
 }
@@ -105,9 +168,17 @@ fn floor(family: &str) -> usize {
     }
 }
 
+/// The fewest components of an inventory that somebody else made of a whole system.
+const DOCUMENT: usize = 10;
+
 fn packages_are_plausible(case: &Case<'_>) -> Option<Reason> {
-    let found = case.evidence.inventory.packages.len();
-    let floor = floor(&case.expected.family);
+    let inventory = &case.evidence.inventory;
+    let (found, floor) = match case.evidence.basis {
+        Basis::Packages => (inventory.packages.len(), floor(&case.expected.family)),
+        // What its maker lists may have no packages of an operating system at all.
+        Basis::Document => (inventory.packages.len() + inventory.libraries.len(), DOCUMENT),
+        Basis::Scanner { .. } | Basis::Skipped { .. } => return None,
+    };
     (found < floor).then(|| {
         let noun = if found == 1 { "package was" } else { "packages were" };
         reason(
@@ -118,27 +189,32 @@ fn packages_are_plausible(case: &Case<'_>) -> Option<Reason> {
     })
 }
 
+/// Whether the scanner has anything to say about the system: else that is what is told.
+fn knows(case: &Case<'_>) -> bool {
+    case.scan.is_some_and(|scan| scan.advisories.probe != Probe::NotAsked)
+}
+
 /// The scanner must have understood the inventory as what it is, completely.
 fn scanner_saw_the_same_system(case: &Case<'_>) -> Option<Reason> {
+    let scan = case.scan?;
     let packages = case.evidence.inventory.packages.len();
     let help = "run again with the tested Trivy version; if it stays, report it with the run's log";
-    if case.scan.os != case.evidence.os {
+    if scan.os != case.evidence.os && knows(case) {
         let name = |os: &Option<crate::model::OsIdentity>| {
             os.as_ref().map_or("no operating system".to_owned(), ToString::to_string)
         };
-        let (scanned, found) = (name(&case.scan.os), name(&case.evidence.os));
+        let (scanned, found) = (name(&scan.os), name(&case.evidence.os));
         let message = format!("the scanner saw {scanned}, the evidence is {found}");
         return Some(reason(ReasonId::OsDisagreement, message, help));
     }
-    (case.scan.packages < packages).then(|| {
-        let message =
-            format!("the scanner looked at {} of {packages} packages", case.scan.packages);
+    (scan.packages < packages && knows(case)).then(|| {
+        let message = format!("the scanner looked at {} of {packages} packages", scan.packages);
         reason(ReasonId::PackagesLost, message, help)
     })
 }
 
 fn scanner_did_not_complain(case: &Case<'_>) -> Option<Reason> {
-    let complaint = case.scan.complaints.first()?;
+    let complaint = case.scan?.complaints.first()?;
     Some(reason(
         ReasonId::ScannerComplained,
         format!("the scanner said: {complaint}"),
@@ -148,7 +224,7 @@ fn scanner_did_not_complain(case: &Case<'_>) -> Option<Reason> {
 
 /// A failed scan leaves the report of an earlier one where it is.
 fn report_is_of_this_run(case: &Case<'_>) -> Option<Reason> {
-    let scan = case.scan;
+    let scan = case.scan?;
     let help = "run again; the report does not belong to this scan";
     if !scan.about_subject {
         let message = "the scanner's report is about something else";
@@ -166,7 +242,7 @@ fn report_is_of_this_run(case: &Case<'_>) -> Option<Reason> {
 
 /// Scanners use a database of any age without a word.
 fn advisories_are_fresh(case: &Case<'_>) -> Option<Reason> {
-    let updated = case.scan.advisories.updated_at;
+    let updated = case.scan?.advisories.updated_at;
     let age = case.now.duration_since(updated);
     if age < jiff::SignedDuration::from_hours(-24) {
         return Some(reason(
@@ -192,22 +268,38 @@ fn advisories_are_fresh(case: &Case<'_>) -> Option<Reason> {
     })
 }
 
+/// What to do about a system that the scanner has no advisories for.
+const WITHOUT_ADVISORIES: &str = "name a strategy that has an answer: `evidence: guest` (updates that \
+    the guest says are pending), `{ scanner: … }`, `{ sbom: … }`, or `{ skip: … }` with a reason";
+
+/// Whether the guest itself has said which updates it lacks: then that is what the packages are
+/// judged by.
+fn pending_updates(case: &Case<'_>) -> bool {
+    case.evidence.pending_asked
+}
+
 /// A database without advisories for this system finds nothing, whatever is installed.
 fn advisories_know_this_system(case: &Case<'_>) -> Option<Reason> {
-    let message = match case.scan.advisories.probe {
+    let message = match case.scan?.advisories.probe {
         Probe::Answered(_) => return None,
         Probe::Silent => format!(
             "the advisory database has nothing about {}: even packages of version 0 are clean",
             case.expected
         ),
-        Probe::NotAsked => format!("there is no advisory source for {}", case.expected),
+        Probe::NotAsked if pending_updates(case) => return None,
+        Probe::NotAsked => {
+            let message = format!("there is no advisory source for {}", case.expected);
+            return Some(reason(ReasonId::NoAdvisories, message, WITHOUT_ADVISORIES));
+        }
     };
     let help = "use a complete advisory database that covers this release";
     Some(reason(ReasonId::NoAdvisories, message, help))
 }
 
 fn end_of_life(case: &Case<'_>) -> Option<Reason> {
-    case.scan.end_of_life.then(|| {
+    let scanners = case.scan.is_some_and(|scan| scan.end_of_life);
+    let users = matches!(case.evidence.basis, Basis::Scanner { end_of_life: true, .. });
+    (scanners || users).then(|| {
         reason(
             ReasonId::EndOfLife,
             format!(
@@ -228,7 +320,7 @@ fn end_of_life_warning(case: &Case<'_>) -> Option<Reason> {
 }
 
 fn demonstration_data(case: &Case<'_>) -> Option<Reason> {
-    let fixture = case.scan.advisories.fixture.as_ref()?;
+    let fixture = case.scan?.advisories.fixture.as_ref()?;
     Some(reason(
         ReasonId::DemoData,
         format!("judged by demonstration data ({fixture}), not by today's advisories"),

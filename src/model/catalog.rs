@@ -8,7 +8,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChannelName, GatePolicy, ImageName, Os, PluginLock, PluginMirror, Resources, Text, VersionBase,
+    ChannelName, Digest, EvidencePolicy, GatePolicy, ImageName, Os, PluginLock, PluginMirror,
+    Resources, Text, VersionBase,
 };
 
 /// A validated `images.yml`.
@@ -118,6 +119,8 @@ pub struct Image {
     pub version: VersionScheme,
     /// How often it is rebuilt.
     pub rebuild: Rebuild,
+    /// Where the gate looks.
+    pub evidence: EvidencePolicy,
     /// What blocks it.
     pub gate: GatePolicy,
     /// Where its bytes go.
@@ -127,6 +130,16 @@ pub struct Image {
 }
 
 impl Image {
+    /// A digest of everything that decides how it is judged: changes when something may be judged in
+    /// another way.
+    pub fn judged_by(&self) -> Digest {
+        if self.evidence == EvidencePolicy::AUTO {
+            return self.gate.digest();
+        }
+        let both = (&self.evidence, &self.gate);
+        Digest::of(&serde_json::to_vec(&both).expect("policies are plain data"))
+    }
+
     /// Whether a version of it that a run publishes moves `channel`, which an image follows that is
     /// built upon it. Of one that follows another channel, no run makes anything new.
     pub fn moves(&self, channel: &ChannelName) -> bool {
@@ -149,13 +162,23 @@ pub enum Source {
 }
 
 /// A processor architecture, in Debian's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Arch {
     /// x86-64.
     Amd64,
     /// AArch64.
     Arm64,
+}
+
+impl Arch {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
 }
 
 /// A step before the build, run afresh for every due build.

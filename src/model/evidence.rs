@@ -2,23 +2,61 @@
 
 use std::fmt::Write as _;
 
+use jiff::civil;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, OsIdentity};
+use super::{Digest, Facts, Finding, OsIdentity, StrategyName};
 
 /// What was found inside an artifact, whoever looked and however.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// How it was gathered, as `evidence:` in `images.yml` names it.
-    pub strategy: String,
+    /// How it was gathered.
+    pub strategy: StrategyName,
+    /// What it rests on: decides what the gate can ask of it.
+    pub basis: Basis,
     /// Digest of the disk that was looked into.
     pub subject: Digest,
+    /// Where in the artifact the system was found: `partition 1`. Empty where there is only one place.
+    pub place: String,
     /// The operating system, if one was identified.
     pub os: Option<OsIdentity>,
     /// The packages.
     pub inventory: Inventory,
+    /// What else was found, for the rules about generalization.
+    pub facts: Facts,
+    /// Findings that were met on the way: updates that the guest itself says are pending, or what the
+    /// user's scanner reported.
+    pub findings: Vec<Finding>,
+    /// Whether the guest was asked for pending updates, and could answer.
+    pub pending_asked: bool,
     /// What could not be read. Anything here means that not everything was seen.
     pub obstacles: Vec<Obstacle>,
+    /// What was seen and is not judged: states of the system that nothing boots by itself.
+    pub set_aside: Vec<String>,
+}
+
+/// What evidence rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// Package databases that were read in the artifact.
+    Packages,
+    /// An inventory that somebody else made.
+    Document,
+    /// The answer of the user's scanner, which has its own advisories.
+    Scanner {
+        /// Its format, and who wrote it: `Trivy JSON of trivy 0.74.0`.
+        answer: String,
+        /// Whether it says that the system is past its end of life.
+        end_of_life: bool,
+    },
+    /// Nothing: somebody decided so.
+    Skipped {
+        /// Why.
+        reason: String,
+        /// The last day on which that holds, in UTC.
+        until: civil::Date,
+    },
 }
 
 /// The packages in the evidence.
@@ -26,7 +64,10 @@ pub struct Evidence {
 pub struct Inventory {
     /// Every installed package, sorted and without duplicates.
     pub packages: Vec<Package>,
-    /// The same as a CycloneDX document: what scanners and people's other tools read.
+    /// Components that are no packages of the operating system, sorted: libraries of languages. Their
+    /// source is the kind of library, in the scanner's words.
+    pub libraries: Vec<Package>,
+    /// Both as a CycloneDX document: what scanners and people's other tools read.
     pub document: String,
 }
 
@@ -34,7 +75,7 @@ impl Inventory {
     /// A digest of names and versions alone: equal for two builds with the same package set.
     pub fn package_set(&self) -> Digest {
         let mut lines = String::new();
-        for Package { name, version, arch, .. } in &self.packages {
+        for Package { name, version, arch, .. } in self.packages.iter().chain(&self.libraries) {
             // Writing to a String does not fail.
             let _ = writeln!(lines, "{name} {version} {arch}");
         }
@@ -60,4 +101,6 @@ pub struct Package {
 pub struct Obstacle {
     /// What was met, in the words of who met it.
     pub what: String,
+    /// What people can do about it.
+    pub way_out: String,
 }

@@ -93,13 +93,15 @@ pub struct VersionRecord {
     /// How the artifact came about.
     #[serde(flatten)]
     pub provenance: Provenance,
-    /// When the advisory database was made.
-    pub advisories_updated_at: Timestamp,
+    /// When the advisory database was made; nothing where the packages were matched against none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advisories_updated_at: Option<Timestamp>,
     /// Which demonstration data it was judged by, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixture: Option<String>,
-    /// What the scan found.
-    pub os: OsIdentity,
+    /// What the scan found, if it identified anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OsIdentity>,
     /// The files, and where each lies: see [`ArtifactRecord::disk_first`].
     pub artifacts: Vec<ArtifactRecord>,
     /// Number of packages.

@@ -15,6 +15,7 @@ mod definition_parts;
 mod digest;
 mod event;
 mod evidence;
+mod facts;
 mod failure;
 mod findings;
 mod history;
@@ -30,6 +31,7 @@ mod resources;
 #[cfg(test)]
 pub(crate) mod samples;
 mod severity;
+mod strategy;
 mod test_result;
 mod text;
 mod tool;
@@ -50,7 +52,11 @@ pub use definition::{Definition, DefinitionFiles};
 pub use definition_parts::DefinitionParts;
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
-pub use evidence::{Evidence, Inventory, Obstacle, Package};
+pub use evidence::{Basis, Evidence, Inventory, Obstacle, Package};
+pub use facts::{
+    Account, AuthorizedKey, CloudInit, Facts, FileFact, FolderSize, ImageRelease, Line, MachineId,
+    Password, PasswordHash, Sizes,
+};
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
@@ -70,6 +76,7 @@ pub use provenance::Provenance;
 pub use publication::{About, Document, Publication, Stored};
 pub use resources::{Budget, Resources};
 pub use severity::{ParseSeverityError, Severity};
+pub use strategy::{EvidencePolicy, SbomSource, Scope, Strategy, StrategyName};
 pub use test_result::{CaseOutcome, TestCase, TestResult, TestTally};
 pub use text::{ParentFact, Piece, Placeholder, Text};
 pub use tool::{PACKER_INSTALL, Tool};

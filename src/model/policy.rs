@@ -20,6 +20,18 @@ pub struct GatePolicy {
     pub eol: EolRule,
 }
 
+impl Default for GatePolicy {
+    /// What holds where nothing is said.
+    fn default() -> Self {
+        Self {
+            fail_on: [Severity::High, Severity::Critical].into(),
+            ignore_unfixed: true,
+            max_db_age: Duration::from_hours(48),
+            eol: EolRule::Untrusted,
+        }
+    }
+}
+
 impl GatePolicy {
     /// Its digest: changes when something may be judged in another way.
     pub fn digest(&self) -> Digest {

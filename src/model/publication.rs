@@ -33,8 +33,9 @@ pub struct About {
     /// How the artifact came about.
     #[serde(flatten)]
     pub provenance: Provenance,
-    /// When the advisory database was made that it was judged by.
-    pub advisories_updated_at: Timestamp,
+    /// When the advisory database was made that it was judged by; nothing where it was judged by none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advisories_updated_at: Option<Timestamp>,
     /// Which demonstration data it was judged by, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixture: Option<String>,

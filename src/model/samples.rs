@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{
-    Advisories, Arch, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles, Digest,
-    Entry, EolRule, Evidence, FailedRecord, FailureClass, Finding, GatePolicy, History, Image,
-    Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord, Probe, Provenance, Rebuild,
-    RejectedRecord, Resources, SCHEMA, Scan, Severity, Source, Stage, Status, StoreAddress,
-    Timeouts, Tool, VerifiedRecord, Version, VersionBase, VersionRecord, VersionScheme,
+    Advisories, Arch, Basis, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles,
+    Digest, Entry, Evidence, EvidencePolicy, Facts, FailedRecord, FailureClass, Finding,
+    GatePolicy, History, Image, Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord,
+    Probe, Provenance, Rebuild, RejectedRecord, Resources, SCHEMA, Scan, Severity, Source, Stage,
+    Status, StoreAddress, StrategyName, Timeouts, Tool, VerifiedRecord, Version, VersionBase,
+    VersionRecord, VersionScheme,
 };
 
 /// A monthly Debian 12 image.
@@ -50,6 +51,7 @@ pub(crate) fn image(name: &str) -> Image {
         },
         version: VersionScheme { base: VersionBase::default(), timezone: "UTC".into() },
         rebuild: Rebuild { every: Cadence::Monthly, max_age: MaxAge::Auto },
+        evidence: EvidencePolicy::AUTO,
         gate: policy(),
         stores: vec![StoreAddress::Directory("/srv/images".into())],
         channel: "candidate".parse().unwrap(),
@@ -64,12 +66,7 @@ pub(crate) fn definition(part: &str, content: &str) -> Definition {
 
 /// The default policy.
 pub(crate) fn policy() -> GatePolicy {
-    GatePolicy {
-        fail_on: [Severity::High, Severity::Critical].into(),
-        ignore_unfixed: true,
-        max_db_age: Duration::from_hours(48),
-        eol: EolRule::Untrusted,
-    }
+    GatePolicy::default()
 }
 
 fn debian() -> OsIdentity {
@@ -85,11 +82,21 @@ pub(crate) fn evidence() -> Evidence {
         source: format!("package-{number:03}"),
     };
     Evidence {
-        strategy: "disk".into(),
+        strategy: StrategyName::Disk,
+        basis: Basis::Packages,
         subject: Digest::of(b"disk"),
+        place: "partition 1".into(),
         os: Some(debian()),
-        inventory: Inventory { packages: (0..120).map(package).collect(), document: "{}".into() },
+        inventory: Inventory {
+            packages: (0..120).map(package).collect(),
+            libraries: Vec::new(),
+            document: "{}".into(),
+        },
+        facts: Facts::default(),
+        findings: Vec::new(),
+        pending_asked: false,
         obstacles: Vec::new(),
+        set_aside: Vec::new(),
     }
 }
 
@@ -298,9 +305,9 @@ pub(crate) fn version_record(
             built_by: None,
             built_at: None,
         },
-        advisories_updated_at: started_at,
+        advisories_updated_at: Some(started_at),
         fixture: None,
-        os: debian(),
+        os: Some(debian()),
         artifacts: Vec::new(),
         packages: 120,
         package_set: Digest::of(b"packages"),

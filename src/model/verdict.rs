@@ -76,6 +76,12 @@ pub enum ReasonId {
     EndOfLife,
     /// The advisory database holds demonstration data.
     DemoData,
+    /// Nobody looks into the image, and the permission for that has ended.
+    SkipExpired,
+    /// Nobody looked into the image, as `images.yml` permits.
+    NotLookedAt,
+    /// Another state of the system is on the disk and was not judged by itself.
+    SetAside,
 }
 
 /// A finding and where it ended.

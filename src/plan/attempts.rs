@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::Calendar;
 use super::{Candidate, PlanInputs};
-use crate::model::{Attempt, Due, FailedAttempt, GatePolicy, NotDue, Regate};
+use crate::model::{Attempt, Digest, Due, FailedAttempt, NotDue, Regate};
 
 /// What the clocks of two machines may differ.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_hours(1);
@@ -19,7 +19,8 @@ pub(super) struct Attempts<'a> {
     calendar: &'a Calendar,
     now: Timestamp,
     limit: usize,
-    policy: &'a GatePolicy,
+    /// What it is judged by now.
+    policy: Digest,
     advisories_at: Timestamp,
 }
 
@@ -53,7 +54,7 @@ impl<'a> Attempts<'a> {
             now,
             // A build that is never tried is not meant by any limit.
             limit: usize::try_from(inputs.retry_limit).unwrap_or(usize::MAX).max(1),
-            policy: &candidate.image.gate,
+            policy: candidate.image.judged_by(),
             advisories_at: inputs.advisories_at,
         }
     }
@@ -95,7 +96,7 @@ impl<'a> Attempts<'a> {
     /// The attempt that did not pass, if its artifact is kept and may pass by now.
     pub(super) fn regate(&self) -> Option<Due> {
         let attempt = self.rejected.filter(|attempt| attempt.kept)?;
-        let why = if attempt.policy.is_some_and(|policy| policy != self.policy.digest()) {
+        let why = if attempt.policy.is_some_and(|policy| policy != self.policy) {
             Regate::Policy
         } else if attempt.advisories_updated_at? < self.advisories_at {
             Regate::Advisories

@@ -16,6 +16,8 @@ pub struct AdvisoryRow<'a> {
     pub bucket: Bucket,
     /// The installed packages that it applies to; never empty.
     pub packages: Vec<&'a str>,
+    /// The source package.
+    pub source: &'a str,
     /// Installed version.
     pub installed: &'a str,
     /// Version that has the fix, if there is one.
@@ -41,6 +43,7 @@ impl<'a> AdvisoryRow<'a> {
                     severity: finding.severity,
                     bucket: *bucket,
                     packages: Vec::new(),
+                    source: &finding.source,
                     installed: &finding.installed,
                     fixed: finding.fixed.as_deref(),
                     title: &finding.title,

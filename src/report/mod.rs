@@ -16,6 +16,7 @@ pub mod quantity;
 mod reasons;
 #[cfg(test)]
 mod samples;
+pub mod sarif;
 pub mod sentence;
 pub mod standing;
 pub mod style;
@@ -25,6 +26,6 @@ pub mod terminal;
 pub mod untrusted;
 
 pub use advisory_row::AdvisoryRow;
-pub use model::{CaughtUp, ChannelMove, Deed, ImageReport, Reaped, Report, StageReport};
+pub use model::{CaughtUp, ChannelMove, Deed, ImageReport, Looked, Reaped, Report, StageReport};
 pub use standing::Standing;
 pub use tally::Tally;

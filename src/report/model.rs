@@ -6,8 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use crate::model::{
-    Advisories, ChannelName, Decision, Digest, Due, ExitCode, ImageName, ImageOutcome, OsIdentity,
-    RunId, Skipped, Stage, StageOutcome, Stored, TestResult, Tool, Verdict, Version,
+    Advisories, ChannelName, Decision, Digest, Due, Evidence, ExitCode, Facts, ImageName,
+    ImageOutcome, OsIdentity, RunId, Skipped, Stage, StageOutcome, Stored, StrategyName,
+    TestResult, Tool, Verdict, Version,
 };
 
 use super::{Standing, Tally};
@@ -66,6 +67,8 @@ pub struct ImageReport {
     pub os: Option<OsIdentity>,
     /// How many packages were found inside.
     pub packages: Option<usize>,
+    /// How it was looked into.
+    pub looked: Option<Looked>,
     /// Bytes of the artifact's files together.
     pub size: Option<u64>,
     /// Digest of the disk.
@@ -82,6 +85,36 @@ pub struct ImageReport {
     pub kept: Vec<Stored>,
     /// The log of the build.
     pub log: Option<Utf8PathBuf>,
+}
+
+/// How an image was looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The strategy.
+    pub strategy: StrategyName,
+    /// Where in the artifact the system was found; empty where there is only one place.
+    pub place: String,
+    /// How many libraries of languages were found.
+    pub libraries: usize,
+    /// What else was found; nothing in reports that go further than to who asked.
+    pub facts: Option<Facts>,
+}
+
+impl Looked {
+    /// Without the facts, which name users and files.
+    pub fn of(evidence: &Evidence) -> Self {
+        Self {
+            strategy: evidence.strategy,
+            place: evidence.place.clone(),
+            libraries: evidence.inventory.libraries.len(),
+            facts: None,
+        }
+    }
+
+    /// With the facts.
+    pub fn with_facts(evidence: &Evidence) -> Self {
+        Self { facts: Some(evidence.facts.clone()), ..Self::of(evidence) }
+    }
 }
 
 /// A channel that now names another version.
@@ -203,6 +236,7 @@ impl ImageReport {
             took: Duration::ZERO,
             os: None,
             packages: None,
+            looked: None,
             size: None,
             digest: None,
             advisories: None,

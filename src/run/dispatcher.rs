@@ -57,8 +57,8 @@ pub struct Toolbox {
     pub packer: Option<Tool>,
     /// Trivy.
     pub trivy: Tool,
-    /// The program `qemu-img`.
-    pub qemu_img: Tool,
+    /// The program `qemu-img`; absent when nothing is tested.
+    pub qemu_img: Option<Tool>,
     /// The program that machines run under; absent when none is to boot.
     pub qemu: Option<Tool>,
 }
@@ -142,7 +142,8 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
     let tools = [&pipeline.tools.packer]
         .into_iter()
         .flatten()
-        .chain([&pipeline.tools.trivy, &pipeline.tools.qemu_img])
+        .chain([&pipeline.tools.trivy])
+        .chain(&pipeline.tools.qemu_img)
         .chain(&pipeline.tools.qemu)
         .cloned()
         .collect();

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
 use super::dispatcher::Run;
-use super::examine::{Examiner, unseen};
+use super::examine::{Examiner, Subject};
 use super::handed_in::keep;
 use super::journal::{Journal, Thing};
 use super::parents::BuiltUpon;
@@ -18,14 +18,14 @@ use super::turn::Turn;
 use super::{Pipeline, build, phrase, publish, test};
 use crate::gate::{self, Case};
 use crate::model::{
-    Address, Artifact, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure,
+    Address, Artifact, Basis, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure,
     FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Provenance, Scan,
     Stage, StageOutcome, Stored, TestResult, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::process::{Log, close_log};
 use crate::registry;
-use crate::report::ImageReport;
+use crate::report::{ImageReport, Looked};
 use crate::trivy::Scanner;
 
 /// One image of one run.
@@ -57,7 +57,8 @@ pub(super) struct Examined {
     pub(super) version: Version,
     pub(super) build: BuildRecord,
     pub(super) evidence: Evidence,
-    pub(super) scan: Scan,
+    /// Nothing where the evidence rests on no list of packages.
+    pub(super) scan: Option<Scan>,
     pub(super) verdict: Verdict,
 }
 
@@ -356,7 +357,7 @@ impl<'a> ImageTask<'a> {
         let examiner = Examiner {
             launcher: pipeline.launcher.clone(),
             cancellation: pipeline.cancellation.clone(),
-            qemu_img: pipeline.tools.qemu_img.path.clone(),
+            environment: pipeline.environment.clone(),
             scanner: Scanner {
                 tool: pipeline.tools.trivy.clone(),
                 launcher: pipeline.launcher.clone(),
@@ -369,29 +370,40 @@ impl<'a> ImageTask<'a> {
         let gather = async {
             fs_err::create_dir_all(&scratch)
                 .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
-            let mut evidence = examiner.evidence(artifact.disk(), &scratch).await?;
-            evidence.obstacles.extend(unseen(artifact));
-            Ok(evidence)
+            let subject = Subject {
+                artifact,
+                policy: &self.image.evidence,
+                expected: Some(&self.image.os),
+                arch: self.image.arch,
+                collected: None,
+                backing: &[],
+                workdir: &self.image.workdir,
+                env: &self.image.env,
+                timeout: self.image.timeout.test,
+            };
+            examiner.evidence(&subject, &scratch).await
         };
-        let evidence = progress
-            .stage(Stage::Evidence, None, gather, |evidence| {
-                (StageOutcome::Done, Some(phrase::of_evidence(evidence)))
+        let seen = progress
+            .stage(Stage::Evidence, None, gather, |seen| {
+                (StageOutcome::Done, Some(phrase::of_evidence(&seen.evidence)))
             })
             .await?;
-        progress.report.os.clone_from(&evidence.os);
-        progress.report.packages = Some(evidence.inventory.packages.len());
+        progress.report.os.clone_from(&seen.evidence.os);
+        progress.report.packages = Some(seen.evidence.inventory.packages.len());
         let scan = progress
-            .stage(Stage::Scan, None, examiner.scan(&evidence, &scratch), |scan| {
-                (StageOutcome::Done, Some(phrase::of_scan(scan)))
+            .stage(Stage::Scan, None, examiner.scan(&seen, &scratch), |scan| {
+                (StageOutcome::Done, Some(phrase::of_scan(scan.as_ref())))
             })
             .await?;
-        progress.report.advisories = Some(scan.advisories.clone());
+        let evidence = seen.evidence;
+        progress.report.looked = Some(Looked::of(&evidence));
+        progress.report.advisories = scan.as_ref().map(|scan| scan.advisories.clone());
         let judge = async {
             Ok(gate::judge(&Case {
                 subject: artifact.disk().digest,
                 expected: &self.image.os,
                 evidence: &evidence,
-                scan: &scan,
+                scan: scan.as_ref(),
                 policy: &self.image.gate,
                 now: pipeline.clock.now(),
             }))
@@ -437,7 +449,9 @@ impl<'a> ImageTask<'a> {
     /// plan was made.
     async fn equal_version(&self, examined: &Examined) -> Result<Option<Version>, Stopped> {
         let options = &self.run.pipeline.options;
-        if options.force || options.given.contains_key(&self.image.name) {
+        // Two builds that nobody has listed the packages of are not known to be equal.
+        let listed = matches!(examined.evidence.basis, Basis::Packages | Basis::Document);
+        if options.force || !listed || options.given.contains_key(&self.image.name) {
             return Ok(None);
         }
         let history = self.run.pipeline.registry.history(&self.image.name).await;
@@ -458,10 +472,9 @@ impl<'a> ImageTask<'a> {
     /// How an artifact came about that was `built` in this way and that this run has judged.
     pub(super) fn provenance(&self, built: &Provenance) -> Provenance {
         let tools = &self.run.pipeline.tools;
-        let judged = [&tools.trivy, &tools.qemu_img];
-        let judged = judged.map(|tool| (tool.name.clone(), tool.version.clone()));
+        let judged = [Some(&tools.trivy), tools.qemu_img.as_ref()].into_iter().flatten();
         let mut all = built.clone();
-        all.tools.extend(judged);
+        all.tools.extend(judged.map(|tool| (tool.name.clone(), tool.version.clone())));
         all.tools.insert("goldsmith".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
         all
     }

@@ -1,10 +1,23 @@
 //! What came of a stage, in a phrase for people.
 
-use crate::model::{Decision, Evidence, Probe, Scan, Verdict};
+use crate::model::{Basis, Decision, Evidence, Probe, Scan, Verdict};
 use crate::report::quantity::count;
 
 /// What was found inside.
 pub(super) fn of_evidence(evidence: &Evidence) -> String {
+    match &evidence.basis {
+        Basis::Packages => {}
+        Basis::Document => {
+            let inventory = &evidence.inventory;
+            let listed = inventory.packages.len() + inventory.libraries.len();
+            return format!("an inventory of {}", count(listed, "component"));
+        }
+        Basis::Scanner { answer, .. } => {
+            let findings = count(evidence.findings.len(), "finding");
+            return format!("{findings} in {answer}");
+        }
+        Basis::Skipped { until, .. } => return format!("not looked at, allowed until {until}"),
+    }
     let packages = count(evidence.inventory.packages.len(), "package");
     match &evidence.os {
         Some(os) => format!("{os}, {packages}"),
@@ -13,7 +26,10 @@ pub(super) fn of_evidence(evidence: &Evidence) -> String {
 }
 
 /// What the scanner said.
-pub(super) fn of_scan(scan: &Scan) -> String {
+pub(super) fn of_scan(scan: Option<&Scan>) -> String {
+    let Some(scan) = scan else {
+        return "nothing to match".to_owned();
+    };
     let findings = count(scan.findings.len(), "finding");
     match scan.advisories.probe {
         Probe::Answered(_) => findings,

@@ -8,9 +8,9 @@ use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use super::secrets::Seen;
 use crate::model::{
-    About, ArtifactRecord, DefinitionParts, Digest, Document, Failure, FailureClass, ImageOutcome,
-    NoteLevel, Provenance, Publication, RejectedRecord, Stage, StageOutcome, StoreAddress, Stored,
-    TestResult, TestTally, VerifiedRecord, Version, VersionRecord,
+    About, Advisories, ArtifactRecord, DefinitionParts, Digest, Document, Failure, FailureClass,
+    ImageOutcome, NoteLevel, Provenance, Publication, RejectedRecord, Stage, StageOutcome,
+    StoreAddress, Stored, TestResult, TestTally, VerifiedRecord, Version, VersionRecord,
 };
 use crate::publish::{self as stores, Origin, StoreError};
 use crate::registry::{self, Entered, RegistryError};
@@ -114,8 +114,8 @@ pub(super) async fn reject(
         let record = RejectedRecord {
             version: examined.version,
             provenance: task.provenance(&examined.build.provenance),
-            policy: Some(task.image.gate.digest()),
-            advisories_updated_at: Some(examined.scan.advisories.updated_at),
+            policy: Some(task.image.judged_by()),
+            advisories_updated_at: advisories(examined).map(|advisories| advisories.updated_at),
             verdict: examined.verdict.decision,
             reasons: examined.verdict.reasons.iter().map(|reason| reason.message.clone()).collect(),
             locations: kept.iter().map(|file| file.location.clone()).collect(),
@@ -142,13 +142,18 @@ pub(super) async fn reject(
     Ok(outcome)
 }
 
+/// What the packages were matched against, if they were.
+fn advisories(examined: &Examined) -> Option<&Advisories> {
+    examined.scan.as_ref().map(|scan| &scan.advisories)
+}
+
 async fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publication {
     let document = |name: &str, content: &str| Document {
         name: name.to_owned(),
         content: content.as_bytes().to_vec(),
     };
     let pipeline = task.run.pipeline;
-    let (inventory, advisories) = (&examined.evidence.inventory, &examined.scan.advisories);
+    let (inventory, advisories) = (&examined.evidence.inventory, advisories(examined));
     let provenance = task.provenance(&examined.build.provenance);
     let mut publication = Publication {
         image: task.image.name.clone(),
@@ -166,8 +171,8 @@ async fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) ->
                 definition_parts: DefinitionParts::new(),
                 ..provenance.clone()
             },
-            advisories_updated_at: advisories.updated_at,
-            fixture: advisories.fixture.clone(),
+            advisories_updated_at: advisories.map(|advisories| advisories.updated_at),
+            fixture: advisories.and_then(|advisories| advisories.fixture.clone()),
             os: examined.evidence.os.clone(),
             packages: inventory.packages.len(),
             package_set: inventory.package_set(),
@@ -307,9 +312,9 @@ async fn record(
         let record = VersionRecord {
             version,
             provenance: task.provenance(&examined.build.provenance),
-            advisories_updated_at: examined.scan.advisories.updated_at,
-            fixture: examined.scan.advisories.fixture.clone(),
-            os: examined.evidence.os.clone().expect("a verdict of passed has an operating system"),
+            advisories_updated_at: advisories(examined).map(|advisories| advisories.updated_at),
+            fixture: advisories(examined).and_then(|advisories| advisories.fixture.clone()),
+            os: examined.evidence.os.clone(),
             artifacts: artifact_records(stored),
             packages: inventory.packages.len(),
             package_set: inventory.package_set(),

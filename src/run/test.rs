@@ -29,10 +29,11 @@ pub(super) async fn test(
     let (builder, redaction) = tokio::task::spawn_blocking(look)
         .await
         .map_err(|error| Failure::caused_by(FailureClass::TestFailed, &error))?;
+    let qemu_img = tools.qemu_img.as_ref().expect("a run with tests has looked for qemu-img");
     let clones = Clones {
         launcher: launcher.clone(),
         cancellation: cancellation.clone(),
-        qemu_img: tools.qemu_img.path.clone(),
+        qemu_img: qemu_img.path.clone(),
         log: task.log.clone(),
     };
     let subject = Subject { task, examined, builder, redaction, clones };

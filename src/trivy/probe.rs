@@ -2,6 +2,8 @@
 //! their operating system must object to. Silence means that the database is empty, cut off, or
 //! does not know the release, all of which Trivy itself reports as "no vulnerabilities".
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::model::OsIdentity;
@@ -20,6 +22,63 @@ fn package_type(family: &str) -> Option<&'static str> {
         family if family.starts_with("opensuse") || family.starts_with("suse") => Some("rpm"),
         _ => None,
     }
+}
+
+/// Old versions of libraries that every database with advisories for their language objects to, by the
+/// scanner's word for a kind of library.
+const LIBRARIES: &[(&[&str], &str, &str, &str)] = &[
+    (
+        &["gobinary", "gomod"],
+        "gobinary",
+        "pkg:golang/golang.org/x/crypto@v0.0.1",
+        "golang.org/x/crypto",
+    ),
+    (&["node-pkg", "npm", "yarn", "pnpm"], "node-pkg", "pkg:npm/lodash@1.0.0", "lodash"),
+    (&["python-pkg", "pip"], "python-pkg", "pkg:pypi/django@1.0", "django"),
+    (
+        &["jar", "pom"],
+        "jar",
+        "pkg:maven/org.apache.logging.log4j/log4j-core@2.0",
+        "org.apache.logging.log4j:log4j-core",
+    ),
+    (&["rustbinary", "cargo"], "rustbinary", "pkg:cargo/openssl@0.1.0", "openssl"),
+    (&["gemspec", "bundler"], "gemspec", "pkg:gem/rails@1.0.0", "rails"),
+];
+
+/// The question for libraries of these kinds. None if there is none for any of them.
+pub(super) fn question_for_libraries<'k>(kinds: impl Iterator<Item = &'k str>) -> Option<String> {
+    let kinds: BTreeSet<&str> = kinds.collect();
+    let property = |name: &str, value: &str| json!({ "name": format!("aquasecurity:trivy:{name}"), "value": value });
+    let asked =
+        LIBRARIES.iter().filter(|(known, ..)| known.iter().any(|kind| kinds.contains(kind)));
+    let asked: Vec<_> = asked.collect();
+    if asked.is_empty() {
+        return None;
+    }
+    let components = asked.iter().map(|(_, kind, purl, name)| {
+        let version = purl.rsplit('@').next().unwrap_or_default();
+        json!({
+            "bom-ref": purl,
+            "type": "library",
+            "name": name,
+            "version": version,
+            "purl": purl,
+            "properties": [property("PkgType", kind)],
+        })
+    });
+    let components: Vec<Value> = components.collect();
+    let references: Vec<&str> = asked.iter().map(|(_, _, purl, _)| *purl).collect();
+    let document = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "component": { "bom-ref": "probe", "type": "application", "name": "probe" },
+        },
+        "components": components,
+        "dependencies": [{ "ref": "probe", "dependsOn": references }],
+    });
+    Some(document.to_string())
 }
 
 /// The question for `os`: a CycloneDX document as Trivy itself would write it. None for a family

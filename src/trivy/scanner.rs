@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use thiserror::Error;
 
 use super::{Database, complaints, probe};
-use crate::model::{Failure, FailureClass, OsIdentity, Tool};
+use crate::model::{Failure, FailureClass, OsIdentity, Scope, Tool};
 use crate::process::{
     Cancellation, ChildEnvironment, Command, Finished, Launcher, Log, Outcome, ProcessError, Stream,
 };
@@ -39,12 +39,6 @@ pub enum TrivyError {
         /// What it said last.
         said: Option<String>,
     },
-    /// It could not make sense of the disk. The artifact's fault.
-    #[error("the disk cannot be looked into: {why}")]
-    Disk {
-        /// Why.
-        why: String,
-    },
     /// Its output cannot be read, or its input cannot be written.
     #[error("cannot exchange files with Trivy")]
     Io(#[from] std::io::Error),
@@ -64,11 +58,6 @@ impl TrivyError {
                     )
                     .log(log)
             }
-            Self::Disk { .. } => Failure::caused_by(FailureClass::Scan, self)
-                .hint(
-                    "check that the artifact is the finished disk: a GPT or MBR with a file system",
-                )
-                .log(log),
             Self::Failed { .. } | Self::Io(_) => {
                 Failure::caused_by(FailureClass::Scan, self).log(log)
             }
@@ -99,18 +88,42 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// Lists what is installed on the raw disk image `disk`: a CycloneDX document. Needs no
-    /// database. The complaints are the parts of the disk that it passed over.
-    pub async fn list_disk(
+    /// Lists what is installed in the root file system `tree`: a CycloneDX document. Needs no database.
+    /// The complaints are what it passed over.
+    pub async fn list_tree(
         &self,
-        disk: &Utf8Path,
+        tree: &Utf8Path,
+        scope: Scope,
         scratch: &Utf8Path,
     ) -> Result<Answer, TrivyError> {
-        let arguments = ["vm", "--format", "cyclonedx", "--pkg-types", "os"];
-        let purpose = "list what is installed on the disk";
-        let asked = self.ask(purpose, &arguments, None, disk, scratch).await;
-        let (text, log) = asked.map_err(unreadable)?;
+        let arguments = ["rootfs", "--format", "cyclonedx", "--pkg-types", package_types(scope)];
+        let purpose = "list what is installed";
+        let (text, log) = self.ask(purpose, &arguments, None, tree, scratch).await?;
         Ok(Answer { text, complaints: complaints::obstacles(&log) })
+    }
+
+    /// Matches what is installed in the root file system `tree` against `database`: a report in Trivy's
+    /// JSON, unfiltered. The complaints are what makes silence worthless.
+    pub async fn match_tree(
+        &self,
+        tree: &Utf8Path,
+        scope: Scope,
+        database: &Database,
+        scratch: &Utf8Path,
+    ) -> Result<Answer, TrivyError> {
+        let arguments = [
+            "rootfs",
+            "--format",
+            "json",
+            "--list-all-pkgs",
+            "--scanners",
+            "vuln",
+            "--pkg-types",
+            package_types(scope),
+        ];
+        let purpose = "match what is installed against the advisories";
+        let (text, log) = self.ask(purpose, &arguments, Some(database), tree, scratch).await?;
+        Ok(Answer { text, complaints: complaints::complaints(&log) })
     }
 
     /// Matches the CycloneDX document at `inventory` against `database`: a report in Trivy's JSON,
@@ -127,15 +140,18 @@ impl Scanner {
         Ok(Answer { text, complaints: complaints::complaints(&log) })
     }
 
-    /// Asks about packages so old that a database which knows `os` must object: the report, in
-    /// Trivy's JSON. None for a system that Trivy has no advisories for.
+    /// Asks about packages so old that a database which knows `os`, or else `libraries` of these kinds,
+    /// must object: the report, in Trivy's JSON. None for what Trivy has no advisories for.
     pub async fn probe(
         &self,
-        os: &OsIdentity,
+        os: Option<&OsIdentity>,
+        libraries: impl Iterator<Item = &str>,
         database: &Database,
         scratch: &Utf8Path,
     ) -> Result<Option<String>, TrivyError> {
-        let Some(question) = probe::question(os) else {
+        let question = os.and_then(probe::question);
+        let question = question.or_else(|| probe::question_for_libraries(libraries));
+        let Some(question) = question else {
             return Ok(None);
         };
         let path = scratch.join("probe.cdx.json");
@@ -212,17 +228,9 @@ fn camino_tempfile_in(scratch: &Utf8Path) -> std::io::Result<tempfile::TempDir> 
     tempfile::Builder::new().prefix("trivy-").tempdir_in(scratch)
 }
 
-/// Trivy's failure over a disk, in words that say what is wrong with the disk.
-fn unreadable(error: TrivyError) -> TrivyError {
-    match error {
-        TrivyError::Failed { said: Some(said), .. } if said.contains("walk vm error") => {
-            let why = if said.contains("Invalid master boot record signature") {
-                "it has no partition table".to_owned()
-            } else {
-                said.rsplit("walk vm error: ").next().unwrap_or(&said).to_owned()
-            };
-            TrivyError::Disk { why }
-        }
-        other => other,
+fn package_types(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Os => "os",
+        Scope::Full => "os,library",
     }
 }

@@ -11,8 +11,14 @@ use super::scalars::{Command, Day, Or, Text};
 pub(super) enum Evidence {
     /// A strategy.
     Strategy(Or<Strategy>),
-    /// A strategy with settings.
-    Form(EvidenceForm),
+    /// A strategy that reads files, with settings.
+    Look(Look),
+    /// An inventory from elsewhere.
+    Inventory(Inventory),
+    /// A scanner of one's own.
+    Scanner(Scanner),
+    /// Nothing.
+    Skip(Skipped),
 }
 
 /// A way to look inside an artifact.
@@ -25,37 +31,56 @@ pub(super) enum Strategy {
     Disk,
     /// Not available yet. Asks the guest agent of a throw-away copy.
     Clone,
-    /// Not available yet. Asks the guest at the end of the build.
+    /// Asks the guest at the end of the build.
     Guest,
-    /// Not available yet. Reads a container image.
+    /// Reads a container image.
     Container,
-    /// Not available yet. Reads a root file system.
+    /// Reads a root file system: a folder or a tar archive.
     Rootfs,
 }
 
-/// Where the gate looks, with settings.
+/// A strategy that reads files, with settings.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub(super) struct EvidenceForm {
+pub(super) struct Look {
     /// The way to look inside.
     #[schemars(example = &"disk", extend("default" = "auto"))]
     from: Option<Or<Strategy>>,
     /// How much is looked at.
     #[schemars(example = &"os", extend("default" = "os"))]
     scope: Option<Or<Scope>>,
-    /// Not available yet. The address of an inventory (CycloneDX or SPDX) that its maker has
-    /// published.
-    #[schemars(example = &"https://example.org/talos.spdx.json")]
-    sbom: Option<Text>,
-    /// Not available yet. The digest of that inventory.
+}
+
+/// An inventory from elsewhere.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Inventory {
+    /// An inventory (CycloneDX or SPDX in JSON) that the maker of the image has published: an address
+    /// (which needs `sha256`), an absolute path in the image, or the path of a file, as seen from this
+    /// one.
+    #[schemars(example = &"sbom/talos.spdx.json")]
+    sbom: Text,
+    /// The SHA-256 digest of that inventory.
     #[schemars(example = &"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
     sha256: Option<Text>,
-    /// Not available yet. A command whose output (Trivy's JSON, CycloneDX or SARIF) is judged.
+}
+
+/// A scanner of one's own.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Scanner {
+    /// A command whose output (Trivy's JSON, CycloneDX with vulnerabilities, or SARIF) is judged.
     #[schemars(example = &"./scan.sh")]
-    scanner: Option<Command>,
-    /// Not available yet. Publishes without looking; every report says so.
+    scanner: Command,
+}
+
+/// Nothing is looked at.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Skipped {
+    /// Publishes without looking; every report says so.
     #[schemars(example = json!({ "reason": "not ours to judge", "until": "2026-12-31" }))]
-    skip: Option<Skip>,
+    skip: Skip,
 }
 
 /// How much is looked at.
@@ -64,7 +89,7 @@ pub(super) struct EvidenceForm {
 enum Scope {
     /// The packages of the operating system.
     Os,
-    /// Not available yet. Everything.
+    /// Libraries of languages too.
     Full,
 }
 
@@ -75,7 +100,7 @@ struct Skip {
     /// A reason that a reviewer can judge.
     #[schemars(example = &"not ours to judge")]
     reason: Text,
-    /// The last day on which this holds.
+    /// The last day on which this holds, in UTC.
     #[schemars(example = &"2026-12-31")]
     until: Day,
 }

@@ -52,9 +52,9 @@ pub(crate) fn record(version: Version) -> VersionRecord {
             built_by: None,
             built_at: None,
         },
-        advisories_updated_at: "2026-11-23T00:00:00Z".parse().unwrap(),
+        advisories_updated_at: Some("2026-11-23T00:00:00Z".parse().unwrap()),
         fixture: None,
-        os: OsIdentity { family: "debian".to_owned(), release: "12.11".to_owned() },
+        os: Some(OsIdentity { family: "debian".to_owned(), release: "12.11".to_owned() }),
         artifacts: vec![ArtifactRecord {
             name: format!("debian-12-v{version}.qcow2"),
             size: 3,

@@ -191,7 +191,16 @@ impl Card {
             self.fact("size", &format!("{}{digest}", size(bytes)));
         }
         if let Some(packages) = image.packages {
-            self.fact("packages", &packages.to_string());
+            let libraries = image.looked.as_ref().map_or(0, |looked| looked.libraries);
+            let libraries = match libraries {
+                0 => String::new(),
+                count => format!(", and {count} libraries of languages"),
+            };
+            self.fact("packages", &format!("{packages}{libraries}"));
+        }
+        if let Some(looked) = &image.looked {
+            let gap = if looked.place.is_empty() { "" } else { ", " };
+            self.fact("evidence", &format!("{}{gap}{}", looked.strategy, looked.place));
         }
         match image.tally() {
             Some(tally) if tally.is_empty() => self.fact("findings", "none"),

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    self, Bucket, CaseOutcome, ChannelName, Decision, Digest, FailureClass, ImageName,
-    ImageOutcome, ReasonId, Severity, StageOutcome, Status, Version,
+    self, Bucket, CaseOutcome, ChannelName, Decision, Digest, Facts, FailureClass, ImageName,
+    ImageOutcome, ReasonId, Severity, StageOutcome, Status, StrategyName, Version,
 };
 use crate::report::standing::failure_of;
 use crate::report::{self, ImageReport, StageReport, Standing, Tally, sentence};
@@ -40,6 +40,8 @@ pub struct Image<'a> {
     pub os: Option<Os<'a>>,
     /// How many packages were found inside.
     pub packages: Option<usize>,
+    /// How it was looked into.
+    pub evidence: Option<Evidence<'a>>,
     /// Size of the artifact's files together.
     pub size: Option<u64>,
     /// Digest of the disk.
@@ -58,6 +60,26 @@ pub struct Image<'a> {
     pub kept: Vec<File<'a>>,
     /// The log of the build.
     pub log: Option<&'a Utf8Path>,
+}
+
+/// How an image was looked into.
+#[derive(Debug, Serialize)]
+pub struct Evidence<'a> {
+    /// The strategy, as `evidence:` in images.yml names it.
+    pub strategy: StrategyName,
+    /// Where in the artifact the system was found; empty where there is only one place.
+    pub place: &'a str,
+    /// How many libraries of languages were found.
+    pub libraries: usize,
+    /// What else was found, for a scan; a fact that was not checked is `null`.
+    pub facts: Option<&'a Facts>,
+}
+
+impl<'a> Evidence<'a> {
+    fn of(looked: &'a report::Looked) -> Self {
+        let report::Looked { strategy, place, libraries, facts } = looked;
+        Self { strategy: *strategy, place, libraries: *libraries, facts: facts.as_ref() }
+    }
 }
 
 /// A channel that now names another version.
@@ -245,6 +267,7 @@ impl<'a> Image<'a> {
             verdict: image.verdict.as_ref().map(Verdict::of),
             os: image.os.as_ref().map(|os| Os { family: &os.family, release: &os.release }),
             packages: image.packages,
+            evidence: image.looked.as_ref().map(Evidence::of),
             size: image.size,
             digest: image.digest,
             advisories: image.advisories.as_ref().map(Advisories::of),

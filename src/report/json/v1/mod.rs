@@ -19,7 +19,8 @@ mod why;
 
 pub use document::{image, plan, reap, report};
 pub use image::{
-    Advisories, ChannelMove, Counts, Failure, File, Finding, Image, Os, Reason, Stage, Verdict,
+    Advisories, ChannelMove, Counts, Evidence, Failure, File, Finding, Image, Os, Reason, Stage,
+    Verdict,
 };
 pub use plan::{Plan, Planned, UpstreamChange};
 pub use reap::{Deed, Reap, Reaped};

@@ -261,6 +261,7 @@ mod tests {
                 "release": "12.12"
               },
               "packages": 318,
+              "evidence": null,
               "size": 642187264,
               "digest": "sha256:cae66afe3057e4eb553d161dd813fb8e53fc3493d0b0804fdc40214a589247de",
               "advisories": {

@@ -1,0 +1,342 @@
+//! Takes what is wanted out of a system: into a small tree of its own, which scanners can read and the
+//! facts are read from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::census::Census;
+use super::selection::{self, Selection, parts};
+use super::source::{Kind, Met, Source, Visitor, printable};
+use crate::model::{Obstacle, Scope};
+use crate::process::Cancellation;
+
+/// The largest file that is taken: package databases of large systems have a few hundred MB.
+const FILE: u64 = 2 << 30;
+/// All that is taken for the packages of the operating system and the facts.
+const SYSTEM: u64 = 4 << 30;
+/// All that is taken with the libraries of languages.
+const FULL: u64 = 64 << 30;
+/// Files that are taken.
+const FILES: usize = 2_000_000;
+/// Obstacles that are told one by one.
+const OBSTACLES: usize = 20;
+/// How often links lead to places that have to be looked at once more.
+const ROUNDS: usize = 8;
+
+/// What was taken out of a system.
+#[derive(Debug)]
+pub(super) struct Collected {
+    /// The folder that it lies in.
+    pub(super) folder: Utf8PathBuf,
+    /// The regular files that were taken, by their paths in the system, with what is known of them.
+    pub(super) files: BTreeMap<Vec<u8>, Taken>,
+    /// The links that were met on the way to something that is wanted, with where they lead.
+    links: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What was counted.
+    pub(super) census: Census,
+    /// What could not be read.
+    pub(super) obstacles: Vec<Obstacle>,
+}
+
+/// A file that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) size: u64,
+}
+
+impl Collected {
+    /// Takes out of `source` what `scope` wants, into the new folder `folder`.
+    pub(super) fn from(
+        source: &mut dyn Source,
+        scope: Scope,
+        folder: Utf8PathBuf,
+        cancellation: &Cancellation,
+    ) -> io::Result<Self> {
+        fs_err::create_dir(&folder)?;
+        let mut selection = Selection::default();
+        selection::patterns(scope).for_each(|pattern| selection.add(pattern.as_bytes()));
+        let mut collector = Collector {
+            collected: Self {
+                folder,
+                files: BTreeMap::new(),
+                links: BTreeMap::new(),
+                census: Census::default(),
+                obstacles: Vec::new(),
+            },
+            selection,
+            scope,
+            first: true,
+            folders: BTreeSet::new(),
+            bytes: 0,
+            untold: 0,
+            cancellation,
+        };
+        let mut seen = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            source.pass(&mut collector)?;
+            // Where a folder on the way is a link, the files lie elsewhere: another look is needed,
+            // at those places only.
+            let mut more = Selection::default();
+            let mut any = false;
+            for pattern in collector.beyond_links() {
+                if seen.insert(pattern.clone()) {
+                    more.add(&pattern);
+                    any = true;
+                }
+            }
+            if !any {
+                break;
+            }
+            collector.first = false;
+            collector.selection = more;
+        }
+        let mut collected = collector.done();
+        collected.put_where_it_is_looked_for()?;
+        Ok(collected)
+    }
+
+    /// The content of a file, links followed: at most `limit` bytes of it.
+    pub(super) fn read(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
+        let path = self.resolve(path.as_bytes())?;
+        self.files.get(&path)?;
+        let mut content = Vec::new();
+        let file = fs_err::File::open(self.place(&path)).ok()?;
+        file.take(limit).read_to_end(&mut content).ok()?;
+        Some(content)
+    }
+
+    /// The same as text; what is no text in it is replaced.
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        let content = self.read(path, 4 << 20)?;
+        Some(String::from_utf8_lossy(&content).into_owned())
+    }
+
+    /// The files that were taken from within a folder, links not followed, in order.
+    pub(super) fn within<'c>(&'c self, folder: &'c str) -> impl Iterator<Item = &'c [u8]> {
+        let below = self.files.range(folder.as_bytes().to_vec()..);
+        let paths = below.map(|(path, _)| path.as_slice());
+        paths.take_while(move |path| path.starts_with(folder.as_bytes()))
+    }
+
+    /// Where a link leads, as it says.
+    pub(super) fn link(&self, path: &str) -> Option<&[u8]> {
+        self.links.get(path.as_bytes()).map(Vec::as_slice)
+    }
+
+    /// The path without links.
+    fn resolve(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let mut left: Vec<Vec<u8>> = parts(path).map(<[u8]>::to_vec).collect();
+        left.reverse();
+        let (mut at, mut followed) = (Vec::new(), 0);
+        while let Some(name) = left.pop() {
+            if name == b".." {
+                let end = at.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+                at.truncate(end);
+                continue;
+            }
+            if name == b"." {
+                continue;
+            }
+            let next = [&at[..], b"/", &name].concat();
+            let Some(target) = self.links.get(&next) else {
+                at = next;
+                continue;
+            };
+            followed += 1;
+            if followed > 40 {
+                return None;
+            }
+            if target.starts_with(b"/") {
+                at.clear();
+            }
+            let target: Vec<&[u8]> = parts(target).collect();
+            left.extend(target.into_iter().rev().map(<[u8]>::to_vec));
+        }
+        Some(at)
+    }
+
+    /// Where a file lies in the folder.
+    fn place(&self, path: &[u8]) -> PathBuf {
+        let relative = path.strip_prefix(b"/").unwrap_or(path);
+        self.folder.as_std_path().join(std::ffi::OsStr::from_bytes(relative))
+    }
+
+    /// Scanners look at paths and follow no links: what lies elsewhere gets a second name where they
+    /// look, unless they look at both.
+    fn put_where_it_is_looked_for(&mut self) -> io::Result<()> {
+        let mut known = Selection::default();
+        selection::patterns(Scope::Full).for_each(|pattern| known.add(pattern.as_bytes()));
+        let links: Vec<Vec<u8>> = self.links.keys().cloned().collect();
+        for link in links {
+            let Some(target) = self.resolve(&link) else { continue };
+            let moved: Vec<(Vec<u8>, Taken)> = self
+                .files
+                .range(target.clone()..)
+                .take_while(|(path, _)| path.starts_with(&target))
+                .filter(|(path, _)| matches!(path.get(target.len()), None | Some(b'/')))
+                .filter(|(path, _)| !known.has(path))
+                .map(|(path, taken)| (path.clone(), *taken))
+                .collect();
+            for (path, taken) in moved {
+                let wanted = [&link[..], &path[target.len()..]].concat();
+                if !known.has(&wanted) || self.files.contains_key(&wanted) {
+                    continue;
+                }
+                let (from, to) = (self.place(&path), self.place(&wanted));
+                if let Some(folder) = to.parent() {
+                    fs_err::create_dir_all(folder)?;
+                }
+                fs_err::hard_link(from, to)?;
+                self.files.insert(wanted, taken);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes files while they pass.
+struct Collector<'c> {
+    collected: Collected,
+    selection: Selection,
+    scope: Scope,
+    /// Whether this is the first time that the files pass.
+    first: bool,
+    /// Folders that are there already.
+    folders: BTreeSet<Vec<u8>>,
+    bytes: u64,
+    /// Obstacles beyond those that are told.
+    untold: usize,
+    cancellation: &'c Cancellation,
+}
+
+impl Visitor for Collector<'_> {
+    fn meet(&mut self, file: &Met<'_>) -> io::Result<bool> {
+        // Fails as soon as somebody wishes to stop.
+        let _ = self.cancellation.guard(io::empty()).read(&mut [0])?;
+        if self.first {
+            self.collected.census.count(file);
+        }
+        Ok(match file.kind {
+            Kind::Link => {
+                self.selection.has(file.path) || !self.selection.below(file.path).is_empty()
+            }
+            Kind::Regular if self.collected.files.contains_key(file.path) => false,
+            Kind::Regular => {
+                self.selection.has(file.path)
+                    || self.first && self.collected.census.is_of_interest(file)
+                    || self.first
+                        && self.scope == Scope::Full
+                        && selection::may_hold_libraries(file.path, file.mode)
+            }
+            Kind::Folder | Kind::Other => false,
+        })
+    }
+
+    fn take(&mut self, file: &Met<'_>, content: &mut dyn Read) -> io::Result<()> {
+        let mut content = self.cancellation.guard(content);
+        if file.kind == Kind::Link {
+            let mut target = Vec::new();
+            content.take(4096).read_to_end(&mut target)?;
+            self.collected.links.insert(file.path.to_vec(), target);
+            return Ok(());
+        }
+        if self.first
+            && !self.selection.has(file.path)
+            && self.collected.census.is_of_interest(file)
+        {
+            let mut beginning = Vec::new();
+            content.by_ref().take(256).read_to_end(&mut beginning)?;
+            self.collected.census.look_at(file, &beginning);
+            if self.scope == Scope::Os || !selection::may_hold_libraries(file.path, file.mode) {
+                return Ok(());
+            }
+            let mut content = beginning.chain(content);
+            return self.keep(file, &mut content);
+        }
+        self.keep(file, &mut content)
+    }
+
+    fn miss(&mut self, what: String, way_out: &str) {
+        if self.first && self.collected.obstacles.len() < OBSTACLES {
+            self.collected.obstacles.push(Obstacle { what, way_out: way_out.to_owned() });
+        } else if self.first {
+            self.untold += 1;
+        }
+    }
+}
+
+impl Collector<'_> {
+    fn keep(&mut self, file: &Met<'_>, content: &mut dyn Read) -> io::Result<()> {
+        let limit = if self.scope == Scope::Full { FULL } else { SYSTEM };
+        if file.size > FILE || self.bytes + file.size > limit || self.collected.files.len() >= FILES
+        {
+            let what = format!("`{}` is larger than what is looked at", printable(file.path));
+            self.miss(what, "check that it is what it should be: 2 GiB a file are looked at");
+            return Ok(());
+        }
+        let path = self.collected.place(file.path);
+        let at = file.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        if self.folders.insert(file.path[..at].to_vec())
+            && let Some(folder) = path.parent()
+        {
+            fs_err::create_dir_all(folder)?;
+        }
+        let mut options = fs_err::OpenOptions::new();
+        let mut copy = options.write(true).create_new(true).open(&path)?;
+        let mut content = content.take(FILE + 1);
+        let size = io::copy(&mut content, &mut copy)?;
+        copy.flush()?;
+        self.bytes += size;
+        if size != file.size {
+            let what =
+                format!("`{}` has {size} bytes instead of {}", printable(file.path), file.size);
+            self.miss(what, "check the file system, or scan in the guest");
+        }
+        self.collected.files.insert(file.path.to_vec(), Taken { size });
+        Ok(())
+    }
+
+    /// What is wanted beyond the links that were met, as patterns of where it really lies.
+    fn beyond_links(&self) -> Vec<Vec<u8>> {
+        let mut all = Selection::default();
+        selection::patterns(self.scope).for_each(|pattern| all.add(pattern.as_bytes()));
+        let mut beyond = Vec::new();
+        for link in self.collected.links.keys() {
+            let Some(target) = self.collected.resolve(link) else { continue };
+            let mut rests = all.below(link);
+            if all.has(link) {
+                rests.push(Vec::new());
+            }
+            for rest in rests {
+                let pattern = [&target[..], &rest].concat();
+                // Of the root itself, everything below is looked at already.
+                if !target.is_empty() && !all.has(&pattern) {
+                    beyond.push(pattern);
+                }
+            }
+        }
+        beyond
+    }
+
+    fn done(mut self) -> Collected {
+        if self.untold > 0 {
+            let what = format!("{} more could not be read", self.untold);
+            let way_out = "check the file system, or scan in the guest".to_owned();
+            self.collected.obstacles.push(Obstacle { what, way_out });
+        }
+        self.collected
+    }
+}
+
+/// The folder `path`, made.
+pub(super) fn fresh(scratch: &Utf8Path, name: &str) -> io::Result<Utf8PathBuf> {
+    let folder = scratch.join(name);
+    if folder.exists() {
+        fs_err::remove_dir_all(&folder)?;
+    }
+    Ok(folder)
+}

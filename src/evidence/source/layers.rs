@@ -1,0 +1,277 @@
+//! The files of tar archives that lie over each other: a root file system in one archive, or the
+//! layers of a container image.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Take};
+
+use camino::Utf8PathBuf;
+use tar::{Archive, EntryType};
+
+use super::{Kind, Met, Source, Visitor, printable};
+
+/// Files of all layers together.
+const FILES: usize = 2_000_000;
+/// Bytes of all paths together.
+const PATHS: usize = 256 << 20;
+
+/// How a layer is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::evidence) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// Told by the first bytes (RFC 1952, RFC 8878).
+    pub(in crate::evidence) fn of(beginning: &[u8]) -> Self {
+        match beginning {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+/// A tar archive: a file, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::evidence) struct Layer {
+    pub(in crate::evidence) file: Utf8PathBuf,
+    pub(in crate::evidence) start: u64,
+    pub(in crate::evidence) length: u64,
+}
+
+impl Layer {
+    /// All of a file.
+    pub(in crate::evidence) fn whole(file: Utf8PathBuf) -> io::Result<Self> {
+        let length = fs_err::metadata(&file)?.len();
+        Ok(Self { file, start: 0, length })
+    }
+
+    /// Its bytes, as they are.
+    pub(in crate::evidence) fn bytes(&self) -> io::Result<Take<BufReader<fs_err::File>>> {
+        let mut file = fs_err::File::open(&self.file)?;
+        file.seek(SeekFrom::Start(self.start))?;
+        Ok(BufReader::with_capacity(1 << 16, file).take(self.length))
+    }
+
+    pub(in crate::evidence) fn compression(&self) -> io::Result<Compression> {
+        let mut beginning = Vec::new();
+        self.bytes()?.take(4).read_to_end(&mut beginning)?;
+        Ok(Compression::of(&beginning))
+    }
+
+    /// Its bytes, unpacked.
+    pub(in crate::evidence) fn unpacked(&self) -> io::Result<Box<dyn Read>> {
+        let bytes = self.bytes()?;
+        Ok(match self.compression()? {
+            Compression::None => Box::new(bytes),
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
+            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(bytes)?),
+        })
+    }
+}
+
+/// Layers, the lowest first.
+pub(in crate::evidence) struct Layers {
+    layers: Vec<Layer>,
+    /// Whether names that begin with `.wh.` take away what lies below (OCI image specification,
+    /// "Whiteouts").
+    whiteouts: bool,
+    files: Option<BTreeMap<Vec<u8>, Place>>,
+}
+
+/// What is known of a file, and where its content lies.
+#[derive(Debug, Clone)]
+struct Place {
+    kind: Kind,
+    mode: u32,
+    size: u64,
+    link: Vec<u8>,
+    layer: usize,
+    /// Which entry of its layer it is.
+    entry: usize,
+}
+
+impl Layers {
+    pub(in crate::evidence) fn new(layers: Vec<Layer>, whiteouts: bool) -> Self {
+        Self { layers, whiteouts, files: None }
+    }
+
+    /// All files as they are in the end.
+    fn index(&self) -> io::Result<BTreeMap<Vec<u8>, Place>> {
+        let mut files = BTreeMap::new();
+        let mut bytes = 0;
+        for (number, layer) in self.layers.iter().enumerate() {
+            let mut upper = HashSet::new();
+            let mut archive = Archive::new(layer.unpacked()?);
+            for (place, entry) in archive.entries()?.enumerate() {
+                let entry = entry?;
+                let Some(path) = normal(&entry.path_bytes()) else { continue };
+                bytes += path.len();
+                if files.len() >= FILES || bytes > PATHS {
+                    let why = format!("`{}` holds more files than are looked at", layer.file);
+                    return Err(io::Error::other(why));
+                }
+                if self.whiteouts && take_away(&mut files, &upper, &path) {
+                    continue;
+                }
+                let found = self.place(&entry, (number, place), &files)?;
+                // What is no folder takes the place of a folder with all that is in it.
+                if found.kind != Kind::Folder
+                    && files.get(&path).is_some_and(|below| below.kind == Kind::Folder)
+                {
+                    remove_below(&mut files, &path, |_| true);
+                }
+                if self.whiteouts {
+                    upper.insert(path.clone());
+                }
+                files.insert(path, found);
+            }
+        }
+        Ok(files)
+    }
+
+    fn place(
+        &self,
+        entry: &tar::Entry<'_, impl Read>,
+        (layer, number): (usize, usize),
+        files: &BTreeMap<Vec<u8>, Place>,
+    ) -> io::Result<Place> {
+        let header = entry.header();
+        let link = || entry.link_name_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default();
+        let kind = match header.entry_type() {
+            EntryType::Directory => Kind::Folder,
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Kind::Regular,
+            EntryType::Symlink => Kind::Link,
+            EntryType::Link => {
+                // Another name of a file that was there before.
+                let target = normal(&link()).and_then(|target| files.get(&target));
+                return match target {
+                    Some(target) => Ok(target.clone()),
+                    None => Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("a hard link in `{}` leads nowhere", self.layers[layer].file),
+                    )),
+                };
+            }
+            _ => Kind::Other,
+        };
+        Ok(Place {
+            kind,
+            mode: header.mode()? & 0o7777,
+            size: if kind == Kind::Regular { entry.size() } else { 0 },
+            link: if kind == Kind::Link { link() } else { Vec::new() },
+            layer,
+            entry: number,
+        })
+    }
+}
+
+/// Whether the entry takes something away, and does so.
+fn take_away(files: &mut BTreeMap<Vec<u8>, Place>, upper: &HashSet<Vec<u8>>, path: &[u8]) -> bool {
+    let at = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let (folder, name) = (&path[..at], &path[at + 1..]);
+    let Some(hidden) = name.strip_prefix(b".wh.") else { return false };
+    if hidden == b".wh..opq" {
+        // What this very layer has put there stays, wherever in the layer it stands.
+        remove_below(files, folder, |path| !upper.contains(path));
+    } else if !hidden.starts_with(b".wh.") {
+        let path = [folder, b"/", hidden].concat();
+        if !upper.contains(&path) {
+            files.remove(&path);
+            remove_below(files, &path, |path| !upper.contains(path));
+        }
+    }
+    true
+}
+
+fn remove_below(
+    files: &mut BTreeMap<Vec<u8>, Place>,
+    folder: &[u8],
+    is_gone: impl Fn(&[u8]) -> bool,
+) {
+    let beginning = [folder, b"/"].concat();
+    let below =
+        files.range(beginning.clone()..).take_while(|(path, _)| path.starts_with(&beginning));
+    let gone: Vec<Vec<u8>> =
+        below.map(|(path, _)| path).filter(|path| is_gone(path)).cloned().collect();
+    for path in gone {
+        files.remove(&path);
+    }
+}
+
+/// A path of an archive from the root. `None` for the root itself, and for what would lead out.
+fn normal(path: &[u8]) -> Option<Vec<u8>> {
+    let mut normal = Vec::with_capacity(path.len() + 1);
+    for part in path.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => return None,
+            part => {
+                normal.push(b'/');
+                normal.extend(part);
+            }
+        }
+    }
+    (!normal.is_empty()).then_some(normal)
+}
+
+impl Source for Layers {
+    fn pass(&mut self, visitor: &mut dyn Visitor) -> io::Result<()> {
+        let files = match self.files.take() {
+            Some(files) => files,
+            None => self.index()?,
+        };
+        // By layer and entry: a layer is unpacked once, and only as far as something of it is wanted.
+        let mut wanted: BTreeMap<(usize, usize), Vec<&[u8]>> = BTreeMap::new();
+        for (path, place) in &files {
+            let met = Met { path, kind: place.kind, mode: place.mode, size: place.size };
+            if !visitor.meet(&met)? {
+                continue;
+            }
+            match place.kind {
+                Kind::Link => visitor.take(&met, &mut place.link.as_slice())?,
+                Kind::Regular => {
+                    wanted.entry((place.layer, place.entry)).or_default().push(path);
+                }
+                Kind::Folder | Kind::Other => {}
+            }
+        }
+        for (number, layer) in self.layers.iter().enumerate() {
+            let Some(((_, last), _)) = wanted.range((number, 0)..(number + 1, 0)).next_back()
+            else {
+                continue;
+            };
+            let mut archive = Archive::new(layer.unpacked()?);
+            for (place, entry) in archive.entries()?.enumerate().take(last + 1) {
+                let mut entry = entry?;
+                let Some(paths) = wanted.get(&(number, place)) else { continue };
+                let (first, others) = paths.split_first().expect("there is one at least");
+                let met = |path| {
+                    let Place { kind, mode, size, .. } = files[path];
+                    Met { path, kind, mode, size }
+                };
+                if others.is_empty() {
+                    visitor.take(&met(first), &mut entry)?;
+                    continue;
+                }
+                // Several names of one file: rare, and small.
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content)?;
+                for path in paths {
+                    visitor.take(&met(path), &mut content.as_slice())?;
+                }
+            }
+        }
+        self.files = Some(files);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.layers.iter().map(|layer| printable(layer.file.as_str().as_bytes()));
+        f.debug_list().entries(names).finish()
+    }
+}
