@@ -32,7 +32,8 @@ const PART: usize = 256 << 10;
 /// The stack of a reading thread.
 const STACK: usize = 8 << 20;
 
-/// Name of the threads that read. A panic in one is caught: a panic hook may keep quiet about it.
+/// Name of the threads that read. A panic in one is caught, and printed unless
+/// [`quiet_panics`](crate::quiet_panics) was called.
 pub const READER_THREAD: &str = "disk-reader";
 
 /// Time that reading may take.
