@@ -41,7 +41,7 @@ pub enum Harmless {
     Empty,
     /// Boot code or firmware data, by the partition's type.
     Boot,
-    /// Checksums of another partition, which can be read without them (dm-verity).
+    /// Checksums of another partition, which can be read without them (dm-verity), or their signature.
     Verity,
 }
 
@@ -108,6 +108,12 @@ pub(crate) fn detect(source: &dyn BlockSource) -> io::Result<Content> {
         return Ok(Content::Harmless(Harmless::Empty));
     }
     Ok(Content::Unreadable(What::Unknown))
+}
+
+/// Does a source hold something of a known format?
+pub(crate) fn is_known(source: &dyn BlockSource) -> io::Result<bool> {
+    let unknown = [Content::Unreadable(What::Unknown), Content::Harmless(Harmless::Empty)];
+    Ok(!unknown.contains(&detect(source)?))
 }
 
 /// ZFS keeps a ring of blocks in the second half of its first label, each with the same mark.

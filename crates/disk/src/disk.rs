@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::{self, Content, FileSystemKind, Harmless, Identity};
 use crate::filesystem::{self, Budget, Fence, Subvolume};
-use crate::partition::{self, Partition};
+use crate::partition::{self, Partition, Purpose};
 use crate::roots::{self, Root};
 use crate::source::Shared;
 use crate::unreadable::{Unreadable, What, Why};
@@ -58,6 +58,15 @@ pub(crate) struct FileSystemVolume {
     names: Names,
 }
 
+/// A partition whose type says what it is for.
+pub(crate) struct TypedPartition {
+    pub(crate) place: String,
+    pub(crate) purpose: Purpose,
+    pub(crate) content: Content,
+    /// Its place in the list of file systems that can be read.
+    pub(crate) volume: Option<usize>,
+}
+
 /// How a part of a disk may be called.
 #[derive(Debug, Clone, Default)]
 struct Names {
@@ -70,6 +79,11 @@ struct Names {
 impl FileSystemVolume {
     pub(crate) fn what(&self) -> What {
         what(self.kind)
+    }
+
+    /// What its partition is for.
+    pub(crate) fn purpose(&self) -> Option<Purpose> {
+        self.names.partition.as_ref()?.purpose()
     }
 
     /// Is this its name in an fstab?
@@ -150,7 +164,7 @@ impl Disk {
 
     /// The same for a disk, without a container, from any source of bytes.
     pub fn of(disk: &Shared, limits: &Limits) -> Result<Self, Unreadable> {
-        let partitions = partition::read(disk.as_ref())?;
+        let partitions = partition::read(disk)?;
         let mut assembly = Assembly::new(limits);
         match &partitions {
             None => {
@@ -166,8 +180,8 @@ impl Disk {
             }
         }
         assembly.add_volumes();
-        let Assembly { parts, mut unreadable, file_systems, .. } = assembly;
-        let (roots, not_searched) = roots::find(&file_systems, limits.files);
+        let Assembly { parts, mut unreadable, file_systems, typed, .. } = assembly;
+        let (roots, not_searched) = roots::find(&file_systems, &typed, limits.files);
         unreadable.extend(not_searched);
         Ok(Self { size: disk.size(), partitions, parts, unreadable, roots })
     }
@@ -222,6 +236,7 @@ struct Assembly {
     parts: Vec<Part>,
     unreadable: Vec<Unreadable>,
     file_systems: Vec<FileSystemVolume>,
+    typed: Vec<TypedPartition>,
     physical_volumes: Vec<(String, Shared)>,
 }
 
@@ -232,6 +247,7 @@ impl Assembly {
             parts: Vec::new(),
             unreadable: Vec::new(),
             file_systems: Vec::new(),
+            typed: Vec::new(),
             physical_volumes: Vec::new(),
         }
     }
@@ -243,12 +259,16 @@ impl Assembly {
             Ok(content) => content,
             Err(error) => return fail(What::Unknown, Why::from_io(&error)),
         };
+        let purpose = names.partition.as_ref().and_then(Partition::purpose);
         let kind = names.partition.as_ref().map(|partition| partition.kind.as_str());
-        if content == Content::Unreadable(What::Unknown)
-            && kind.is_some_and(|kind| BOOT.contains(&kind))
-        {
-            content = Content::Harmless(Harmless::Boot);
+        if content == Content::Unreadable(What::Unknown) {
+            if kind.is_some_and(|kind| BOOT.contains(&kind)) {
+                content = Content::Harmless(Harmless::Boot);
+            } else if purpose == Some(Purpose::Signature) {
+                content = Content::Harmless(Harmless::Verity);
+            }
         }
+        let known = self.file_systems.len();
         match content {
             Content::Harmless(_) => {}
             Content::Unreadable(what) => {
@@ -266,6 +286,12 @@ impl Assembly {
                 Err(why) => self.unreadable.push(Unreadable::new(place, what(kind), why)),
             },
         }
+        self.typed.extend(purpose.map(|purpose| TypedPartition {
+            place: place.to_owned(),
+            purpose,
+            content: content.clone(),
+            volume: (self.file_systems.len() > known).then_some(known),
+        }));
         self.parts.push(Part { place: place.to_owned(), size: source.size(), content });
     }
 

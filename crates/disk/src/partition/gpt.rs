@@ -2,8 +2,8 @@
 
 use super::{Partition, PartitionTable, boot_sector, mbr};
 use crate::bytes::{guid, le32, le64, stands};
-use crate::content::{self, Content, Harmless};
-use crate::source::{BlockSource, prefix};
+use crate::content;
+use crate::source::{BlockSource, Shared, prefix};
 use crate::unreadable::{Unreadable, What, Why};
 
 /// Entries that a table may have; 128 are usual.
@@ -15,7 +15,8 @@ const ENTRY_SIZES: std::ops::RangeInclusive<u32> = 128..=4096;
 pub(super) struct Gpt;
 
 impl PartitionTable for Gpt {
-    fn read(&self, disk: &dyn BlockSource) -> Result<Option<Vec<Partition>>, Unreadable> {
+    fn read(&self, disk: &Shared) -> Result<Option<Vec<Partition>>, Unreadable> {
+        let disk = disk.as_ref();
         let fail = |why| Unreadable::new("the disk", What::Gpt, why);
         let boot_sector = boot_sector(disk).map_err(fail)?;
         let protected = boot_sector.as_deref().is_some_and(mbr::is_protective);
@@ -24,9 +25,10 @@ impl PartitionTable for Gpt {
             return Ok(None);
         }
         // Nor does a second copy that a file system over the whole disk has not reached.
-        if !protected && is_known(disk).map_err(|error| fail(Why::from_io(&error)))? {
+        if !protected && content::is_known(disk).map_err(|error| fail(Why::from_io(&error)))? {
             return Ok(None);
         }
+        // Bytes of a sector, in which the table counts: its own place tells.
         for sector in [512, 4096] {
             let last = (disk.size() / sector).saturating_sub(1);
             let primary = Header::read(disk, sector, 1);
@@ -44,12 +46,6 @@ impl PartitionTable for Gpt {
         }
         Ok(None)
     }
-}
-
-/// Does the disk hold something that is known, without a table?
-fn is_known(disk: &dyn BlockSource) -> std::io::Result<bool> {
-    let unknown = [Content::Unreadable(What::Unknown), Content::Harmless(Harmless::Empty)];
-    Ok(!unknown.contains(&content::detect(disk)?))
 }
 
 /// A header whose checksum is right.

@@ -2,8 +2,11 @@
 
 mod gpt;
 mod mbr;
+mod purpose;
 
 use std::sync::Arc;
+
+pub(crate) use purpose::Purpose;
 
 use crate::source::{BlockSource, Shared, Slice, prefix};
 use crate::unreadable::{Unreadable, Why};
@@ -29,6 +32,11 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// What its type says that it is for.
+    pub(crate) fn purpose(&self) -> Option<Purpose> {
+        Purpose::of(&self.kind)
+    }
+
     /// Its bytes.
     pub(crate) fn of(&self, disk: &Shared) -> Shared {
         Arc::new(Slice::new(Arc::clone(disk), self.first, self.size))
@@ -38,11 +46,11 @@ impl Partition {
 /// A kind of partition table.
 trait PartitionTable {
     /// Reads the table. `None` if the disk has no such table.
-    fn read(&self, disk: &dyn BlockSource) -> Result<Option<Vec<Partition>>, Unreadable>;
+    fn read(&self, disk: &Shared) -> Result<Option<Vec<Partition>>, Unreadable>;
 }
 
 /// The partitions of a disk. `None` if it has no table.
-pub(crate) fn read(disk: &dyn BlockSource) -> Result<Option<Vec<Partition>>, Unreadable> {
+pub(crate) fn read(disk: &Shared) -> Result<Option<Vec<Partition>>, Unreadable> {
     // As Linux does it: a GPT where its protective entry stands in the MBR, also in a hybrid one.
     for table in [&gpt::Gpt as &dyn PartitionTable, &mbr::Mbr] {
         if let Some(mut partitions) = table.read(disk)? {

@@ -28,7 +28,7 @@ const VIRTUAL: &[&str] = &[
     "vboxsf",
 ];
 
-/// A line that mounts files.
+/// A line that mounts files, or says that something else does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) device: String,
@@ -37,14 +37,44 @@ pub(super) struct Line {
     pub(super) options: Vec<String>,
 }
 
+/// What a line mounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mounts {
+    /// A file system of a disk.
+    Device,
+    /// A folder of the same system.
+    Folder,
+    /// Nothing that is on a disk, or nothing at boot.
+    Nothing,
+}
+
 impl Line {
     /// The value of an option: `subvol`.
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
     }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|option| option == name)
+    }
+
+    pub(super) fn mounts(&self) -> Mounts {
+        let on_access = self.has("x-systemd.automount") || self.has("comment=systemd.automount");
+        let running = ["/dev/", "/proc/", "/run/", "/sys/"];
+        if self.has("noauto") && !on_access {
+            Mounts::Nothing
+        } else if self.has("bind") || self.has("rbind") {
+            let made = running.iter().any(|folder| self.device.starts_with(folder));
+            if made { Mounts::Nothing } else { Mounts::Folder }
+        } else if VIRTUAL.contains(&self.kind.as_str()) || self.kind.starts_with("fuse") {
+            Mounts::Nothing
+        } else {
+            Mounts::Device
+        }
+    }
 }
 
-/// The lines that mount files at boot, besides `/`; mount points before what is mounted in them.
+/// The lines for all places but `/`; mount points before what is mounted in them.
 pub(super) fn parse(text: &[u8]) -> Vec<Line> {
     let text = String::from_utf8_lossy(text);
     let mut lines: Vec<Line> = text.lines().filter_map(line).take(LINES).collect();
@@ -57,12 +87,8 @@ fn line(text: &str) -> Option<Line> {
     let mut fields = text.split_ascii_whitespace();
     let device = fields.next().filter(|device| !device.starts_with('#'))?;
     let (path, kind) = (unescape(fields.next()?), fields.next()?);
-    let options: Vec<String> =
-        fields.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-    let has = |name: &str| options.iter().any(|option| option == name);
-    let virtual_files = VIRTUAL.contains(&kind) || kind.starts_with("fuse");
-    let elsewhere = has("bind") || has("rbind") || has("noauto");
-    if virtual_files || elsewhere || !path.starts_with('/') || path.trim_matches('/').is_empty() {
+    let options = fields.next().unwrap_or_default().split(',').map(str::to_owned).collect();
+    if !path.starts_with('/') || path.trim_matches('/').is_empty() {
         return None;
     }
     Some(Line { device: unquote(&unescape(device)), path, kind: kind.to_owned(), options })
@@ -98,38 +124,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_mount_files_are_kept_in_the_order_of_mounting() {
+    fn lines_come_in_the_order_of_mounting_with_what_they_mount() {
         let text = b"# comment\nUUID=1 / ext4 defaults 0 1\nLABEL=\"a\\040b\" /var/log\\040s xfs defaults\n\
             /dev/vg/var /var ext4\nUUID=2 /x btrfs subvol=@x,noatime\ntmpfs /tmp tmpfs\n/a /b none bind\n\
-            PARTLABEL=u /usr erofs noauto\nUUID=3 none swap sw\n";
-        insta::assert_debug_snapshot!(parse(text), @r#"
-        [
-            Line {
-                device: "/dev/vg/var",
-                path: "/var",
-                kind: "ext4",
-                options: [
-                    "",
-                ],
-            },
-            Line {
-                device: "UUID=2",
-                path: "/x",
-                kind: "btrfs",
-                options: [
-                    "subvol=@x",
-                    "noatime",
-                ],
-            },
-            Line {
-                device: "LABEL=a b",
-                path: "/var/log s",
-                kind: "xfs",
-                options: [
-                    "defaults",
-                ],
-            },
-        ]
+            /run/a /c none rbind\nPARTLABEL=u /usr erofs noauto\nUUID=3 none swap sw\n\
+            UUID=4 /srv xfs noauto,x-systemd.automount\n";
+        let lines = parse(text);
+        let told = lines.iter().map(|line| {
+            format!("{} at {}: {:?} {:?}", line.device, line.path, line.mounts(), line.options)
+        });
+        insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r#"
+        /dev/vg/var at /var: Device [""]
+        UUID=2 at /x: Device ["subvol=@x", "noatime"]
+        tmpfs at /tmp: Nothing [""]
+        /a at /b: Folder ["bind"]
+        /run/a at /c: Nothing ["rbind"]
+        PARTLABEL=u at /usr: Nothing ["noauto"]
+        UUID=4 at /srv: Device ["noauto", "x-systemd.automount"]
+        LABEL=a b at /var/log s: Device ["defaults"]
         "#);
+        assert_eq!(lines[1].option("subvol"), Some("@x"));
     }
 }

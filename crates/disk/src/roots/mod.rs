@@ -5,15 +5,17 @@ mod fstab;
 mod mounts;
 mod os_release;
 mod ostree;
+mod typed;
 
 use std::sync::Arc;
 
 pub use os_release::OsRelease;
 
-use crate::disk::FileSystemVolume;
-use crate::filesystem::Subvolume;
+use crate::disk::{FileSystemVolume, TypedPartition};
+use crate::filesystem::{FileKind, Subvolume};
 use crate::tree::{Point, Tree, TreeError};
 use crate::unreadable::{Unreadable, Why};
+use mounts::Places;
 
 /// Roots that are named.
 const ROOTS: usize = 64;
@@ -30,13 +32,13 @@ pub struct Root {
     pub kind: RootKind,
     /// Who it says it is.
     pub os: OsRelease,
-    /// What its fstab mounts and could not be found or read.
+    /// What it mounts and could not be found or read.
     pub missing: Vec<MissingMount>,
     tree: Tree,
 }
 
 impl Root {
-    /// Its files, with what its fstab mounts.
+    /// Its files, with what its fstab mounts, and partitions whose type says where they belong.
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -68,7 +70,7 @@ pub enum RootKind {
 pub struct MissingMount {
     /// Where: `/var`.
     pub path: String,
-    /// What, as fstab says: `UUID=…`.
+    /// What, as fstab says: `UUID=…`; or the partition of the type for it: `partition 3`.
     pub device: String,
     /// Why not.
     pub why: String,
@@ -82,9 +84,14 @@ struct Candidate {
 }
 
 /// Finds all roots, and tells what could not be looked at.
-pub(crate) fn find(volumes: &[FileSystemVolume], files: u64) -> (Vec<Root>, Vec<Unreadable>) {
-    let mut roots = Vec::new();
+pub(crate) fn find(
+    volumes: &[FileSystemVolume],
+    typed: &[TypedPartition],
+    files: u64,
+) -> (Vec<Root>, Vec<Unreadable>) {
+    let mut roots: Vec<Root> = Vec::new();
     let mut unreadable = Vec::new();
+    let mut lone = Vec::new();
     for volume in volumes {
         let fail = |place: &str, why| Unreadable::new(place, volume.what(), why);
         let candidates = match candidates(volume) {
@@ -101,14 +108,27 @@ pub(crate) fn find(volumes: &[FileSystemVolume], files: u64) -> (Vec<Root>, Vec<
                 unreadable.push(fail(&place, why));
                 return (roots, unreadable);
             }
-            match root(candidate, volumes, volume, files) {
+            let is_usr = is_usr(&candidate.point);
+            match root(candidate, &Places { volumes, typed, own: volume }, files) {
+                Ok(found) if found.is_empty() && is_usr => lone.push((place, volume)),
                 Ok(found) => roots.extend(found),
                 Err(TreeError::Unreadable { why, .. }) => unreadable.push(fail(&place, why)),
                 Err(error) => unreadable.push(fail(&place, Why::Incomplete(error.to_string()))),
             }
         }
     }
+    lone.retain(|(_, volume)| !roots.iter().any(|root| root.tree.holds(&volume.files)));
+    unreadable.extend(lone.into_iter().map(|(place, volume)| {
+        let system = "the system to which this `/usr` belongs".to_owned();
+        Unreadable::new(place, volume.what(), Why::Incomplete(system))
+    }));
     (roots, unreadable)
+}
+
+/// Is it the `/usr` of a system?
+fn is_usr(point: &Point) -> bool {
+    let os_release = Tree::new(point.clone(), 0).find("/lib/os-release");
+    os_release.is_ok_and(|found| found.metadata.kind == FileKind::File)
 }
 
 /// The top of a file system, and its subvolumes. The default one comes first.
@@ -137,24 +157,19 @@ fn candidates(volume: &FileSystemVolume) -> Result<Vec<Candidate>, Why> {
 }
 
 /// The root at a place, or the deployments of ostree there.
-fn root(
-    candidate: Candidate,
-    volumes: &[FileSystemVolume],
-    volume: &FileSystemVolume,
-    files: u64,
-) -> Result<Vec<Root>, TreeError> {
+fn root(candidate: Candidate, places: &Places<'_>, files: u64) -> Result<Vec<Root>, TreeError> {
     let plain = Tree::new(candidate.point.clone(), files);
     let mut found = Vec::new();
     for deployment in ostree::deployments(&plain)? {
         let place = format!("{}, deployment {}", candidate.place, deployment.name);
         let mut tree = Tree::new(deployment.root, files);
-        let missing = mounts::mount(&mut tree, volumes, volume)?;
         deployment.var.into_iter().for_each(|var| tree.mount(b"/var", var));
+        let missing = mounts::mount(&mut tree, places)?;
         let os = os_release(&tree)?;
         found.extend(os.map(|os| Root { place, kind: RootKind::Deployment, os, missing, tree }));
     }
     let mut tree = plain;
-    let missing = mounts::mount(&mut tree, volumes, volume)?;
+    let missing = mounts::mount(&mut tree, places)?;
     let Candidate { place, kind, .. } = candidate;
     found.extend(os_release(&tree)?.map(|os| Root { place, kind, os, missing, tree }));
     Ok(found)

@@ -15,7 +15,7 @@ pub use walk::Walk;
 pub(crate) use entry::Point;
 
 use crate::cache::Cache;
-use crate::filesystem::{Entry, FileKind, Metadata};
+use crate::filesystem::{Entry, Fence, FileKind, Metadata};
 
 /// Links that are followed on the way to a file, as Linux has it.
 const LINKS: usize = 40;
@@ -49,11 +49,25 @@ impl Tree {
 
     /// Mounts something. The path is resolved: what is mounted before decides where that is.
     pub(crate) fn mount(&mut self, path: &[u8], mount: Mount) {
-        // A mount point that is not there is made by the system that boots.
-        let path = self.resolve(path).unwrap_or_else(|_| normal(path));
+        let path = self.mount_point(path);
         if path != b"/" {
             self.mounts.insert(path, mount);
         }
+    }
+
+    /// Where something is that is mounted at a path.
+    pub(crate) fn mount_point(&self, path: &[u8]) -> Vec<u8> {
+        // A mount point that is not there is made by the system that boots.
+        self.resolve(path).unwrap_or_else(|_| normal(path))
+    }
+
+    /// Is any of it in this file system?
+    pub(crate) fn holds(&self, files: &Arc<Fence>) -> bool {
+        let mounted = self.mounts.values().any(|mount| match mount {
+            Mount::Here(point) => Arc::ptr_eq(&point.files, files),
+            Mount::Missing(_) => false,
+        });
+        mounted || Arc::ptr_eq(&self.root.files, files)
     }
 
     /// The path of a file without links, `.` and `..`.

@@ -133,7 +133,14 @@ pub(crate) struct Loop(pub(crate) String);
 
 impl Loop {
     pub(crate) fn new(file: &Utf8Path) -> Self {
-        Self(run("losetup", &["--find", "--show", file.as_str()]).trim().to_owned())
+        Self::with_sectors(file, 512)
+    }
+
+    /// One with sectors of this many bytes.
+    pub(crate) fn with_sectors(file: &Utf8Path, bytes: u32) -> Self {
+        let size = bytes.to_string();
+        let arguments = ["--find", "--show", "--sector-size", &size, file.as_str()];
+        Self(run("losetup", &arguments).trim().to_owned())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use camino::Utf8Path;
 
 use crate::folder;
-use crate::make::{Workshop, copy, mib, place, run};
+use crate::make::{Loop, Workshop, copy, mib, place, run};
 use crate::recipe::{Container, Files, Table};
 
 /// A disk.
@@ -40,6 +40,23 @@ pub(crate) fn all() -> Vec<Special> {
         special("two-roots", "two systems in two partitions", two_roots),
         special("separate-usr-var", "`/usr` and `/var` on LVM2, found by fstab", separate),
         whole("rhel-like", "XFS for `/boot`, XFS and swap on LVM2", rhel_like),
+        whole(
+            "typed-usr-var",
+            "`/usr` and `/var` in GPT partitions of the types for them, no fstab",
+            |shop, name| typed(shop, name, &["usr", "var"]),
+        ),
+        special("typed-twice", "two GPT partitions of the type for `/var`", |shop, name| {
+            typed(shop, name, &["var", "var"]);
+        }),
+        special(
+            "typed-encrypted",
+            "LUKS2 in a GPT partition of the type for `/var`",
+            typed_encrypted,
+        ),
+        special("lone-usr", "a `/usr` without the rest", lone_usr),
+        special("bind", "`/var` in a folder of another partition, by fstab", bind),
+        whole("large-gpt", "GPT in sectors of 4096 bytes, XFS with the same", large_gpt),
+        whole("large-mbr", "MBR in sectors of 4096 bytes, root in a logical partition", large_mbr),
         special("missing-var", "`/var` on another disk", missing_var),
         special("ostree", "an ostree deployment", ostree),
         special("no-system", "an ext4 file system without a system", no_system),
@@ -148,17 +165,23 @@ fn pack(shop: &Workshop, raw: &Utf8Path, name: &str) {
 
 /// A disk of these partitions.
 fn partitions(shop: &Workshop, name: &str, parts: &[&Utf8Path]) {
+    let parts: Vec<_> = parts.iter().map(|part| ("linux", *part)).collect();
+    partitions_of(shop, name, &parts);
+}
+
+/// A disk of partitions of these types.
+fn partitions_of(shop: &Workshop, name: &str, parts: &[(&str, &Utf8Path)]) {
     let raw = shop.at("disk.raw");
     let mut script = "label: gpt\n".to_owned();
     let mut next = 1;
-    for part in parts {
-        writeln!(script, "start={next}MiB, size={}MiB, type=linux", mib(part)).unwrap();
+    for (kind, part) in parts {
+        writeln!(script, "start={next}MiB, size={}MiB, type={kind}", mib(part)).unwrap();
         next += mib(part);
     }
     fs_err::File::create(&raw).unwrap().set_len((next + 2) << 20).unwrap();
     shop.table(&raw, &script);
     let mut next = 1;
-    for part in parts {
+    for (_, part) in parts {
         place(part, &raw, [next, 0, mib(part)]);
         next += mib(part);
     }
@@ -285,6 +308,71 @@ fn separate(shop: &Workshop, name: &str) {
     partitions(shop, name, &[&root, &shop.at("parts/pv")]);
 }
 
+const ROOT: &str = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709";
+const USR: &str = "8484680c-9521-48c6-9c11-b0720656f69e";
+const VAR: &str = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
+
+/// A root whose folders lie in partitions of the types for them.
+fn typed(shop: &Workshop, name: &str, folders: &[&str]) {
+    let root = divide(shop, "", folders);
+    let root = shop.ext("parts/root", 48, &["-t", "ext4"], &root);
+    let mut parts = vec![(ROOT, root)];
+    for (number, folder) in folders.iter().enumerate() {
+        let kind = if *folder == "usr" { USR } else { VAR };
+        let content = shop.root().join(folder);
+        parts.push((kind, shop.ext(&format!("parts/{number}"), 32, &["-t", "ext4"], &content)));
+    }
+    let parts: Vec<_> = parts.iter().map(|(kind, part)| (*kind, part.as_path())).collect();
+    partitions_of(shop, name, &parts);
+}
+
+fn typed_encrypted(shop: &Workshop, name: &str) {
+    let root = divide(shop, "", &["var"]);
+    let root = shop.ext("parts/root", 48, &["-t", "ext4"], &root);
+    partitions_of(shop, name, &[(ROOT, &root), (VAR, &locked(shop, "luks2"))]);
+}
+
+fn lone_usr(shop: &Workshop, name: &str) {
+    let usr = shop.ext("parts/usr", 32, &["-t", "ext4"], &shop.root().join("usr"));
+    partitions_of(shop, name, &[(USR, &usr)]);
+}
+
+fn bind(shop: &Workshop, name: &str) {
+    let fstab = "/data/var /var none bind\n\
+        LABEL=data /data ext4 noauto,x-systemd.automount,X-mount.subdir=of 0 2\n";
+    let root = divide(shop, fstab, &["var"]);
+    let root = shop.ext("parts/root", 48, &["-t", "ext4"], &root);
+    let data = shop.at("parts/of-data");
+    fs_err::create_dir_all(data.join("of/var")).unwrap();
+    copy(&shop.root().join("var"), &data.join("of/var"));
+    let data = shop.ext("parts/data", 16, &["-t", "ext4", "-L", "data"], &data);
+    partitions(shop, name, &[&root, &data]);
+}
+
+/// Lets sfdisk write a table in sectors of 4096 bytes, and puts a partition into it.
+fn large(shop: &Workshop, name: &str, script: &str, (part, at): (&Utf8Path, u64)) {
+    let raw = shop.zeros("disk.raw", mib(part) + at + 2);
+    let device = Loop::with_sectors(&raw, 4096);
+    shop.table(Utf8Path::new(&device.0), script);
+    drop(device);
+    place(part, &raw, [at, 0, mib(part)]);
+    pack(shop, &raw, name);
+}
+
+fn large_gpt(shop: &Workshop, name: &str) {
+    let image = shop.zeros("parts/large", 64);
+    run("mkfs.xfs", &["-q", "-f", "-s", "size=4096", image.as_str()]);
+    shop.mounted(&image, "", |top| copy(&shop.root(), top));
+    large(shop, name, "label: gpt\nstart=1MiB, size=64MiB, type=linux", (&image, 1));
+}
+
+fn large_mbr(shop: &Workshop, name: &str) {
+    let part = &shop.part_files(Files::Ext4)[0];
+    let script = "label: dos\n1 : start=1MiB, size=1MiB, type=83\n\
+        2 : start=3MiB, size=50MiB, type=5\n5 : start=4MiB, size=48MiB, type=83";
+    large(shop, name, script, (part, 4));
+}
+
 fn rhel_like(shop: &Workshop, name: &str) {
     let boot = shop.at("parts/boot");
     fs_err::create_dir_all(&boot).unwrap();
@@ -322,6 +410,12 @@ fn no_system(shop: &Workshop, name: &str) {
 }
 
 fn luks(shop: &Workshop, name: &str, kind: &str) {
+    let data = shop.ext("parts/data", 16, &["-t", "ext4"], &shop.root().join("var"));
+    partitions(shop, name, &[&data, &locked(shop, kind)]);
+}
+
+/// An encrypted partition.
+fn locked(shop: &Workshop, kind: &str) -> camino::Utf8PathBuf {
     let image = shop.zeros("parts/luks", 20);
     let key = shop.at("parts/key");
     fs_err::write(&key, "key").unwrap();
@@ -340,8 +434,7 @@ fn luks(shop: &Workshop, name: &str, kind: &str) {
             key.as_str(),
         ],
     );
-    let data = shop.ext("parts/data", 16, &["-t", "ext4"], &shop.root().join("var"));
-    partitions(shop, name, &[&data, &image]);
+    image
 }
 
 fn squashfs(shop: &Workshop, name: &str) {
