@@ -46,5 +46,15 @@ fn main() {
             }
         }
         println!("  {files} files of {bytes} bytes, {failed} errors, in {:?}", started.elapsed());
+        let started = Instant::now();
+        let (mut read, mut bytes) = (0_u64, 0_u64);
+        for entry in root.tree().walk("/").into_iter().flatten().flatten() {
+            let copied = entry.copy(u64::MAX, |part| bytes += part.len() as u64);
+            read += u64::from(copied.is_ok());
+        }
+        println!("  {read} files of {bytes} bytes read in {:?}", started.elapsed());
     }
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    println!("most memory: {}", peak.unwrap_or_default().trim());
 }

@@ -234,7 +234,8 @@ impl FileSystem for Btrfs {
         give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Why> {
         let (files, inode) = self.tree(node)?;
-        copy_in_parts(PART, |at, part| files.read_at(inode, at, part).map_err(why), give)
+        let size = files.read_inode(inode).map_err(why)?.size;
+        copy_in_parts(PART, size, |at, part| files.read_at(inode, at, part).map_err(why), give)
     }
 
     fn read_link(&mut self, node: &Node) -> Result<Vec<u8>, Why> {

@@ -137,13 +137,14 @@ fn is_name(name: &[u8]) -> bool {
 }
 
 /// Gives away what `read` reads at an offset, in parts of this many bytes, up to the end or as long as
-/// it is wanted.
+/// it is wanted. No more memory is taken than for the `size` that the file claims.
 fn copy_in_parts(
     bytes: usize,
+    size: u64,
     mut read: impl FnMut(u64, &mut [u8]) -> Result<usize, Why>,
     give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(), Why> {
-    let mut part = vec![0; bytes];
+    let mut part = vec![0; bytes.min(usize::try_from(size).unwrap_or(usize::MAX)).max(1)];
     let mut at = 0;
     loop {
         let read = read(at, &mut part)?;

@@ -75,7 +75,7 @@ impl FileSystem for Xfs {
     ) -> Result<(), Why> {
         let (inode, raw) = self.inode(node)?;
         let read = |at, part: &mut [u8]| self.0.read_at(&inode, &raw, at, part).map_err(why);
-        copy_in_parts(PART, read, give)
+        copy_in_parts(PART, inode.size, read, give)
     }
 
     fn read_link(&mut self, node: &Node) -> Result<Vec<u8>, Why> {

@@ -78,7 +78,7 @@ impl TreeEntry {
             return Err(too_large());
         }
         let mut left = size;
-        let copied = self.point.files.copy(&self.point.node, |part| {
+        let copied = self.point.files.copy(&self.point.node, size, |part| {
             match left.checked_sub(part.len() as u64) {
                 Some(rest) => {
                     left = rest;

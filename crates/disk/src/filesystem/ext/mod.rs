@@ -21,6 +21,8 @@ use crate::unreadable::Why;
 
 /// Bytes that are read at a time.
 const PART: u64 = 256 << 10;
+/// What a hole reads as.
+static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 /// The number of the root folder.
 const ROOT: u64 = 2;
 
@@ -73,13 +75,12 @@ impl Ext {
         let size = inode.metadata.size;
         let block_size = self.superblock.block_size;
         let runs = map::runs(&self.superblock, &mut self.blocks, inode)?;
-        let zeros = vec![0; usize::try_from(PART).unwrap_or(0)];
-        let mut buffer = zeros.clone();
+        let mut buffer = vec![0; usize::try_from(size.min(PART)).unwrap_or(0)];
         let mut at = 0;
         let hole = |at: &mut u64, end: u64, give: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
             while *at < end {
                 let part = usize::try_from((end - *at).min(PART)).unwrap_or(0);
-                if give(&zeros[..part]).is_break() {
+                if give(&ZEROS[..part]).is_break() {
                     return ControlFlow::Break(());
                 }
                 *at += part as u64;
