@@ -16,6 +16,7 @@ pub mod diagnostics;
 pub mod environment;
 pub mod evidence;
 pub mod findings;
+mod formats;
 pub mod gate;
 mod http;
 pub mod init;

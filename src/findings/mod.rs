@@ -1,7 +1,18 @@
 //! Scanners' reports → the findings of the model. Pure.
 
 mod any;
+mod bounds;
+mod cyclonedx;
+mod error;
+mod fuzz;
+mod sarif;
+mod sarif_package;
+#[cfg(test)]
+mod tests;
 mod trivy_json;
 
-pub use any::{Format, Reported, read_any};
-pub use trivy_json::{ReadError, TrivyReport, read};
+pub use any::{ReportFormat, Reported, read_any};
+pub use error::ReadError;
+#[doc(hidden)]
+pub use fuzz::fuzz;
+pub use trivy_json::{TrivyReport, read};

@@ -7,20 +7,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use thiserror::Error;
 
+use super::ReadError;
 use crate::model::{Finding, OsIdentity, Severity, Status};
-
-/// Why a report cannot be read. The scanner's fault.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// Not JSON, or not of the expected shape.
-    #[error("the scanner's report is not readable")]
-    Json(#[from] serde_json::Error),
-    /// A report format that this goldsmith does not know.
-    #[error("the scanner's report has schema version {0}, expected 2")]
-    Schema(u32),
-}
 
 /// What a report says.
 #[derive(Debug, Clone, PartialEq, Eq)]
