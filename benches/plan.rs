@@ -393,9 +393,9 @@ fn record(image: &Image, version: Version, day: Date, definition: &Definition) -
             built_by: None,
             built_at: None,
         },
-        advisories_updated_at: started_at,
+        advisories_updated_at: Some(started_at),
         fixture: None,
-        os: OsIdentity { family: "debian".to_owned(), release: "12.11".to_owned() },
+        os: Some(OsIdentity { family: "debian".to_owned(), release: "12.11".to_owned() }),
         artifacts: vec![ArtifactRecord {
             name: format!("{name}-v{version}.qcow2"),
             size: 184_549_376,

@@ -7,7 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::packages::Database;
-use super::{cyclonedx, os};
+use super::sbom::SbomError;
+use super::{os, sbom};
 use crate::model::{Digest, Inventory, Obstacle, OsIdentity, Package};
 
 const SCHEMA: &str = "http://cyclonedx.org/schema/bom-1.6.schema.json";
@@ -25,12 +26,17 @@ pub(super) struct Listed {
 /// Completes the scanner's `document` about the artifact `name`, in which `found` is the operating
 /// system and `databases` are its packages.
 pub(super) fn complete(
-    document: String,
+    document: &str,
     name: &str,
     found: Option<&OsIdentity>,
     databases: &[Database],
-) -> Result<Listed, serde_json::Error> {
-    let (scanners, listed) = cyclonedx::read(document)?;
+) -> Result<Listed, SbomError> {
+    let (scanners, mut packages, libraries) = match sbom::read(document) {
+        Ok(sbom) => (sbom.os, sbom.packages, sbom.libraries),
+        // What has neither a system nor packages for the scanner may still have some for us.
+        Err(SbomError::Nothing(_)) => (None, Vec::new(), Vec::new()),
+        Err(error) => return Err(error),
+    };
     let mut obstacles = Vec::new();
     if let (Some(found), Some(scanners)) = (found, &scanners)
         && !os::agrees(found, scanners)
@@ -42,17 +48,15 @@ pub(super) fn complete(
             way_out: "correct /etc/os-release and the files beside it in the image".to_owned(),
         });
     }
-    obstacles.extend(databases.iter().filter_map(|database| lost(database, &listed.packages)));
-    let mut document: Value = serde_json::from_str(&listed.document)?;
+    obstacles.extend(databases.iter().filter_map(|database| lost(database, &packages)));
+    let mut document: Value = serde_json::from_str(document)?;
     let system = scanners.or_else(|| found.cloned());
     let own: Vec<&Database> = databases.iter().filter(|database| !database.scanned).collect();
     normalize(&mut document, name, system.as_ref(), &own);
-    let mut packages = listed.packages;
     packages.extend(own.iter().flat_map(|database| database.packages.iter().flatten().cloned()));
     packages.sort();
     packages.dedup();
-    let inventory =
-        Inventory { packages, libraries: listed.libraries, document: format!("{document:#}\n") };
+    let inventory = Inventory { packages, libraries, document: format!("{document:#}\n") };
     Ok(Listed { os: system, inventory, obstacles })
 }
 
@@ -256,7 +260,9 @@ mod tests {
             "metadata": {
                 "timestamp": format!("now {system}"),
                 "tools": { "components": [{ "name": "trivy" }] },
-                "component": { "bom-ref": format!("root-{system}"), "name": "/tmp/tree" },
+                "component": {
+                    "bom-ref": format!("root-{system}"), "type": "application", "name": "/tmp/tree",
+                },
             },
             "components": [
                 {
@@ -298,7 +304,7 @@ mod tests {
     fn equal_contents_make_equal_documents_and_what_the_scanner_does_not_know_is_added() {
         let own = [database(false, &[("pac+man", "6.1-1")])];
         let of = |system: &str, reference: &str| {
-            complete(document(system, reference), "disk", Some(&debian()), &own).unwrap()
+            complete(&document(system, reference), "disk", Some(&debian()), &own).unwrap()
         };
         let once = of("1111", "pkg:deb/debian/bash@5.2-1?arch=amd64");
         let again = of("2222", "pkg:deb/debian/bash@5.2-1?arch=amd64");
@@ -311,7 +317,7 @@ mod tests {
     fn a_package_that_the_scanner_passes_over_is_an_obstacle_and_so_is_another_system() {
         let databases = [database(true, &[("bash", "5.2-1"), ("odd", "1_2")])];
         let ubuntu = OsIdentity { family: "ubuntu".to_owned(), release: "24.04".to_owned() };
-        let listed = complete(document("1", "2"), "disk", Some(&ubuntu), &databases).unwrap();
+        let listed = complete(&document("1", "2"), "disk", Some(&ubuntu), &databases).unwrap();
         let told: Vec<_> = listed.obstacles.into_iter().map(|obstacle| obstacle.what).collect();
         insta::assert_snapshot!(told.join("\n"), @"
         the system says that it is ubuntu 24.04, and the scanner takes it for debian 12.11

@@ -14,7 +14,6 @@ mod archive;
 mod census;
 mod clone;
 mod collector;
-mod cyclonedx;
 mod disk;
 mod document;
 mod facts;
@@ -22,6 +21,7 @@ mod guest;
 mod inventory;
 mod os;
 mod packages;
+mod sbom;
 mod selection;
 mod sniff;
 mod source;
@@ -46,6 +46,9 @@ pub use clone::{CloneHost, clone};
 pub use disk::{disk, file_of_disk, further_disks};
 pub use document::of_document;
 pub use guest::guest;
+#[doc(hidden)]
+pub use sbom::fuzz as fuzz_sbom;
+pub use sbom::{BadPackageUrl, SbomError};
 pub use sniff::{Looks, by_builder, looks};
 pub use without::{of_scanner, skipped};
 
@@ -106,7 +109,8 @@ impl Gathered {
         complaints: Vec<String>,
     ) -> Result<Evidence, EvidenceError> {
         let Self { strategy, subject, name, place, os, databases, facts, findings, .. } = self;
-        let listed = inventory::complete(document, &name, os.as_ref(), &databases)?;
+        let listed = inventory::complete(&document, &name, os.as_ref(), &databases);
+        let listed = listed.map_err(EvidenceError::List)?;
         let mut obstacles = self.obstacles;
         obstacles.extend(listed.obstacles);
         obstacles.extend(complaints.into_iter().map(|what| Obstacle {
@@ -182,9 +186,17 @@ pub enum EvidenceError {
     /// The artifact or the scratch space cannot be read or written, or somebody wished to stop.
     #[error("cannot look into the artifact")]
     Io(#[from] io::Error),
-    /// A document is none, or not of the expected form.
-    #[error("the inventory is not readable")]
-    Document(#[from] serde_json::Error),
+    /// The scanner's list is none.
+    #[error("the scanner's list cannot be read")]
+    List(#[source] SbomError),
+    /// An inventory from elsewhere that cannot be read.
+    #[error("`{name}` cannot be used")]
+    Document {
+        /// What it is called.
+        name: String,
+        /// Why not.
+        source: SbomError,
+    },
     /// An inventory from elsewhere that proves nothing.
     #[error("the inventory `{name}` cannot be used: {why}")]
     Inventory {
@@ -208,7 +220,10 @@ impl EvidenceError {
             Self::Unfit { .. } => {
                 failure.hint("choose another strategy with `evidence:`, or leave it to `auto`")
             }
-            Self::Inventory { .. } | Self::Io(_) | Self::Document(_) => failure,
+            Self::Document { .. } => {
+                failure.hint("CycloneDX JSON (1.2 to 1.7) and SPDX JSON (2.2, 2.3) are read")
+            }
+            Self::Inventory { .. } | Self::Io(_) | Self::List(_) => failure,
         }
     }
 }

@@ -65,7 +65,7 @@ pub struct Inventory {
     /// Every installed package, sorted and without duplicates.
     pub packages: Vec<Package>,
     /// Components that are no packages of the operating system, sorted: libraries of languages. Their
-    /// source is the kind of library, in the scanner's words.
+    /// source is the type of their package URL: `npm`.
     pub libraries: Vec<Package>,
     /// Both as a CycloneDX document: what scanners and people's other tools read.
     pub document: String,

@@ -24,33 +24,27 @@ fn package_type(family: &str) -> Option<&'static str> {
     }
 }
 
-/// Old versions of libraries that every database with advisories for their language objects to, by the
-/// scanner's word for a kind of library.
-const LIBRARIES: &[(&[&str], &str, &str, &str)] = &[
+/// Old versions of libraries that every database with advisories for their language objects to: the type
+/// of package URLs, the scanner's word for it, the package URL, the name.
+const LIBRARIES: &[(&str, &str, &str, &str)] = &[
+    ("golang", "gobinary", "pkg:golang/golang.org/x/crypto@v0.0.1", "golang.org/x/crypto"),
+    ("npm", "node-pkg", "pkg:npm/lodash@1.0.0", "lodash"),
+    ("pypi", "python-pkg", "pkg:pypi/django@1.0", "django"),
     (
-        &["gobinary", "gomod"],
-        "gobinary",
-        "pkg:golang/golang.org/x/crypto@v0.0.1",
-        "golang.org/x/crypto",
-    ),
-    (&["node-pkg", "npm", "yarn", "pnpm"], "node-pkg", "pkg:npm/lodash@1.0.0", "lodash"),
-    (&["python-pkg", "pip"], "python-pkg", "pkg:pypi/django@1.0", "django"),
-    (
-        &["jar", "pom"],
+        "maven",
         "jar",
         "pkg:maven/org.apache.logging.log4j/log4j-core@2.0",
         "org.apache.logging.log4j:log4j-core",
     ),
-    (&["rustbinary", "cargo"], "rustbinary", "pkg:cargo/openssl@0.1.0", "openssl"),
-    (&["gemspec", "bundler"], "gemspec", "pkg:gem/rails@1.0.0", "rails"),
+    ("cargo", "rustbinary", "pkg:cargo/openssl@0.1.0", "openssl"),
+    ("gem", "gemspec", "pkg:gem/rails@1.0.0", "rails"),
 ];
 
-/// The question for libraries of these kinds. None if there is none for any of them.
+/// The question for libraries with package URLs of these types. None if there is none for any of them.
 pub(super) fn question_for_libraries<'k>(kinds: impl Iterator<Item = &'k str>) -> Option<String> {
     let kinds: BTreeSet<&str> = kinds.collect();
     let property = |name: &str, value: &str| json!({ "name": format!("aquasecurity:trivy:{name}"), "value": value });
-    let asked =
-        LIBRARIES.iter().filter(|(known, ..)| known.iter().any(|kind| kinds.contains(kind)));
+    let asked = LIBRARIES.iter().filter(|(known, ..)| kinds.contains(known));
     let asked: Vec<_> = asked.collect();
     if asked.is_empty() {
         return None;
