@@ -50,6 +50,7 @@ pub fn edits(
         chosen,
         carriers: &carriers,
         scripts: &image.enforce,
+        collect: None,
     });
     (template, edits)
 }
@@ -168,6 +169,7 @@ pub(super) fn cannot_enforce(image: &Image, template: &Template) -> Option<NoEdi
         chosen: stand_ins(),
         carriers: &[],
         scripts: &image.enforce,
+        collect: None,
     };
     template.edits(&wishes).err().filter(|why| *why != NoEdits::NotRead)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::edit::Collect;
 use super::{json, paths};
 
 /// What an attribute is.
@@ -173,20 +174,40 @@ pub(super) enum Provisioner {
     Stamp { image: String, version: String, windows: bool },
     /// Runs this script, absolute.
     Script(Utf8PathBuf),
+    /// The same, where only what reads it has to be executable.
+    Read { script: Utf8PathBuf, windows: bool },
+    /// Fetches the file `made`.
+    Fetch { made: String, download: Utf8PathBuf },
+    /// Removes the file `made`.
+    Remove { made: String, windows: bool },
 }
 
 /// Begins the line by which a guest says that it could not be stamped.
 pub const NOT_STAMPED: &str = "goldsmith: the version is not written down in the image";
 
+/// How a script is run: some guests execute nothing below /tmp.
+const BY_SHELL: &str = "{{ .Vars }} /bin/sh {{ .Path }}";
+
 impl Provisioner {
+    /// What makes a file in the guest, fetches it and removes it.
+    pub(super) fn collect(collect: &Collect<'_>, windows: bool) -> [Self; 3] {
+        let made = collect.made.to_owned();
+        [
+            Self::Read { script: collect.script.to_owned(), windows },
+            Self::Fetch { made: made.clone(), download: collect.download.to_owned() },
+            Self::Remove { made, windows },
+        ]
+    }
+
     /// The block, for the build `only` of its build block, in lines.
     pub(super) fn lines(&self, only: &str) -> Vec<String> {
         let (kind, arguments) = self.parts(only);
         let mut lines = vec![format!("provisioner \"{kind}\" {{")];
         lines.extend(arguments.into_iter().map(|(name, value)| match value {
-            Argument::Text(text) => format!("  {name} = {}", quoted(&text)),
+            Argument::Filled(text) => format!("  {name} = {}", quoted(&text)),
+            Argument::Text(text) => format!("  {name} = {}", quoted(&as_it_is(&text))),
             Argument::List(texts) => {
-                let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+                let texts: Vec<_> = texts.iter().map(|text| quoted(&as_it_is(text))).collect();
                 format!("  {name} = [{}]", texts.join(", "))
             }
         }));
@@ -200,8 +221,7 @@ impl Provisioner {
         let mut object = format!("{{\"type\": {}", json::quoted(kind));
         for (name, value) in arguments {
             let value = match value {
-                // Packer fills this in when the script is there.
-                Argument::Text(text) if name == "execute_command" => json::quoted(&text),
+                Argument::Filled(text) => json::quoted(&text),
                 Argument::Text(text) => in_json(&text),
                 Argument::List(texts) => {
                     let texts: Vec<_> = texts.iter().map(|text| in_json(text)).collect();
@@ -229,10 +249,7 @@ impl Provisioner {
                         .to_owned(),
                     format!("  echo '{NOT_STAMPED}: /etc/image-release needs root, and sudo without a password'"),
                 ];
-                // Some guests execute nothing below /tmp.
-                let execute = Argument::Text("{{ .Vars }} /bin/sh {{ .Path }}".to_owned());
-                let inline = Argument::List(script.into());
-                ("shell", vec![("execute_command", execute), ("inline", inline)])
+                by_shell("inline", Argument::List(script.into()))
             }
             Self::Stamp { image, version, windows: true } => {
                 let script = [
@@ -245,21 +262,60 @@ impl Provisioner {
                 ];
                 ("powershell", vec![("inline", Argument::List(script.into()))])
             }
+            Self::Read { script, windows } => {
+                let script = Argument::Text(script.to_string());
+                if *windows {
+                    ("powershell", vec![("script", script)])
+                } else {
+                    by_shell("script", script)
+                }
+            }
+            Self::Fetch { made, download } => {
+                let text = |text: &str| Argument::Text(text.to_owned());
+                // Packer fills in what stands in double braces here, and then in what comes of it.
+                let (source, destination) = (as_it_is(made), as_it_is(download.as_str()));
+                let direction = ("direction", text("download"));
+                let ends = [("source", text(&source)), ("destination", text(&destination))];
+                ("file", [direction].into_iter().chain(ends).collect())
+            }
+            Self::Remove { made, windows: false } => {
+                let remove = format!("rm -f {}", in_sh(made));
+                by_shell("inline", Argument::List(vec![remove]))
+            }
+            Self::Remove { made, windows: true } => {
+                let path = made.replace('\'', "''");
+                let remove = format!("Remove-Item -LiteralPath '{path}' -Force");
+                ("powershell", vec![("inline", Argument::List(vec![remove]))])
+            }
         };
         arguments.push(("only", Argument::List(vec![only.to_owned()])));
         (kind, arguments)
     }
 }
 
+/// A step for `/bin/sh`.
+fn by_shell(name: &'static str, what: Argument) -> (&'static str, Vec<(&'static str, Argument)>) {
+    let execute = Argument::Filled(BY_SHELL.to_owned());
+    ("shell", vec![("execute_command", execute), (name, what)])
+}
+
 /// What a provisioner is given.
 enum Argument {
+    /// Packer fills this in when the script is there.
+    Filled(String),
     Text(String),
     List(Vec<String>),
 }
 
-/// `text` as a literal of the older language, which fills in what stands in double braces.
+/// `text` as a literal of the older language.
 fn in_json(text: &str) -> String {
-    json::quoted(&text.replace("{{", "{{`{{`}}"))
+    json::quoted(&as_it_is(text))
+}
+
+/// What becomes `text` once Packer has filled in what stands in double braces: in both languages it
+/// does so in whatever a provisioner is given.
+fn as_it_is(text: &str) -> String {
+    text.replace("{{", "{{`{{`}}")
 }
 
 /// `text` as one word of a shell.

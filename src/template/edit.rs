@@ -39,6 +39,20 @@ pub struct Wishes<'a> {
     pub carriers: &'a [&'a str],
     /// Scripts that run in the guest after everything else, absolute.
     pub scripts: &'a [Utf8PathBuf],
+    /// What is fetched out of the guest when all of that has run.
+    pub collect: Option<Collect<'a>>,
+}
+
+/// A file that a script makes in the guest, to be fetched from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collect<'a> {
+    /// The script that makes it, absolute, on this machine.
+    pub script: &'a Utf8Path,
+    /// Where it makes it in the guest, absolute. It is removed from there when it has been fetched.
+    pub made: &'a str,
+    /// Where it goes on this machine, absolute. Packer makes a new file readable for everybody, and
+    /// leaves the mode of one that is there.
+    pub download: &'a Utf8Path,
 }
 
 /// Changes to a template for one build.
@@ -50,6 +64,8 @@ pub struct Edits {
     pub overrides: Vec<Override>,
     /// Whether the version is written down in the guest.
     pub stamped: bool,
+    /// Whether something is fetched out of the guest.
+    pub collected: bool,
     /// The files that are changed.
     pub files: Vec<EditedFile>,
 }
@@ -103,7 +119,8 @@ impl Template {
         let mut editor = Editor { template: self, build, changes: BTreeMap::new() };
         let overrides = editor.overrides(wishes)?;
         let guest = guest(build, wishes.windows);
-        if guest == Guest::Closed && !wishes.scripts.is_empty() {
+        let needed = !wishes.scripts.is_empty() || wishes.collect.is_some();
+        if guest == Guest::Closed && needed {
             return Err(NoEdits::NoCommunicator(build.name.clone()));
         }
         let stamp = match guest {
@@ -114,12 +131,18 @@ impl Template {
             }),
             Guest::Closed | Guest::Unknown => None,
         };
-        let last = wishes.scripts.iter().cloned().map(Provisioner::Script);
-        editor.provisioners(stamp.as_ref(), &last.collect::<Vec<_>>())?;
+        let windows = match guest {
+            Guest::Open { windows } => windows,
+            Guest::Closed | Guest::Unknown => wishes.windows,
+        };
+        let scripts = wishes.scripts.iter().cloned().map(Provisioner::Script);
+        let collect = wishes.collect.iter().flat_map(|it| Provisioner::collect(it, windows));
+        editor.provisioners(stamp.as_ref(), &scripts.chain(collect).collect::<Vec<_>>())?;
         Ok(Edits {
             build: build.name.clone(),
             overrides,
             stamped: stamp.is_some(),
+            collected: wishes.collect.is_some(),
             files: editor.files()?,
         })
     }

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
-use super::{Chosen, MemoryTree, Request, SourceTree, Template, Wishes, read};
+use super::{Chosen, Collect, MemoryTree, Request, SourceTree, Template, Wishes, read};
 use crate::diagnostics::{Span, Style};
 
 /// Reads `bytes` as a template. Panics if that shows a fault of the reader; to be called by fuzzers:
@@ -51,6 +51,7 @@ fn inspect(tree: &dyn SourceTree, template: &str) -> Template {
     template.untracked.iter().for_each(|untracked| check(untracked.span, "untracked"));
     template.required_plugins.iter().for_each(|plugin| check(plugin.span, "plugin"));
     for build in template.builds.iter().take(3) {
+        let collect = Collect { script: "/s".into(), made: "/g", download: "/d".into() };
         let chosen = Chosen { scratch_name: "n", output_directory: "/o".into(), vmid: None };
         let wishes = Wishes {
             build: Some(&build.name),
@@ -61,6 +62,7 @@ fn inspect(tree: &dyn SourceTree, template: &str) -> Template {
             chosen,
             carriers: &[],
             scripts: &[],
+            collect: Some(collect),
         };
         let _ = template.edits(&wishes);
     }

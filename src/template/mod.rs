@@ -31,7 +31,7 @@ mod variables;
 
 pub use builds::{Build, CONTRACT, Setting, SourceBlock, Yield};
 pub use contract::{Chosen, NOT_STAMPED};
-pub use edit::{COPIES, EditedFile, Edits, NoEdits, Override, Wishes};
+pub use edit::{COPIES, Collect, EditedFile, Edits, NoEdits, Override, Wishes};
 pub use fuzz::fuzz;
 pub use glob::{Matcher, Pattern};
 pub use load::TemplateFile;

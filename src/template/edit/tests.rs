@@ -31,6 +31,7 @@ fn wishes<'a>(build: Option<&'a str>, scripts: &'a [Utf8PathBuf]) -> Wishes<'a> 
         },
         carriers: &["place"],
         scripts,
+        collect: None,
     }
 }
 
@@ -197,6 +198,76 @@ fn what_cannot_be_changed_is_told() {
     insta::assert_snapshot!(shown(file, &wishes(Some("file.b"), &[])), @"no edits: which build of the template it is can only be told by Packer");
 }
 
+/// What is fetched out of a guest, to a folder with what Packer would fill in.
+fn collect() -> Option<Collect<'static>> {
+    let (script, download) = ("/runs/1/collect".into(), "/runs/{{1}}/guest.tar".into());
+    Some(Collect { script, made: "/tmp/goldsmith-0f", download })
+}
+
+#[test]
+fn what_is_collected_is_made_fetched_and_removed_after_everything_else() {
+    let scripts = ["/cis.sh".into()];
+    let wishes = Wishes { collect: collect(), ..wishes(None, &scripts) };
+    let text = "source \"amazon-ebs\" \"a\" {}\nbuild {\n  sources = [\"amazon-ebs.a\"]\n}\n";
+    let (after, edits) = edit(text, &wishes).unwrap();
+    assert!(edits.collected);
+    insta::assert_snapshot!(after.split_once("sources").unwrap().1, @r#"
+     = ["amazon-ebs.a"]
+
+      provisioner "shell" {
+        script = "/cis.sh"
+        only = ["amazon-ebs.a"]
+      }
+      provisioner "shell" {
+        execute_command = "{{ .Vars }} /bin/sh {{ .Path }}"
+        script = "/runs/1/collect"
+        only = ["amazon-ebs.a"]
+      }
+      provisioner "file" {
+        direction = "download"
+        source = "/tmp/goldsmith-0f"
+        destination = "/runs/{{`{{`}}`{{`{{`}}`}}1}}/guest.tar"
+        only = ["amazon-ebs.a"]
+      }
+      provisioner "shell" {
+        execute_command = "{{ .Vars }} /bin/sh {{ .Path }}"
+        inline = ["rm -f '/tmp/goldsmith-0f'"]
+        only = ["amazon-ebs.a"]
+      }
+    }
+    "#);
+    let windows = text.replace("{}", "{ communicator = \"winrm\" }");
+    let (after, _) = edit(&windows, &wishes).unwrap();
+    insta::assert_snapshot!(after.split_once("sources").unwrap().1, @r#"
+     = ["amazon-ebs.a"]
+
+      provisioner "shell" {
+        script = "/cis.sh"
+        only = ["amazon-ebs.a"]
+      }
+      provisioner "powershell" {
+        script = "/runs/1/collect"
+        only = ["amazon-ebs.a"]
+      }
+      provisioner "file" {
+        direction = "download"
+        source = "/tmp/goldsmith-0f"
+        destination = "/runs/{{`{{`}}`{{`{{`}}`}}1}}/guest.tar"
+        only = ["amazon-ebs.a"]
+      }
+      provisioner "powershell" {
+        inline = ["Remove-Item -LiteralPath '/tmp/goldsmith-0f' -Force"]
+        only = ["amazon-ebs.a"]
+      }
+    }
+    "#);
+
+    let closed = text.replace("{}", "{ communicator = \"none\" }");
+    let only = Wishes { scripts: &[], ..wishes };
+    insta::assert_snapshot!(shown(&closed, &only), @"no edits: nothing can run inside of build `amazon-ebs.a`: it has no communicator");
+    assert!(!edit(text, &self::wishes(None, &scripts)).unwrap().1.collected);
+}
+
 /// Pieces of templates that can be read, in which the image is `qemu.a`.
 fn templates() -> impl Strategy<Value = String> {
     let settings = prop::collection::vec(
@@ -311,7 +382,7 @@ proptest! {
 
 #[test]
 fn the_older_language_is_changed_in_the_same_ways() {
-    let shown = |text: &str, scripts: &[Utf8PathBuf]| {
+    let edited = |text: &str, wishes: &Wishes<'_>| {
         let tree = MemoryTree::default().file("/w/old.json", text);
         let request = Request {
             template: "/w/old.json".into(),
@@ -319,12 +390,13 @@ fn the_older_language_is_changed_in_the_same_ways() {
             var_files: &[],
             vars: &IndexMap::new(),
         };
-        let edits = read(&tree, &request).edits(&wishes(None, scripts));
+        let edits = read(&tree, &request).edits(wishes);
         edits.map_or_else(
             |why| format!("no edits: {why}"),
             |edits| edits.files.first().map_or_else(String::new, |file| file.after.clone()),
         )
     };
+    let shown = |text: &str, scripts: &[Utf8PathBuf]| edited(text, &wishes(None, scripts));
     let scripts = ["/w/cis{{1}}.sh".into()];
     let steps = r#"{
   "builders": [ { "type": "qemu", "name": "debian", "vm_name": "debian.qcow2" } ],
@@ -345,4 +417,7 @@ fn the_older_language_is_changed_in_the_same_ways() {
     insta::assert_snapshot!(shown(r#"{"builders": [{"type": "file", "target": "a.raw"}]}"#, &[]), @r#"{"builders": [{"type": "file", "target": "/runs/1/output/a.raw"}]}"#);
     insta::assert_snapshot!(shown(r#"{"builders": [{"type": "file", "target": "a.raw"}]}"#, &scripts), @"no edits: nothing can run inside of build `file`: it has no communicator");
     insta::assert_snapshot!(shown(r#"{"builders": [{"type": "qemu"}], "provisioners": null}"#, &scripts), @"no edits: the text of the template is not understood well enough to be changed");
+    let fetching = Wishes { collect: collect(), ..wishes(None, &[]) };
+    let steps = edited(r#"{"builders": [{"type": "null"}], "provisioners": []}"#, &fetching);
+    insta::assert_snapshot!(steps, @r#"{"builders": [{"type": "null"}], "provisioners": [{"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "script": "/runs/1/collect", "only": ["null"]}, {"type": "file", "direction": "download", "source": "/tmp/goldsmith-0f", "destination": "/runs/{{`{{`}}`{{`{{`}}`}}1}}/guest.tar", "only": ["null"]}, {"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "inline": ["rm -f '/tmp/goldsmith-0f'"], "only": ["null"]}]}"#);
 }
