@@ -85,15 +85,15 @@ pub fn further_disks(question: &Question<'_>) -> Vec<Obstacle> {
                 what: format!("a second system is on `{name}` and was not judged: {}", root.name()),
                 way_out: "keep one system in an artifact".to_owned(),
             });
-            let parts = disk.unreadable().iter().map(|part| Obstacle {
-                what: format!("`{name}`: {part}"),
-                way_out: part.way_out().to_owned(),
-            });
+            let parts = disk
+                .unreadable()
+                .iter()
+                .map(|part| Obstacle { what: format!("`{name}`: {part}"), way_out: way_out(part) });
             systems.chain(parts).collect()
         }
         Err(EvidenceError::Unreadable { unreadable, .. }) => vec![Obstacle {
             what: format!("a further file of the artifact cannot be looked into: {unreadable}"),
-            way_out: unreadable.way_out().to_owned(),
+            way_out: way_out(&unreadable),
         }],
         Err(error) => vec![Obstacle {
             what: format!("`{name}`: {error}"),
@@ -111,7 +111,12 @@ fn open(question: &Question<'_>) -> Result<Disk, EvidenceError> {
 }
 
 fn unreadable(part: &Unreadable) -> Obstacle {
-    Obstacle { what: part.to_string(), way_out: part.way_out().to_owned() }
+    Obstacle { what: part.to_string(), way_out: way_out(part) }
+}
+
+/// What people can do about it, in the words of images.yml.
+pub(super) fn way_out(part: &Unreadable) -> String {
+    part.way_out().replace("scan in the guest", "scan in the guest (`evidence: guest`)")
 }
 
 /// Which of the systems is meant: the one that is expected, then the default of its file system, then

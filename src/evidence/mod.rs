@@ -212,8 +212,8 @@ impl EvidenceError {
     pub fn failure(&self) -> Failure {
         let failure = process::failure(self, FailureClass::Scan);
         match self {
-            Self::Unreadable { unreadable, .. } => failure.hint(unreadable.way_out()),
-            Self::NoSystem { because: Some(unreadable), .. } => failure.hint(unreadable.way_out()),
+            Self::Unreadable { unreadable, .. } => failure.hint(disk::way_out(unreadable)),
+            Self::NoSystem { because: Some(unreadable), .. } => failure.hint(disk::way_out(unreadable)),
             Self::NoSystem { because: None, .. } => failure.hint(
                 "check that it is the finished disk, and that the root file system has /etc/os-release",
             ),

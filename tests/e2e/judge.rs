@@ -128,7 +128,7 @@ fn a_disk_of_zeros_is_untrusted() {
     let project = project();
     zero_disk(&project.path("disk.raw")).unwrap();
     project.advisories(|_, _| {});
-    expect_untrusted(&project, &["no partition table"]);
+    expect_untrusted(&project, &["no operating system was found"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod container;
 mod demo;
 mod docker;
 mod edits;
+mod evidence;
 mod family;
 mod guest;
 mod judge;
