@@ -5,44 +5,64 @@ use std::hash::Hash;
 
 /// Keeps the values that were used last.
 pub(crate) struct Cache<K, V> {
-    values: HashMap<K, (V, u64)>,
+    values: HashMap<K, Kept<V>>,
     most: usize,
+    weight: usize,
     clock: u64,
 }
 
+struct Kept<V> {
+    value: V,
+    weight: usize,
+    used: u64,
+}
+
 impl<K: Clone + Eq + Hash, V> Cache<K, V> {
-    /// Keeps `most` values, at least one.
+    /// Keeps values that weigh `most` together, and at least one.
     pub(crate) fn new(most: usize) -> Self {
-        Self { values: HashMap::new(), most: most.max(1), clock: 0 }
+        Self { values: HashMap::new(), most, weight: 0, clock: 0 }
     }
 
-    /// The value of a key, made if it is not there.
+    /// The value of a key, made if it is not there. It weighs one.
     pub(crate) fn get_or_make<E>(
         &mut self,
         key: &K,
         make: impl FnOnce() -> Result<V, E>,
     ) -> Result<&V, E> {
+        self.get_or_make_weighing(key, |_| 1, make)
+    }
+
+    /// The same for values of different weight.
+    pub(crate) fn get_or_make_weighing<E>(
+        &mut self,
+        key: &K,
+        weigh: impl FnOnce(&V) -> usize,
+        make: impl FnOnce() -> Result<V, E>,
+    ) -> Result<&V, E> {
         self.clock += 1;
         if !self.values.contains_key(key) {
             let value = make()?;
-            if self.values.len() >= self.most {
+            let weight = weigh(&value);
+            while !self.values.is_empty() && self.weight + weight > self.most {
                 self.forget();
             }
-            self.values.insert(key.clone(), (value, 0));
+            self.weight += weight;
+            self.values.insert(key.clone(), Kept { value, weight, used: 0 });
         }
-        let (value, used) = self.values.get_mut(key).expect("it is there, or was made");
-        *used = self.clock;
-        Ok(value)
+        let kept = self.values.get_mut(key).expect("it is there, or was made");
+        kept.used = self.clock;
+        Ok(&kept.value)
     }
 
     /// Makes room: forgets the half that was not used for longest, which costs less than looking for
     /// the oldest of all each time.
     fn forget(&mut self) {
-        let mut uses: Vec<u64> = self.values.values().map(|(_, used)| *used).collect();
+        let mut uses: Vec<u64> = self.values.values().map(|kept| kept.used).collect();
         let middle = uses.len() / 2;
         let (_, middle, _) = uses.select_nth_unstable(middle);
         let newest = *middle;
-        self.values.retain(|_, (_, used)| *used > newest);
+        self.values.retain(|_, kept| kept.used > newest);
+        self.weight = self.values.values().map(|kept| kept.weight).sum();
     }
 }
 
@@ -66,6 +86,16 @@ mod tests {
                 assert!(cache.values.len() <= most);
             }
             assert!(most < 3 || made == 501, "{made} of {most}");
+        }
+    }
+
+    #[test]
+    fn heavy_values_drive_out_light_ones() {
+        let mut cache = Cache::new(100);
+        for (key, weight) in [(1, 40), (2, 40), (3, 200), (4, 60), (5, 40), (6, 1)] {
+            let value = cache.get_or_make_weighing(&key, |_| weight, || Ok::<_, ()>(weight));
+            assert_eq!(value, Ok(&weight));
+            assert!(cache.weight <= 100 || cache.values.len() == 1);
         }
     }
 }

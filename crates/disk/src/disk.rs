@@ -22,12 +22,12 @@ pub struct Limits {
     pub answer: Duration,
     /// Time that all file systems may take together.
     pub time: Duration,
-    /// Files that a walk passes.
+    /// Names that a walk reads.
     pub files: u64,
 }
 
 impl Default for Limits {
-    /// No backing files, a minute, ten minutes, four million files.
+    /// No backing files, a minute, ten minutes, four million names.
     fn default() -> Self {
         Self {
             backing: Vec::new(),

@@ -9,7 +9,7 @@ use fs_btrfs::inode::Inode;
 use fs_btrfs::{Error, Filesystem};
 
 use super::device::device;
-use super::{Entry, FileKind, FileSystem, Metadata, Node, Subvolume, check_entry, copy_in_parts};
+use super::{FileKind, FileSystem, Metadata, Names, Node, Subvolume, copy_in_parts};
 use crate::bytes::{le16, le64};
 use crate::source::Shared;
 use crate::unreadable::Why;
@@ -207,25 +207,20 @@ impl FileSystem for Btrfs {
         metadata(&files.read_inode(inode).map_err(why)?)
     }
 
-    fn read_dir(&mut self, node: &Node) -> Result<Vec<Entry>, Why> {
+    fn names(&mut self, node: &Node) -> Result<Names, Why> {
         let (files, folder) = self.tree(node)?;
         let listed = files.read_dir(folder).map_err(why)?;
         let tree = node.tree;
-        let mut entries = Vec::new();
+        let mut names = Names::default();
         for entry in listed {
-            check_entry(&entry.name, entries.len())?;
-            let node = if entry.is_inode() {
-                Node { tree, inode: entry.ino }
+            if entry.is_inode() {
+                names.add(entry.name, Node { tree, inode: entry.ino })?;
             } else if self.trees.contains_key(&entry.ino) {
-                Node { tree: entry.ino, inode: FIRST }
-            } else {
-                // What a snapshot keeps of a subvolume within its source: an empty folder.
-                continue;
-            };
-            let metadata = self.metadata(&node)?;
-            entries.push(Entry { name: entry.name, metadata, node });
+                names.add(entry.name, Node { tree: entry.ino, inode: FIRST })?;
+            }
+            // Else what a snapshot keeps of a subvolume within its source: an empty folder.
         }
-        Ok(entries)
+        Ok(names)
     }
 
     fn copy(

@@ -15,13 +15,15 @@ use crate::content::FileSystemKind;
 use crate::source::Shared;
 use crate::unreadable::Why;
 
-/// Entries of a folder that are read.
-const ENTRIES: usize = 1 << 18;
+/// Names of a folder that are read.
+const ENTRIES: usize = 1 << 17;
+/// Bytes of the names of a folder.
+const NAME_BYTES: usize = 8 << 20;
 /// Bytes of a link's target, as Linux has it.
 const LINK: u64 = 4096;
 
 /// A file, within its file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Node {
     /// The subvolume, where there are some.
     pub(crate) tree: u64,
@@ -95,6 +97,37 @@ pub(crate) struct Subvolume {
     pub(crate) snapshot: bool,
 }
 
+/// The names in a folder, as they are gathered: no more of them than memory is to be had for.
+#[derive(Debug, Default)]
+struct Names {
+    names: Vec<(Vec<u8>, Node)>,
+    bytes: usize,
+}
+
+impl Names {
+    /// Adds one. Fails if no folder can have it, or if there are too many.
+    fn add(&mut self, name: Vec<u8>, node: Node) -> Result<(), Why> {
+        if !is_name(&name) {
+            return Err(Why::Damaged("a folder has an impossible name".to_owned()));
+        }
+        self.bytes += name.len();
+        if self.names.len() >= ENTRIES || self.bytes > NAME_BYTES {
+            let most =
+                format!("a folder with more than {ENTRIES} names, or {NAME_BYTES} bytes of them");
+            return Err(Why::TooLarge(most));
+        }
+        self.names.push((name, node));
+        Ok(())
+    }
+
+    /// In order. Of a name that stands twice the first counts.
+    fn sorted(mut self) -> Vec<(Vec<u8>, Node)> {
+        self.names.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.names.dedup_by(|(a, _), (b, _)| a == b);
+        self.names
+    }
+}
+
 /// A file system that can be read.
 trait FileSystem {
     /// The folder of a subvolume; `None` for the top.
@@ -105,8 +138,8 @@ trait FileSystem {
     }
     /// What is known of a file.
     fn metadata(&mut self, node: &Node) -> Result<Metadata, Why>;
-    /// The names in a folder, without `.` and `..`.
-    fn read_dir(&mut self, node: &Node) -> Result<Vec<Entry>, Why>;
+    /// The names in a folder, without `.` and `..`, in any order.
+    fn names(&mut self, node: &Node) -> Result<Names, Why>;
     /// Gives away a file's content from its start to its end, part by part, as long as it is wanted.
     fn copy(
         &mut self,
@@ -153,15 +186,4 @@ fn copy_in_parts(
         }
         at += read as u64;
     }
-}
-
-/// Refuses what a folder must not have, and what is too much.
-fn check_entry(name: &[u8], so_far: usize) -> Result<(), Why> {
-    if !is_name(name) {
-        return Err(Why::Damaged("a folder has an impossible name".to_owned()));
-    }
-    if so_far >= ENTRIES {
-        return Err(Why::TooLarge(format!("a folder with more than {ENTRIES} names")));
-    }
-    Ok(())
 }

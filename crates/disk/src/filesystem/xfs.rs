@@ -6,7 +6,7 @@ use fs_xfs::inode::Inode;
 use fs_xfs::{Error, Filesystem};
 
 use super::device::device;
-use super::{Entry, FileKind, FileSystem, Metadata, Node, check_entry, copy_in_parts};
+use super::{FileKind, FileSystem, Metadata, Names, Node, copy_in_parts};
 use crate::source::Shared;
 use crate::unreadable::Why;
 
@@ -56,16 +56,13 @@ impl FileSystem for Xfs {
         metadata(&self.inode(node)?.0)
     }
 
-    fn read_dir(&mut self, node: &Node) -> Result<Vec<Entry>, Why> {
+    fn names(&mut self, node: &Node) -> Result<Names, Why> {
         let (inode, raw) = self.inode(node)?;
-        let mut entries = Vec::new();
+        let mut names = Names::default();
         for entry in self.0.read_dir(&inode, &raw).map_err(why)? {
-            check_entry(&entry.name, entries.len())?;
-            let metadata = metadata(&self.0.read_inode(entry.ino).map_err(why)?)?;
-            let node = Node { tree: 0, inode: entry.ino };
-            entries.push(Entry { name: entry.name, metadata, node });
+            names.add(entry.name, Node { tree: 0, inode: entry.ino })?;
         }
-        Ok(entries)
+        Ok(names)
     }
 
     fn copy(

@@ -4,8 +4,11 @@ use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::TreeError;
+use super::{TreeError, join};
 use crate::filesystem::{Entry, Fence, FileKind, Metadata, Node};
+
+/// Bytes that memory for a name takes besides the name.
+const ALLOCATION: usize = 16;
 
 /// Where a file is: a file system and a place in it.
 #[derive(Clone)]
@@ -34,13 +37,9 @@ impl Point {
         self.files.metadata(&self.node).map_err(|why| TreeError::unreadable(path, why))
     }
 
-    /// The names in a folder, in order. Of a name that stands twice the first counts.
+    /// The names in a folder, in order.
     pub(super) fn read_dir(&self, path: &[u8]) -> Result<Vec<Entry>, TreeError> {
-        let entries = self.files.read_dir(&self.node);
-        let mut entries = entries.map_err(|why| TreeError::unreadable(path, why))?;
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        entries.dedup_by(|a, b| a.name == b.name);
-        Ok(entries)
+        self.files.read_dir(&self.node).map_err(|why| TreeError::unreadable(path, why))
     }
 }
 
@@ -116,5 +115,27 @@ impl TreeEntry {
     pub(super) fn child(&self, path: Vec<u8>, entry: &Entry) -> Self {
         let point = Point { files: Arc::clone(&self.point.files), node: entry.node };
         Self { path, metadata: entry.metadata, point }
+    }
+
+    /// A file in this folder, or what is mounted on it.
+    pub(super) fn listed(&self, listed: &Listed) -> Self {
+        let path = join(&self.path, &listed.entry.name);
+        let files = listed.mounted.as_ref().unwrap_or(&self.point.files);
+        let point = Point { files: Arc::clone(files), node: listed.entry.node };
+        Self { path, metadata: listed.entry.metadata, point }
+    }
+}
+
+/// A name in a folder. Its path is left to be made, which takes memory.
+pub(super) struct Listed {
+    pub(super) entry: Entry,
+    /// The file system that is mounted there; its node is that of the entry.
+    pub(super) mounted: Option<Arc<Fence>>,
+}
+
+impl Listed {
+    /// Bytes of memory that it takes.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + self.entry.name.len() + ALLOCATION
     }
 }

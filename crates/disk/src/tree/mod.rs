@@ -12,6 +12,7 @@ pub use entry::TreeEntry;
 pub use error::TreeError;
 pub use walk::Walk;
 
+use entry::Listed;
 pub(crate) use entry::Point;
 
 use crate::cache::Cache;
@@ -21,8 +22,11 @@ use crate::filesystem::{Entry, Fence, FileKind, Metadata};
 const LINKS: usize = 40;
 /// Bytes of a path.
 const PATH: usize = 4096;
-/// Folders whose names are kept.
-const LISTINGS: usize = 64;
+/// Bytes of the paths in a folder.
+const PATHS: usize = 64 << 20;
+/// Names of folders that are kept, and what a folder without any counts.
+const KEPT: usize = 1 << 16;
+const FOLDER: usize = 64;
 
 /// What is mounted at a path.
 pub(crate) enum Mount {
@@ -36,14 +40,14 @@ pub(crate) enum Mount {
 pub struct Tree {
     root: Point,
     mounts: BTreeMap<Vec<u8>, Mount>,
-    /// Files that a walk passes at most.
+    /// Names that a walk reads at most.
     files: u64,
     listings: Mutex<Cache<Point, Arc<Vec<Entry>>>>,
 }
 
 impl Tree {
     pub(crate) fn new(root: Point, files: u64) -> Self {
-        let listings = Mutex::new(Cache::new(LISTINGS));
+        let listings = Mutex::new(Cache::new(KEPT));
         Self { root, mounts: BTreeMap::new(), files, listings }
     }
 
@@ -92,7 +96,12 @@ impl Tree {
 
     /// The names in a folder, in order.
     pub fn read_dir(&self, path: impl AsRef<[u8]>) -> Result<Vec<TreeEntry>, TreeError> {
-        self.list(&self.find(path)?)
+        let folder = self.find(path)?;
+        let listed = self.list(&folder)?;
+        if listed.len().saturating_mul(folder.path.len()) > PATHS {
+            return Err(TreeError::TooDeep { path: folder.path });
+        }
+        Ok(listed.iter().map(|listed| folder.listed(listed)).collect())
     }
 
     /// The content of a file of at most `limit` bytes.
@@ -173,29 +182,28 @@ impl Tree {
     }
 
     /// The names in a folder, with what is mounted there.
-    fn list(&self, folder: &TreeEntry) -> Result<Vec<TreeEntry>, TreeError> {
+    fn list(&self, folder: &TreeEntry) -> Result<Vec<Listed>, TreeError> {
         if folder.metadata.kind != FileKind::Folder {
             return Err(TreeError::NotAFolder { path: folder.path.clone() });
         }
-        let listing = folder.point.read_dir(&folder.path)?;
-        let mut entries: BTreeMap<Vec<u8>, TreeEntry> = listing
-            .iter()
-            .map(|entry| {
-                let path = join(&folder.path, &entry.name);
-                (path.clone(), folder.child(path, entry))
-            })
-            .collect();
+        let entries = folder.point.read_dir(&folder.path)?.into_iter();
+        let mut listed: Vec<_> = entries.map(|entry| Listed { entry, mounted: None }).collect();
         for (path, mount) in &self.mounts {
-            if parent(path) == folder.path {
-                // What could not be mounted is an empty place; asking for it tells why.
-                if let Mount::Here(point) = mount {
-                    let metadata = point.metadata(path)?;
-                    let entry = TreeEntry { path: path.clone(), metadata, point: point.clone() };
-                    entries.insert(path.clone(), entry);
+            // What could not be mounted is an empty place; asking for it tells why.
+            if let Mount::Here(point) = mount
+                && parent(path) == folder.path
+            {
+                let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
+                let place = listed.binary_search_by(|there| there.entry.name.cmp(&name));
+                let entry = Entry { name, metadata: point.metadata(path)?, node: point.node };
+                let mounted = Listed { entry, mounted: Some(Arc::clone(&point.files)) };
+                match place {
+                    Ok(place) => listed[place] = mounted,
+                    Err(place) => listed.insert(place, mounted),
                 }
             }
         }
-        Ok(entries.into_values().collect())
+        Ok(listed)
     }
 
     /// Why there is nothing at this path, if something should be mounted there.
@@ -211,7 +219,8 @@ impl Tree {
     fn listing(&self, folder: &TreeEntry) -> Result<Arc<Vec<Entry>>, TreeError> {
         let mut listings = self.listings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let read = || folder.point.read_dir(&folder.path).map(Arc::new);
-        listings.get_or_make(&folder.point, read).cloned()
+        let weigh = |listing: &Arc<Vec<Entry>>| FOLDER + listing.len();
+        listings.get_or_make_weighing(&folder.point, weigh, read).cloned()
     }
 }
 

@@ -7,9 +7,8 @@ use super::blocks::Blocks;
 use super::checksum::crc32c;
 use super::inode::Inode;
 use super::superblock::Superblock;
-use super::{FileKind, map, missing};
+use super::{FileKind, Names, Node, map, missing};
 use crate::bytes::{le16, le32};
-use crate::filesystem::ENTRIES;
 use crate::source::damaged;
 use crate::unreadable::Why;
 
@@ -24,7 +23,7 @@ pub(super) fn names(
     superblock: &Superblock,
     blocks: &mut Blocks,
     folder: &Inode,
-) -> io::Result<Vec<(Vec<u8>, u64)>> {
+) -> io::Result<Names> {
     if folder.metadata.kind != FileKind::Folder {
         return Err(damaged("a folder is none"));
     }
@@ -38,15 +37,12 @@ pub(super) fn names(
         ))));
     }
     let end = folder.metadata.size / superblock.block_size;
-    let mut names = Vec::new();
+    let mut names = Names::default();
     for run in map::runs(superblock, blocks, folder)? {
         for number in 0..run.count.min(end.saturating_sub(run.logical)) {
             // No overflow: the block before it existed.
             let block = blocks.block(run.physical + number)?;
             parse(block, folder.seed, &mut names)?;
-            if names.len() > ENTRIES {
-                return Err(io::Error::other(Why::TooLarge(format!("more than {ENTRIES} names"))));
-            }
         }
     }
     Ok(names)
@@ -54,7 +50,7 @@ pub(super) fn names(
 
 /// Adds the names in a block. The last entry of a block with a checksum holds it; blocks of the index
 /// keep theirs elsewhere, and hold no names.
-fn parse(block: &[u8], seed: Option<u32>, names: &mut Vec<(Vec<u8>, u64)>) -> io::Result<()> {
+fn parse(block: &[u8], seed: Option<u32>, names: &mut Names) -> io::Result<()> {
     let mut rest = block;
     while rest.len() >= 8 {
         let length = match le16(rest, 4) {
@@ -68,7 +64,8 @@ fn parse(block: &[u8], seed: Option<u32>, names: &mut Vec<(Vec<u8>, u64)>) -> io
         };
         let number = le32(rest, 0);
         if number != 0 && !matches!(name, b"." | b"..") {
-            names.push((name.to_vec(), number.into()));
+            let node = Node { tree: 0, inode: number.into() };
+            names.add(name.to_vec(), node).map_err(io::Error::other)?;
         }
         let is_tail = rest.len() == TAIL && number == 0 && rest[6] == 0 && rest[7] == TAIL_KIND;
         let covered = &block[..block.len() - rest.len()];

@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use self::blocks::Blocks;
 use self::inode::Inode;
 use self::superblock::Superblock;
-use super::{Entry, FileKind, FileSystem, LINK, Metadata, Node};
+use super::{FileKind, FileSystem, LINK, Metadata, Names, Node};
 use crate::source::{Shared, damaged};
 use crate::unreadable::Why;
 
@@ -119,17 +119,10 @@ impl FileSystem for Ext {
         Ok(self.inode(node)?.metadata)
     }
 
-    fn read_dir(&mut self, node: &Node) -> Result<Vec<Entry>, Why> {
+    fn names(&mut self, node: &Node) -> Result<Names, Why> {
         let folder = self.inode(node)?;
         let names = folder::names(&self.superblock, &mut self.blocks, &folder);
-        let mut entries = Vec::new();
-        for (name, number) in names.map_err(|error| why(&error))? {
-            super::check_entry(&name, entries.len())?;
-            let node = Node { tree: 0, inode: number };
-            let metadata = self.metadata(&node)?;
-            entries.push(Entry { name, metadata, node });
-        }
-        Ok(entries)
+        names.map_err(|error| why(&error))
     }
 
     fn copy(
