@@ -16,6 +16,8 @@ mod container;
 mod content;
 mod disk;
 mod filesystem;
+#[doc(hidden)]
+pub mod fuzz;
 mod partition;
 mod quiet;
 mod roots;

@@ -220,6 +220,11 @@ impl Fence {
         Ok(())
     }
 
+    /// Reads all that there is, and counts files.
+    pub(super) fn explore(&self) -> Result<usize, Why> {
+        self.ask(|files| Ok(super::explore::explore(files)))
+    }
+
     fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut dyn FileSystem) -> Result<T, Why> + Send + 'static,

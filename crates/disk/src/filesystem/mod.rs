@@ -2,6 +2,7 @@
 
 mod btrfs;
 mod device;
+pub(crate) mod explore;
 mod ext;
 mod fence;
 mod xfs;

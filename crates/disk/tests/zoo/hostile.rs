@@ -9,7 +9,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use goldsmith_disk::{BlockSource, Disk, FileKind, Limits, Shared, TreeError};
+use goldsmith_disk::{
+    BlockSource, Content, Disk, FileKind, FileSystemKind, Limits, Part, Shared, TreeError, What,
+    Why,
+};
 
 use crate::make;
 
@@ -63,6 +66,11 @@ impl Random {
     }
 }
 
+/// Did a reader of a file system panic? Those of others may, behind their fence; ours must not.
+fn is_panic(why: &Why) -> bool {
+    matches!(why, Why::Failed(_))
+}
+
 /// Does all that can be done with an image.
 fn exercise(image: Shared) -> Result<(), String> {
     let limits = Limits {
@@ -72,16 +80,29 @@ fn exercise(image: Shared) -> Result<(), String> {
         ..Limits::default()
     };
     let started = Instant::now();
+    let mut panics = Vec::new();
     if let Ok(disk) = Disk::of_image(image, &limits) {
+        let ours = disk.unreadable().iter().filter(|unreadable| unreadable.what == What::Ext);
+        panics.extend(ours.filter(|ours| is_panic(&ours.why)).map(ToString::to_string));
+        let is_ours = |part: &Part| part.content == Content::FileSystem(FileSystemKind::Ext);
+        let ours = disk.parts().iter().any(is_ours);
         for root in disk.roots().iter().take(4) {
             for entry in root.tree().walk("/").into_iter().flatten() {
-                let Ok(entry) = entry else { continue };
-                let _ = match entry.metadata.kind {
+                let done = entry.and_then(|entry| match entry.metadata.kind {
                     FileKind::Link => root.tree().resolve(&entry.path).map(drop),
                     _ => entry.copy(1 << 20, |_| {}),
-                };
+                });
+                match done {
+                    Err(TreeError::Unreadable { why, .. }) if ours && is_panic(&why) => {
+                        panics.push(why.to_string());
+                    }
+                    _ => {}
+                }
             }
         }
+    }
+    if !panics.is_empty() {
+        return Err(panics.join(", "));
     }
     let took = started.elapsed();
     if took > Duration::from_secs(30) { Err(format!("took {took:?}")) } else { Ok(()) }

@@ -79,7 +79,7 @@ fn digest() -> String {
 }
 
 fn make_all(folder: &Utf8Path) {
-    let shop = Workshop { folder: folder.to_owned() };
+    let shop = Workshop::new(folder);
     folder::write(&folder.join("root"), "debian", "");
     for files in Files::ALL {
         shop.parts(files);
@@ -151,6 +151,10 @@ impl Drop for Loop {
 }
 
 impl Workshop {
+    pub(crate) fn new(folder: &Utf8Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
     pub(crate) fn at(&self, name: &str) -> Utf8PathBuf {
         self.folder.join(name)
     }

@@ -83,6 +83,27 @@ fn area(disk: &dyn BlockSource, start: u64, size: u64) -> Result<Option<String>,
     Ok(Some(text))
 }
 
+/// Puts the checksums of the label and of the first metadata area right, where LVM2 writes them by
+/// default.
+pub(in crate::volume) fn repair(disk: &mut [u8]) {
+    const AREA: usize = 4096;
+    let Some(header) = disk.get(AREA..AREA + SECTOR) else { return };
+    let number = |at| usize::try_from(le64(header, at)).unwrap_or(usize::MAX);
+    let text = AREA.checked_add(number(40)).and_then(|start| {
+        let end = start.checked_add(number(48))?;
+        disk.get(start..end)
+    });
+    let places = [(AREA + 56, text.map(checksum)), (AREA, None), (SECTOR + 16, None)];
+    for (at, sum) in places {
+        let covered = match at {
+            AREA => &disk[AREA + 4..AREA + SECTOR],
+            _ => &disk[SECTOR + 20..2 * SECTOR],
+        };
+        let sum = sum.unwrap_or_else(|| checksum(covered));
+        disk[at..at + 4].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
 /// LVM2's checksum: CRC-32 with a start of its own and without the last inversion.
 fn checksum(bytes: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new_with_initial(!0xF597_A6CF);

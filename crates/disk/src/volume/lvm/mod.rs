@@ -13,6 +13,7 @@ use crate::source::Shared;
 use crate::unreadable::{Unreadable, What};
 use group::Group;
 use label::PhysicalVolume;
+pub(super) use label::repair;
 
 /// LVM2.
 pub(super) struct Lvm;
@@ -54,4 +55,9 @@ impl VolumeManager for Lvm {
         let volumes = groups.values().flat_map(|group| group.volumes(&disks)).collect();
         (volumes, failed)
     }
+}
+
+/// Reads a text, and counts its volumes.
+pub(super) fn read_text(text: &str) -> usize {
+    Group::read(text).map_or(0, |group| group.volumes(&BTreeMap::new()).len())
 }
