@@ -16,6 +16,8 @@ use crate::unreadable::Why;
 
 /// Bytes that are read at a time: the largest extent that is compressed.
 const PART: usize = 128 << 10;
+/// Bytes of a folder: a name takes 55 bytes besides its letters.
+const LISTING: u64 = 20 << 20;
 /// The top of a file system, which every one has.
 const TOP: u64 = 5;
 /// The first folder of every subvolume.
@@ -205,6 +207,10 @@ impl FileSystem for Btrfs {
     fn metadata(&mut self, node: &Node) -> Result<Metadata, Why> {
         let (files, inode) = self.tree(node)?;
         metadata(&files.read_inode(inode).map_err(why)?)
+    }
+
+    fn listing(&self) -> u64 {
+        LISTING
     }
 
     fn names(&mut self, node: &Node) -> Result<Names, Why> {

@@ -26,9 +26,6 @@ use crate::unreadable::Why;
 const OPEN: u64 = 3 << 30;
 /// Bytes that answering one question may read, besides the content of a file.
 const READ: u64 = 128 << 20;
-/// Bytes that listing a folder may read. The libraries hold all of its names in memory, where a short
-/// one takes five times the room. Enough for more than a hundred thousand usual names.
-const LISTING: u64 = 8 << 20;
 /// Files whose metadata may cost as much to read as a question.
 const FILES: usize = 1024;
 /// Bytes of content that are handed over at a time.
@@ -88,6 +85,7 @@ impl Fence {
         let meter = Arc::new(Meter {
             of: source,
             left: AtomicU64::new(OPEN),
+            spent: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let (questions, to_answer) = channel();
@@ -100,7 +98,7 @@ impl Fence {
             .map_err(|error| Why::Io(error.to_string()))?;
         let questions = Mutex::new(questions);
         let fence = Self { questions, budget: budget.clone(), meter, closed: Mutex::new(None) };
-        fence.wait(&opening)??;
+        fence.wait(&opening)?.map_err(|why| fence.why(why))?;
         Ok(fence)
     }
 
@@ -122,7 +120,7 @@ impl Fence {
         let node = *node;
         let meter = Arc::clone(&self.meter);
         self.ask(move |files| {
-            meter.left.store(LISTING, Ordering::Relaxed);
+            meter.left.store(files.listing(), Ordering::Relaxed);
             let names = files.names(&node)?.sorted();
             // Files that were made together lie together: few blocks are read twice that way.
             let mut order: Vec<usize> = (0..names.len()).collect();
@@ -216,7 +214,7 @@ impl Fence {
             }
         }
         drop(parts);
-        self.wait(&answer)??;
+        self.wait(&answer)?.map_err(|why| self.why(why))?;
         Ok(())
     }
 
@@ -232,7 +230,7 @@ impl Fence {
         let answer = self.send(Box::new(move |files: &mut dyn FileSystem| {
             question(files).map(|answer| Box::new(answer) as Box<dyn Any + Send>)
         }))?;
-        let answer = self.wait(&answer)??;
+        let answer = self.wait(&answer)?.map_err(|why| self.why(why))?;
         Ok(*answer.downcast::<T>().expect("an answer has the type of its question"))
     }
 
@@ -244,6 +242,7 @@ impl Fence {
         drop(closed);
         let (sender, answer) = sync_channel(1);
         self.meter.left.store(READ, Ordering::Relaxed);
+        self.meter.spent.store(false, Ordering::Relaxed);
         let questions = self.questions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let sent = questions.send((job, sender));
         drop(questions);
@@ -261,6 +260,11 @@ impl Fence {
                 RecvTimeoutError::Disconnected => Why::Failed("it has stopped".to_owned()),
             })
         })
+    }
+
+    /// What a failure is: a library calls it damage if it may not read more.
+    fn why(&self, why: Why) -> Why {
+        if self.meter.spent.load(Ordering::Relaxed) { Why::TooSlow } else { why }
     }
 
     /// Nothing more is asked.
@@ -314,6 +318,8 @@ fn panicked(why: &(dyn Any + Send)) -> Why {
 struct Meter {
     of: Shared,
     left: AtomicU64,
+    /// Was more asked for than was left?
+    spent: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -327,6 +333,9 @@ impl BlockSource for Meter {
         let price = buffer.len().max(512) as u64;
         let pay = |left: u64| left.checked_sub(price);
         let paid = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok();
+        if !paid {
+            self.spent.store(true, Ordering::Relaxed);
+        }
         if self.stop.load(Ordering::Relaxed) || !paid {
             return Err(io::Error::other("reading this goes on for too long"));
         }
@@ -411,8 +420,7 @@ mod tests {
     #[test]
     fn reading_without_end_has_an_end() {
         let files = rogue(Duration::from_mins(1));
-        let why = Why::Io("reading this goes on for too long".to_owned());
-        assert_eq!(files.read_dir(&node(0)).err(), Some(why));
+        assert_eq!(files.read_dir(&node(0)).err(), Some(Why::TooSlow));
         assert_eq!(files.metadata(&node(0)), Ok(FILE));
     }
 

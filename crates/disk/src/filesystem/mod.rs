@@ -20,6 +20,8 @@ use crate::unreadable::Why;
 const ENTRIES: usize = 1 << 17;
 /// Bytes of the names of a folder.
 const NAME_BYTES: usize = 8 << 20;
+/// Bytes of a folder with that many names of usual length.
+const LISTING: u64 = 12 << 20;
 /// Bytes of a link's target, as Linux has it.
 const LINK: u64 = 4096;
 
@@ -139,6 +141,11 @@ trait FileSystem {
     }
     /// What is known of a file.
     fn metadata(&mut self, node: &Node) -> Result<Metadata, Why>;
+    /// Bytes that listing a folder may read. Libraries hold all of its names in memory, where a short
+    /// one takes five times the room.
+    fn listing(&self) -> u64 {
+        LISTING
+    }
     /// The names in a folder, without `.` and `..`, in any order.
     fn names(&mut self, node: &Node) -> Result<Names, Why>;
     /// Gives away a file's content from its start to its end, part by part, as long as it is wanted.
