@@ -272,11 +272,8 @@ impl Provisioner {
             }
             Self::Fetch { made, download } => {
                 let text = |text: &str| Argument::Text(text.to_owned());
-                // Packer fills in what stands in double braces here, and then in what comes of it.
-                let (source, destination) = (as_it_is(made), as_it_is(download.as_str()));
-                let direction = ("direction", text("download"));
-                let ends = [("source", text(&source)), ("destination", text(&destination))];
-                ("file", [direction].into_iter().chain(ends).collect())
+                let ends = [("source", text(made)), ("destination", text(download.as_str()))];
+                ("file", [("direction", text("download"))].into_iter().chain(ends).collect())
             }
             Self::Remove { made, windows: false } => {
                 let remove = format!("rm -f {}", in_sh(made));

@@ -107,6 +107,9 @@ pub enum NoEdits {
     /// Nothing can run in the guest: `build` has no communicator.
     #[error("nothing can run inside of build `{0}`: it has no communicator")]
     NoCommunicator(String),
+    /// Packer would take part of a path for something to fill in: whoever has chosen it.
+    #[error("nothing can be fetched to `{0}`: Packer fills in what stands in double braces there")]
+    NoPlace(Utf8PathBuf),
     /// The places in the text are not what they should be: goldsmith.
     #[error("the text of the template is not understood well enough to be changed")]
     NotUnderstood,
@@ -122,6 +125,11 @@ impl Template {
         let needed = !wishes.scripts.is_empty() || wishes.collect.is_some();
         if guest == Guest::Closed && needed {
             return Err(NoEdits::NoCommunicator(build.name.clone()));
+        }
+        // In the places of files it does so until nothing is left to fill in: nothing can be escaped.
+        let filled_in = |collect: &&Collect<'_>| collect.download.as_str().contains("{{");
+        if let Some(collect) = wishes.collect.as_ref().filter(filled_in) {
+            return Err(NoEdits::NoPlace(collect.download.to_owned()));
         }
         let stamp = match guest {
             Guest::Open { windows } => Some(Provisioner::Stamp {

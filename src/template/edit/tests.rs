@@ -198,16 +198,16 @@ fn what_cannot_be_changed_is_told() {
     insta::assert_snapshot!(shown(file, &wishes(Some("file.b"), &[])), @"no edits: which build of the template it is can only be told by Packer");
 }
 
-/// What is fetched out of a guest, to a folder with what Packer would fill in.
-fn collect() -> Option<Collect<'static>> {
-    let (script, download) = ("/runs/1/collect".into(), "/runs/{{1}}/guest.tar".into());
-    Some(Collect { script, made: "/tmp/goldsmith-0f", download })
+/// What is fetched out of a guest.
+fn collect() -> Collect<'static> {
+    let (script, download) = ("/runs/1/collect".into(), "/runs/1/guest.tar".into());
+    Collect { script, made: "/tmp/goldsmith-0f", download }
 }
 
 #[test]
 fn what_is_collected_is_made_fetched_and_removed_after_everything_else() {
     let scripts = ["/cis.sh".into()];
-    let wishes = Wishes { collect: collect(), ..wishes(None, &scripts) };
+    let wishes = Wishes { collect: Some(collect()), ..wishes(None, &scripts) };
     let text = "source \"amazon-ebs\" \"a\" {}\nbuild {\n  sources = [\"amazon-ebs.a\"]\n}\n";
     let (after, edits) = edit(text, &wishes).unwrap();
     assert!(edits.collected);
@@ -226,7 +226,7 @@ fn what_is_collected_is_made_fetched_and_removed_after_everything_else() {
       provisioner "file" {
         direction = "download"
         source = "/tmp/goldsmith-0f"
-        destination = "/runs/{{`{{`}}`{{`{{`}}`}}1}}/guest.tar"
+        destination = "/runs/1/guest.tar"
         only = ["amazon-ebs.a"]
       }
       provisioner "shell" {
@@ -252,7 +252,7 @@ fn what_is_collected_is_made_fetched_and_removed_after_everything_else() {
       provisioner "file" {
         direction = "download"
         source = "/tmp/goldsmith-0f"
-        destination = "/runs/{{`{{`}}`{{`{{`}}`}}1}}/guest.tar"
+        destination = "/runs/1/guest.tar"
         only = ["amazon-ebs.a"]
       }
       provisioner "powershell" {
@@ -265,6 +265,9 @@ fn what_is_collected_is_made_fetched_and_removed_after_everything_else() {
     let closed = text.replace("{}", "{ communicator = \"none\" }");
     let only = Wishes { scripts: &[], ..wishes };
     insta::assert_snapshot!(shown(&closed, &only), @"no edits: nothing can run inside of build `amazon-ebs.a`: it has no communicator");
+    let braces = Collect { download: "/runs/{{1}}/guest.tar".into(), ..collect() };
+    let filled_in = Wishes { collect: Some(braces), ..wishes };
+    insta::assert_snapshot!(shown(text, &filled_in), @"no edits: nothing can be fetched to `/runs/{{1}}/guest.tar`: Packer fills in what stands in double braces there");
     assert!(!edit(text, &self::wishes(None, &scripts)).unwrap().1.collected);
 }
 
@@ -417,7 +420,7 @@ fn the_older_language_is_changed_in_the_same_ways() {
     insta::assert_snapshot!(shown(r#"{"builders": [{"type": "file", "target": "a.raw"}]}"#, &[]), @r#"{"builders": [{"type": "file", "target": "/runs/1/output/a.raw"}]}"#);
     insta::assert_snapshot!(shown(r#"{"builders": [{"type": "file", "target": "a.raw"}]}"#, &scripts), @"no edits: nothing can run inside of build `file`: it has no communicator");
     insta::assert_snapshot!(shown(r#"{"builders": [{"type": "qemu"}], "provisioners": null}"#, &scripts), @"no edits: the text of the template is not understood well enough to be changed");
-    let fetching = Wishes { collect: collect(), ..wishes(None, &[]) };
+    let fetching = Wishes { collect: Some(collect()), ..wishes(None, &[]) };
     let steps = edited(r#"{"builders": [{"type": "null"}], "provisioners": []}"#, &fetching);
-    insta::assert_snapshot!(steps, @r#"{"builders": [{"type": "null"}], "provisioners": [{"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "script": "/runs/1/collect", "only": ["null"]}, {"type": "file", "direction": "download", "source": "/tmp/goldsmith-0f", "destination": "/runs/{{`{{`}}`{{`{{`}}`}}1}}/guest.tar", "only": ["null"]}, {"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "inline": ["rm -f '/tmp/goldsmith-0f'"], "only": ["null"]}]}"#);
+    insta::assert_snapshot!(steps, @r#"{"builders": [{"type": "null"}], "provisioners": [{"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "script": "/runs/1/collect", "only": ["null"]}, {"type": "file", "direction": "download", "source": "/tmp/goldsmith-0f", "destination": "/runs/1/guest.tar", "only": ["null"]}, {"type": "shell", "execute_command": "{{ .Vars }} /bin/sh {{ .Path }}", "inline": ["rm -f '/tmp/goldsmith-0f'"], "only": ["null"]}]}"#);
 }
