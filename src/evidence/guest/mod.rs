@@ -1,0 +1,66 @@
+//! What a guest says of itself while it is built, for artifacts that nobody can look into from outside:
+//! the scripts that collect it in there, and readers of what they leave. Pure.
+//!
+//! The guest decides every byte of it. Readers take what they understand, say what they do not, and
+//! are bounded by what they are given.
+
+mod collected;
+mod windows;
+
+pub use collected::{
+    Kind, LeftOut, Listed, Lists, Pending, Updates, files, left_out, pending, updates,
+};
+pub use windows::{Windows, WindowsError};
+
+/// Where the collected parts lie in the archive, beside the files of the guest.
+pub const PARTS: &str = "goldsmith-collected/";
+
+/// The last part. An archive without it was cut off.
+pub const COMPLETE: &str = "complete";
+
+const SHELL: &str = include_str!("collect.sh");
+const POWERSHELL: &str = include_str!("collect.ps1");
+
+/// A path in the guest that nobody in there can guess: `random` is letters and digits.
+pub fn made_at(random: &str, windows: bool) -> String {
+    let folder = if windows { "C:/Windows/Temp" } else { "/tmp" };
+    format!("{folder}/goldsmith-{random}.tar")
+}
+
+/// A script that collects, in a guest, the files which match `patterns` (globs of the shell, below
+/// `/`) and the parts, into a new archive at `made`. A Windows guest has only the parts.
+pub fn script(patterns: &[&str], made: &str, windows: bool) -> String {
+    if windows {
+        let made = made.replace('\'', "''");
+        return POWERSHELL.replacen("@MADE@", &format!("'{made}'"), 1);
+    }
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    // What is absolute would be so in the archive too, and what begins with `-` be an option.
+    let lines = patterns.iter().map(|pattern| format!("./{}", pattern.trim_start_matches('/')));
+    let lines: Vec<String> = lines.collect();
+    let script = SHELL.replacen("@MADE@", &quoted(made), 1);
+    script.replacen("@PATTERNS@", &quoted(&lines.join("\n")), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_get_paths_and_patterns_as_words_of_their_language() {
+        let filled = |script: String| {
+            let filled = |line: &&str| line.starts_with(['m', '$']) && line.contains("made =");
+            let lines = script.lines().skip_while(|line| !line.starts_with("made=")).take(3);
+            let windows = script.lines().find(filled).map(str::to_owned);
+            windows.unwrap_or_else(|| lines.collect::<Vec<_>>().join("\n"))
+        };
+        let made = made_at("0f", false);
+        insta::assert_snapshot!(filled(script(&["etc/os-release", "/it's/*"], &made, false)), @r"
+        made='/tmp/goldsmith-0f.tar'
+        patterns='./etc/os-release
+        ./it'\''s/*'
+        ");
+        let made = made_at("it's", true);
+        insta::assert_snapshot!(filled(script(&[], &made, true)), @"$made = 'C:/Windows/Temp/goldsmith-it''s.tar'");
+    }
+}
