@@ -201,6 +201,10 @@ pub struct Run {
     /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
     #[arg(long, value_name = "DIR")]
     pub db: Option<Utf8PathBuf>,
+    /// OCI repository to download it from, once for each that is tried, in this order; else those of
+    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
+    pub db_repository: Vec<String>,
     /// Build and judge, but publish and record nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -247,6 +251,10 @@ pub struct Scan {
     /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
     #[arg(long, value_name = "DIR")]
     pub db: Option<Utf8PathBuf>,
+    /// OCI repository to download it from, once for each that is tried, in this order; else those of
+    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
+    pub db_repository: Vec<String>,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: ScanFormat,

@@ -18,7 +18,7 @@ use crate::registry::Author;
 use crate::report::{CaughtUp, Report};
 use crate::run::{self, Options, Pipeline, Toolbox};
 use crate::runner::{Runner, add_mask};
-use crate::trivy::{self, ADVISORIES, Database, Scanner};
+use crate::trivy::{self, ADVISORIES, Database, Repositories, Scanner};
 
 /// Plans, and does what is due.
 pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Report, Failure> {
@@ -61,7 +61,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         plugins::ready(session, &planning.catalog, built, tools.packer.as_ref(), &state).await?;
     let database = match database {
         Some(database) => database,
-        None => refresh(session, &tools.trivy, &state).await?,
+        None => refresh(session, &tools.trivy, &state, &arguments.db_repository).await?,
     };
     let caught_up = catch_up(arguments, &planning, &author).await?;
     let pipeline = Pipeline {
@@ -230,11 +230,13 @@ pub(super) fn open_database(
     Database::open(&session.path(folder)).map_err(|error| error.failure())
 }
 
-/// The current database, downloaded when it is not young.
+/// The current database, downloaded when it is not young: from the `repositories` that are given, or
+/// the usual ones.
 pub(super) async fn refresh(
     session: &Session,
     trivy: &Tool,
     state: &camino::Utf8Path,
+    repositories: &[String],
 ) -> Result<Database, Failure> {
     fs_err::create_dir_all(state).map_err(|error| no_state(&error))?;
     let scanner = Scanner {
@@ -245,9 +247,16 @@ pub(super) async fn refresh(
     };
     let folder = state.join(ADVISORIES);
     session.events.note(None, NoteLevel::Info, "bringing the advisory database up to date");
-    let refreshed = scanner.refresh(&folder, &session.environment, session.clock.now()).await?;
-    if let Some(warning) = refreshed.warning {
-        let text = format!("using the advisory database at hand: {warning}");
+    let repositories = Repositories::new(repositories, &session.environment);
+    let (environment, now) = (&session.environment, session.clock.now());
+    let refreshed = scanner.refresh(&folder, &repositories, environment, now).await?;
+    for failed in refreshed.failed {
+        let text = format!("no advisory database comes from {failed}");
+        session.events.note(None, NoteLevel::Warning, text);
+    }
+    if refreshed.old {
+        let made = refreshed.database.updated_at;
+        let text = format!("using the advisory database at hand, made at {made}");
         session.events.note(None, NoteLevel::Warning, text);
     }
     Ok(refreshed.database)

@@ -55,7 +55,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
     let tool = trivy::find(&session.environment, &session.launcher, &session.cancellation).await?;
     let database = match database {
         Some(database) => database,
-        None => refresh(session, &tool, &state).await?,
+        None => refresh(session, &tool, &state, &arguments.db_repository).await?,
     };
 
     // As for a run: room for what is taken out, and a log that is still there when it is named.

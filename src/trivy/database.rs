@@ -58,6 +58,8 @@ pub struct Database {
     pub folder: Utf8PathBuf,
     /// When the database was made.
     pub updated_at: Timestamp,
+    /// When Trivy has downloaded it, if it has.
+    pub downloaded_at: Option<Timestamp>,
     /// Which demonstration data it holds, if it does.
     pub fixture: Option<String>,
 }
@@ -67,6 +69,7 @@ pub struct Database {
 struct Metadata {
     version: u32,
     updated_at: Timestamp,
+    downloaded_at: Option<Timestamp>,
     /// Not Trivy's: marks demonstration data.
     fixture: Option<String>,
 }
@@ -92,6 +95,7 @@ impl Database {
         Ok(Self {
             folder: folder.to_owned(),
             updated_at: metadata.updated_at,
+            downloaded_at: metadata.downloaded_at,
             fixture: metadata.fixture,
         })
     }

@@ -9,10 +9,12 @@ mod complaints;
 mod database;
 mod probe;
 mod refresh;
+mod repositories;
 mod scanner;
 mod tool;
 
 pub use database::{Database, DatabaseError};
 pub use refresh::{ADVISORIES, DOWNLOADING, Refreshed};
+pub use repositories::Repositories;
 pub use scanner::{Answer, Scanner, TrivyError};
 pub use tool::find;

@@ -7,6 +7,7 @@
 mod build;
 mod collect;
 mod container;
+mod database;
 mod demo;
 mod docker;
 mod edits;
