@@ -61,6 +61,11 @@ impl Log {
         self.with(|_| Ok(()))
     }
 
+    /// Adds a line that no child has said.
+    pub fn note(&self, line: &str) -> io::Result<()> {
+        self.push(format!("{line}\n").as_bytes())
+    }
+
     /// Adds `bytes`.
     pub(super) fn push(&self, bytes: &[u8]) -> io::Result<()> {
         self.with(|open| open.push(bytes))

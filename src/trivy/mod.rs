@@ -7,6 +7,7 @@
 
 mod complaints;
 mod database;
+mod isolation;
 mod probe;
 mod refresh;
 mod repositories;

@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 use thiserror::Error;
 
+use super::isolation::{Isolation, NO_ISOLATION};
 use super::{Database, complaints, probe};
 use crate::model::{Failure, FailureClass, OsIdentity, Scope, Tool};
 use crate::process::{
@@ -161,7 +162,8 @@ impl Scanner {
     }
 
     /// Runs Trivy in an empty folder of its own: a `.trivyignore` or `trivy.yaml` where it runs, or
-    /// a `TRIVY_…` variable, would decide for the gate.
+    /// a `TRIVY_…` variable, would decide for the gate. It has no network, where this machine can do
+    /// without.
     async fn ask(
         &self,
         purpose: &str,
@@ -179,7 +181,14 @@ impl Scanner {
         }
         let output = folder.join("output.json");
         let cache = database.map_or(cache.as_path(), |database| &database.folder);
-        let command = Command::new(&self.tool.path, purpose)
+        let isolation = Isolation::find(&self.launcher, &self.cancellation).await;
+        let command = if let Some(isolation) = isolation {
+            isolation.command(self.tool.path.as_str(), purpose)
+        } else {
+            self.log.note(NO_ISOLATION)?;
+            Command::new(&self.tool.path, purpose)
+        };
+        let command = command
             .arguments(arguments.iter().copied())
             .arguments(["--cache-dir", cache.as_str(), "--output", output.as_str()])
             .arguments(OFFLINE)

@@ -13,4 +13,5 @@ mod offline;
 mod pages;
 mod planning;
 mod process;
+mod scanner;
 mod schema;
