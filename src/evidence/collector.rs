@@ -56,9 +56,21 @@ impl Collected {
         folder: Utf8PathBuf,
         cancellation: &Cancellation,
     ) -> io::Result<Self> {
+        Self::with(source, scope, &[], folder, cancellation)
+    }
+
+    /// The same, and what matches these patterns too.
+    pub(super) fn with(
+        source: &mut dyn Source,
+        scope: Scope,
+        more: &[&str],
+        folder: Utf8PathBuf,
+        cancellation: &Cancellation,
+    ) -> io::Result<Self> {
         fs_err::create_dir(&folder)?;
         let mut selection = Selection::default();
         selection::patterns(scope).for_each(|pattern| selection.add(pattern.as_bytes()));
+        more.iter().for_each(|pattern| selection.add(pattern.as_bytes()));
         let mut collector = Collector {
             collected: Self {
                 folder,
@@ -120,6 +132,12 @@ impl Collected {
         let below = self.files.range(folder.as_bytes().to_vec()..);
         let paths = below.map(|(path, _)| path.as_slice());
         paths.take_while(move |path| path.starts_with(folder.as_bytes()))
+    }
+
+    /// Whether a file, or a link, was taken from this path.
+    pub(super) fn has(&self, path: &str) -> bool {
+        let path = path.as_bytes();
+        self.files.contains_key(path) || self.links.contains_key(path)
     }
 
     /// Where a link leads, as it says.

@@ -116,6 +116,11 @@ pub(super) fn may_hold_libraries(path: &[u8], mode: u32) -> bool {
         || conda()
 }
 
+/// The patterns of package databases, and of who the system is.
+pub(super) fn databases() -> impl Iterator<Item = &'static str> {
+    PACKAGES.iter().copied()
+}
+
 /// Patterns, sorted into a tree, so that most files are told apart by the first part of their paths.
 #[derive(Debug, Default)]
 pub(super) struct Selection {

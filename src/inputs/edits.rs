@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::source_tree::FileSystem;
 use crate::model::{Image, Placeholder, Text};
-use crate::template::{self, Chosen, Edits, NoEdits, Request, Template, Wishes};
+use crate::template::{self, Chosen, Collect, Edits, NoEdits, Request, Template, Wishes};
 
 /// What has to be changed in the template of `image` for a build of this `version`, and the template.
 /// `values` are those of the image's variables, as far as they are known. Blocks.
@@ -17,6 +17,7 @@ pub fn edits(
     version: &str,
     chosen: Chosen<'_>,
     values: IndexMap<String, Option<String>>,
+    collect: Option<Collect<'_>>,
 ) -> (Template, Result<Edits, NoEdits>) {
     let of_environment = image.env.iter().filter_map(|name| name.strip_prefix("PKR_VAR_"));
     let hidden = of_environment.chain(image.secret_vars.keys().map(String::as_str));
@@ -50,7 +51,7 @@ pub fn edits(
         chosen,
         carriers: &carriers,
         scripts: &image.enforce,
-        collect: None,
+        collect,
     });
     (template, edits)
 }
@@ -103,7 +104,7 @@ impl EditNotes {
         if !self.seen.insert(seen) {
             return;
         }
-        let (template, edits) = edits(image, "0", stand_ins(), values.into_iter().collect());
+        let (template, edits) = edits(image, "0", stand_ins(), values.into_iter().collect(), None);
         let shown = |path: &Utf8Path| path.strip_prefix(folder).unwrap_or(path).to_string();
         let whole = match shown(&image.template).as_str() {
             "" => ".".to_owned(),

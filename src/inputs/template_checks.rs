@@ -106,6 +106,17 @@ pub fn builder(image: &Image) -> Option<String> {
     values.first().cloned()
 }
 
+/// The type of the builder of `image`: `qemu`, if its template tells. Blocks.
+pub fn builder_type(image: &Image) -> Option<String> {
+    let template = super::references::read(image, true);
+    let mut builds = template.builds.iter();
+    let build = match &image.build {
+        Some(name) => builds.find(|build| build.name == *name),
+        None => builds.find(|build| build.yields == Yield::Image),
+    };
+    build.map(|build| build.kind.clone())
+}
+
 /// The files that the template of `image` has Packer write about its builds, absolute; and the folder
 /// of the template. Blocks.
 pub fn manifests(image: &Image) -> (Vec<Utf8PathBuf>, Utf8PathBuf) {

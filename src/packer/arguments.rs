@@ -38,6 +38,8 @@ pub struct BuildRequest {
     pub template: Utf8PathBuf,
     /// The copy of it that is built in its place, if there is one.
     pub edited: Option<EditedCopy>,
+    /// What the guest is asked at the end, if it is.
+    pub collect: Option<Collected>,
     /// Where Packer runs, absolute.
     pub workdir: Utf8PathBuf,
     /// The build that is the image; without it the template must have just one.
@@ -62,6 +64,17 @@ pub struct BuildRequest {
     pub grace: Duration,
     /// Where all of Packer's output goes.
     pub log: Log,
+}
+
+/// A file that a build makes in its guest and fetches.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// The script that makes it, absolute.
+    pub script: Utf8PathBuf,
+    /// Where it is made in the guest, absolute.
+    pub made: String,
+    /// Where it goes, absolute.
+    pub download: Utf8PathBuf,
 }
 
 impl BuildRequest {
@@ -173,6 +186,7 @@ mod tests {
             vmid: None,
             template: "/home/ci/images/packer/debian".into(),
             edited: None,
+            collect: None,
             workdir: "/home/ci/images/packer".into(),
             build: Some("qemu.debian".to_owned()),
             variable_files: vec!["/home/ci/images/common.pkrvars.hcl".into()],

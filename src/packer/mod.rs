@@ -27,7 +27,7 @@ mod transcript;
 mod user_manifest;
 mod validate;
 
-pub use arguments::BuildRequest;
+pub use arguments::{BuildRequest, Collected};
 pub use artifact::{ArtifactError, collect};
 pub use build::{Built, Packer};
 pub use diagnostics::PROBLEMS;

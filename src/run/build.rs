@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::crash_log::CrashLog;
+use super::guest_question::GuestQuestion;
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
 use super::parents::built_upon;
@@ -25,7 +26,7 @@ use crate::model::{
     Artifact, BuildRecord, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome,
     Version,
 };
-use crate::packer::{self, BuildRequest, Built, LARGEST_MANIFEST, Packer};
+use crate::packer::{self, BuildRequest, Built, Collected, LARGEST_MANIFEST, Packer};
 use crate::process;
 use crate::report::quantity;
 use crate::template::NOT_STAMPED;
@@ -187,6 +188,7 @@ async fn build(
     let environment = Arc::new(pipeline.environment.clone());
     let packer = Packer::new(tool, pipeline.launcher.clone(), environment);
     let tail = task.run.id.as_str().rsplit('-').next().unwrap_or_default();
+    let question = GuestQuestion::prepare(task).await?;
     let mut request = BuildRequest {
         image: image.name.clone(),
         version: version.to_string(),
@@ -196,6 +198,11 @@ async fn build(
         vmid: None,
         template: image.template.clone(),
         edited: None,
+        collect: question.as_ref().map(|question| Collected {
+            script: question.script.clone(),
+            made: question.made.clone(),
+            download: question.download.clone(),
+        }),
         workdir: image.workdir.clone(),
         build: image.build.clone(),
         variable_files: image.var_files.clone(),
@@ -230,6 +237,7 @@ async fn build(
         copy.remove().await;
     }
     let built = built?;
+    task.collected.replace(question.and_then(|question| question.answer()));
     tell_left(task, "the build", built.leftover, built.stuck);
     if let Some(error) = built.log_error {
         events.note(

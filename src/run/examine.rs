@@ -182,7 +182,7 @@ impl Examiner {
             let mut gathered = match strategy {
                 StrategyName::Container => evidence::container(&question)?,
                 StrategyName::Rootfs => evidence::rootfs(&question)?,
-                StrategyName::Guest => evidence::guest(&question)?,
+                StrategyName::Guest => evidence::guest::guest(&question)?,
                 _ => evidence::disk(&question)?,
             };
             for path in &further {

@@ -44,6 +44,8 @@ pub(super) struct ImageTask<'a> {
     pub(super) log: Log,
     /// What was built, once it is, until it is recorded as published.
     pub(super) built: RefCell<Option<BuildRecord>>,
+    /// What its guest has told at the end of its build, if it was asked.
+    pub(super) collected: RefCell<Option<Utf8PathBuf>>,
     /// The versions that it is built upon, once they are known.
     pub(super) built_upon: RefCell<Vec<BuiltUpon>>,
     /// Where it lies aside already, under its version; nothing for what was built in this run.
@@ -79,6 +81,7 @@ impl<'a> ImageTask<'a> {
             work: run.directory.work().join(image.name.as_str()),
             log: Log::new(run.directory.log(image.name.as_str()), image.max_log),
             built: RefCell::new(None),
+            collected: RefCell::new(None),
             built_upon: RefCell::new(Vec::new()),
             stored: RefCell::new(Vec::new()),
             recorded: Cell::new(false),
@@ -367,6 +370,7 @@ impl<'a> ImageTask<'a> {
             database: pipeline.database.clone(),
         };
         let scratch = self.scratch();
+        let collected = self.collected.borrow().clone();
         let gather = async {
             fs_err::create_dir_all(&scratch)
                 .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
@@ -375,7 +379,7 @@ impl<'a> ImageTask<'a> {
                 policy: &self.image.evidence,
                 expected: Some(&self.image.os),
                 arch: self.image.arch,
-                collected: None,
+                collected: collected.as_deref(),
                 backing: &[],
                 workdir: &self.image.workdir,
                 env: &self.image.env,

@@ -10,6 +10,7 @@ mod crash_log;
 mod directory;
 mod dispatcher;
 mod examine;
+mod guest_question;
 mod handed_in;
 mod image_task;
 mod journal;

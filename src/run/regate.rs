@@ -1,5 +1,6 @@
 //! Judging a kept artifact again: nothing is built.
 
+use super::guest_question::is_asked;
 use super::image_task::ImageTask;
 use crate::model::{
     Artifact, ArtifactFile, ArtifactRecord, BuildRecord, Digest, Due, Entry, Failure, FailureClass,
@@ -26,6 +27,11 @@ pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<KeptAside>
     let version = *version;
     let pipeline = task.run.pipeline;
     let image = &task.image.name;
+    if is_asked(task.image).await? {
+        let text = format!("the guest of {version} cannot be asked again: building anew");
+        pipeline.events.note(Some(image), NoteLevel::Info, text);
+        return Ok(None);
+    }
     let log = pipeline.registry.log(image, 0).await.map_err(|error| error.failure())?;
     let Some(record) = pending(&log, version) else {
         let text = format!("{version} is overtaken by a later build: building anew");

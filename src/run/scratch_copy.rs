@@ -18,7 +18,7 @@ use crate::inputs;
 use crate::model::{Catalog, Failure, FailureClass, Image, NoteLevel, is_legacy_template};
 use crate::packer::{BuildRequest, EditedCopy};
 use crate::process::Cancellation;
-use crate::template::{COPIES, Chosen, EditedFile, Edits, LineMap, NoEdits};
+use crate::template::{COPIES, Chosen, Collect, EditedFile, Edits, LineMap, NoEdits};
 
 /// With more files and folders than this, folders further down are linked and not copied.
 const MAX_ENTRIES: usize = 50_000;
@@ -56,6 +56,7 @@ impl<'t, 'r> ScratchCopy<'t, 'r> {
         let edits = match edits(task.image, request).await? {
             Ok(edits) if edits.files.is_empty() => return Ok(None),
             Ok(edits) => edits,
+            Err(why) if request.collect.is_some() => return Err(cannot_ask(&why)),
             Err(why) => return not_edited(task, &why).map(|()| None),
         };
         let files = edits.files.iter();
@@ -122,7 +123,12 @@ async fn edits(image: &Image, request: &BuildRequest) -> Result<Result<Edits, No
         };
         let values = asked.variables.iter();
         let values = values.map(|(name, value)| (name.clone(), Some(value.clone())));
-        inputs::edits(&image, &asked.version, chosen, values.collect()).1
+        let collect = asked.collect.as_ref().map(|asked| Collect {
+            script: &asked.script,
+            made: &asked.made,
+            download: &asked.download,
+        });
+        inputs::edits(&image, &asked.version, chosen, values.collect(), collect).1
     };
     blocking(look).await
 }
@@ -241,10 +247,17 @@ fn not_edited(task: &ImageTask<'_>, why: &NoEdits) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The guest is to be asked, and cannot be.
+fn cannot_ask(why: &NoEdits) -> Failure {
+    let reason = format!("the guest cannot be asked what it is made of: {why}");
+    Failure::new(FailureClass::Config, reason)
+        .hint("choose another strategy with `evidence:`, such as `disk`")
+}
+
 /// There can be no copy. If it would only be for writing down the version, it goes without.
 fn no_room(task: &ImageTask<'_>, edits: &Edits, error: &io::Error) -> Result<(), Failure> {
     let template = &task.image.template;
-    if edits.overrides.is_empty() && task.image.enforce.is_empty() {
+    if edits.overrides.is_empty() && task.image.enforce.is_empty() && !edits.collected {
         let text = format!(
             "the version is not written down in the image: no copy of the template can be made: {error}"
         );
@@ -254,6 +267,7 @@ fn no_room(task: &ImageTask<'_>, edits: &Edits, error: &io::Error) -> Result<(),
     let names: Vec<String> =
         edits.overrides.iter().map(|found| format!("`{}`", found.attribute)).collect();
     let what = match names.as_slice() {
+        [] if edits.collected => "provisioner that asks the guest".to_owned(),
         [] => "what is enforced".to_owned(),
         names => names.join(", "),
     };

@@ -126,6 +126,113 @@ fn boot_and_find_it_in_order(project: &Project, version: &str) {
     project.write("images.yml", &images);
 }
 
+/// Scans a published disk; gives the report and the published inventory.
+fn scan(project: &Project, version: &str) -> (Value, Value) {
+    let folder = format!("output/store/debian-12/{version}");
+    let disk = format!("{folder}/debian-12-v{version}.qcow2");
+    let arguments = ["scan", &disk, "--os", "debian:12", "--db", "advisories", "--format", "json"];
+    let ended = project.run(&arguments).expect(0);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    (report, project.json(&format!("{folder}/inventory.cdx.json")))
+}
+
+/// Names and versions of the packages in an inventory.
+fn packages(inventory: &Value) -> Vec<String> {
+    let components = inventory["components"].as_array().unwrap().iter();
+    let packages = components.filter(|component| component["type"] == "library");
+    let text = |package: &Value, key: &str| package[key].as_str().unwrap().to_owned();
+    let mut packages: Vec<_> = packages
+        .map(|package| format!("{} {}", text(package, "name"), text(package, "version")))
+        .collect();
+    packages.sort();
+    packages
+}
+
+/// Must hold: package list and findings equal those of `trivy vm` on the converted disk.
+fn find_the_same_as_trivy_on_the_converted_disk(project: &Project, version: &str) {
+    let disk =
+        project.path(&format!("output/store/debian-12/{version}/debian-12-v{version}.qcow2"));
+    let (raw, made) = (project.path("converted.raw"), project.path("trivy.json"));
+    let convert = ["convert", "-O", "raw", disk.as_str(), raw.as_str()];
+    succeed(Command::new("qemu-img").args(convert));
+    project.advisories(|_, _| {});
+    let vm =
+        ["vm", "--format", "json", "--list-all-pkgs", "--scanners", "vuln", "--pkg-types", "os"];
+    let quiet = ["--cache-backend", "memory", "--skip-db-update", "--offline-scan", "--quiet"];
+    let more = ["--cache-dir", "advisories", "--output", made.as_str(), raw.as_str()];
+    let mut trivy = Command::new("trivy");
+    trivy.args(vm).args(quiet).args(more).args(["--skip-version-check", "--disable-telemetry"]);
+    succeed(trivy.current_dir(project.path("")));
+    fs_err::remove_file(&raw).unwrap();
+    let trivy: Value = serde_json::from_str(&fs_err::read_to_string(&made).unwrap()).unwrap();
+    let all = |key: &str| {
+        let results = trivy["Results"].as_array().unwrap().iter();
+        let lists = results.filter_map(|result| result[key].as_array().cloned());
+        lists.flatten().collect::<Vec<Value>>()
+    };
+    let (report, inventory) = scan(project, version);
+
+    let mut listed: Vec<String> = all("Packages")
+        .iter()
+        .map(|package| {
+            let text = |key: &str| package[key].as_str().unwrap_or_default().to_owned();
+            let epoch = package["Epoch"].as_u64().map(|epoch| format!("{epoch}:"));
+            let release = Some(text("Release")).filter(|it| !it.is_empty());
+            let release = release.map(|release| format!("-{release}")).unwrap_or_default();
+            format!("{} {}{}{release}", text("Name"), epoch.unwrap_or_default(), text("Version"))
+        })
+        .collect();
+    listed.sort();
+    assert_eq!(packages(&inventory), listed);
+
+    let key = |id: &Value, package: &Value, fixed: &Value| {
+        [id, package, fixed].map(|it| it.as_str().unwrap_or_default().to_owned())
+    };
+    let mut theirs: Vec<_> = all("Vulnerabilities")
+        .iter()
+        .map(|it| key(&it["VulnerabilityID"], &it["PkgName"], &it["FixedVersion"]))
+        .collect();
+    let mut ours: Vec<_> = report["image"]["verdict"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| key(&it["id"], &it["package"], &it["fixed"]))
+        .collect();
+    (theirs.sort(), ours.sort());
+    assert!(ours.len() > 50, "{ours:?}");
+    assert_eq!(ours, theirs);
+}
+
+/// What a guest tells at the end of its build and what lies on its disk afterwards is the same.
+fn the_guest_has_told_what_is_on_its_disk(project: &Project, version: &str) {
+    let (report, inventory) = scan(project, version);
+    assert_eq!(report["image"]["evidence"]["strategy"], "disk");
+    let told = packages(&inventory);
+    assert_eq!(report["image"]["packages"], told.len());
+    let list = project.path("root");
+    let disk = format!("output/store/debian-12/{version}/debian-12-v{version}.qcow2");
+    // The same again, as dpkg itself tells it from its database.
+    let mut look = Command::new("sh");
+    let status = status_of(&project.path(&disk));
+    fs_err::create_dir_all(list.join("updates")).unwrap();
+    fs_err::write(list.join("status"), status).unwrap();
+    let query = "dpkg-query --admindir=\"$0\" -W -f '${db:Status-Status} ${Package} ${Version}\\n'";
+    let output = look.args(["-c", query, list.as_str()]).output().unwrap();
+    let mut known: Vec<String> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("installed ").map(str::to_owned))
+        .collect();
+    known.sort();
+    assert_eq!(told, known);
+}
+
+/// dpkg's database on a disk.
+fn status_of(disk: &Utf8Path) -> Vec<u8> {
+    let disk = goldsmith_disk::Disk::open(disk, &goldsmith_disk::Limits::default()).unwrap();
+    disk.roots()[0].tree().read("/var/lib/dpkg/status", 1 << 30).unwrap()
+}
+
 #[test]
 fn the_demo_publishes_once_a_slot_and_a_month_later_has_what_is_new_in_the_mirror() {
     let project = demo();
@@ -145,6 +252,8 @@ fn the_demo_publishes_once_a_slot_and_a_month_later_has_what_is_new_in_the_mirro
     let name = format!("debian-12-v{version}.qcow2");
     assert!(project.list(&format!("output/store/debian-12/{version}")).contains(&name));
 
+    find_the_same_as_trivy_on_the_converted_disk(&project, &version);
+
     let second = run(&project, today);
     assert_eq!(second["images"].as_array().unwrap().len(), 0);
     assert_eq!(second["skipped"][0]["why"]["reason"], "slot-satisfied", "{second}");
@@ -154,6 +263,8 @@ fn the_demo_publishes_once_a_slot_and_a_month_later_has_what_is_new_in_the_mirro
     boot_and_find_it_in_order(&project, &version);
 
     publish_package(&project, "1.1");
+    let images = fs_err::read_to_string(project.path("images.yml")).unwrap();
+    project.write("images.yml", &format!("{images}    evidence: guest\n"));
     let later = today + jiff::SignedDuration::from_hours(31 * 24);
     let version = later.strftime("1.0.%Y%m%d").to_string();
     let third = run(&project, later);
@@ -165,4 +276,6 @@ fn the_demo_publishes_once_a_slot_and_a_month_later_has_what_is_new_in_the_mirro
     );
     assert_eq!(probe_version(&project, &version), "1.1");
     assert_eq!(image["channel"]["to"], version.as_str());
+    assert_eq!(image["evidence"]["strategy"], "guest");
+    the_guest_has_told_what_is_on_its_disk(&project, &version);
 }

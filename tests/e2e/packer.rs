@@ -44,6 +44,7 @@ impl Site {
                 vmid: None,
                 template: workdir.clone(),
                 edited: None,
+                collect: None,
                 workdir,
                 build: None,
                 variable_files: Vec::new(),

@@ -261,6 +261,7 @@ fn request(session: &Session, image: &Image) -> BuildRequest {
         vmid: None,
         template: image.template.clone(),
         edited: None,
+        collect: None,
         workdir: image.workdir.clone(),
         build: image.build.clone(),
         variable_files: image.var_files.clone(),

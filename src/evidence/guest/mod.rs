@@ -1,16 +1,21 @@
 //! What a guest says of itself while it is built, for artifacts that nobody can look into from outside:
-//! the scripts that collect it in there, and readers of what they leave. Pure.
+//! the scripts that collect it in there, and readers of what they leave.
 //!
 //! The guest decides every byte of it. Readers take what they understand, say what they do not, and
 //! are bounded by what they are given.
 
 mod collected;
+mod gather;
 mod windows;
 
 pub use collected::{
     Kind, LeftOut, Listed, Lists, Pending, Updates, files, left_out, pending, updates,
 };
+pub use gather::guest;
 pub use windows::{Windows, WindowsError};
+
+use super::selection;
+use crate::model::Scope;
 
 /// Where the collected parts lie in the archive, beside the files of the guest.
 pub const PARTS: &str = "goldsmith-collected/";
@@ -25,6 +30,12 @@ const POWERSHELL: &str = include_str!("collect.ps1");
 pub fn made_at(random: &str, windows: bool) -> String {
     let folder = if windows { "C:/Windows/Temp" } else { "/tmp" };
     format!("{folder}/goldsmith-{random}.tar")
+}
+
+/// A script that collects, in a guest, what is looked at: see [`script`].
+pub fn collecting(scope: Scope, made: &str, windows: bool) -> String {
+    let patterns: Vec<&str> = selection::patterns(scope).collect();
+    script(&patterns, made, windows)
 }
 
 /// A script that collects, in a guest, the files which match `patterns` (globs of the shell, below

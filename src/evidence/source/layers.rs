@@ -78,6 +78,8 @@ pub(in crate::evidence) struct Layers {
     /// Whether names that begin with `.wh.` take away what lies below (OCI image specification,
     /// "Whiteouts").
     whiteouts: bool,
+    /// Whether several archives may stand in a layer one behind the other.
+    concatenated: bool,
     files: Option<BTreeMap<Vec<u8>, Place>>,
 }
 
@@ -95,7 +97,18 @@ struct Place {
 
 impl Layers {
     pub(in crate::evidence) fn new(layers: Vec<Layer>, whiteouts: bool) -> Self {
-        Self { layers, whiteouts, files: None }
+        Self { layers, whiteouts, concatenated: false, files: None }
+    }
+
+    /// Reads on where an archive ends in a layer.
+    pub(in crate::evidence) fn concatenated(self) -> Self {
+        Self { concatenated: true, ..self }
+    }
+
+    fn archive(&self, layer: &Layer) -> io::Result<Archive<Box<dyn Read>>> {
+        let mut archive = Archive::new(layer.unpacked()?);
+        archive.set_ignore_zeros(self.concatenated);
+        Ok(archive)
     }
 
     /// All files as they are in the end.
@@ -104,7 +117,7 @@ impl Layers {
         let mut bytes = 0;
         for (number, layer) in self.layers.iter().enumerate() {
             let mut upper = HashSet::new();
-            let mut archive = Archive::new(layer.unpacked()?);
+            let mut archive = self.archive(layer)?;
             for (place, entry) in archive.entries()?.enumerate() {
                 let entry = entry?;
                 let Some(path) = normal(&entry.path_bytes()) else { continue };
@@ -243,7 +256,7 @@ impl Source for Layers {
             else {
                 continue;
             };
-            let mut archive = Archive::new(layer.unpacked()?);
+            let mut archive = self.archive(layer)?;
             for (place, entry) in archive.entries()?.enumerate().take(last + 1) {
                 let mut entry = entry?;
                 let Some(paths) = wanted.get(&(number, place)) else { continue };
