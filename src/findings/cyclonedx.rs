@@ -108,9 +108,15 @@ pub(super) fn read(text: &str) -> Result<Reported, ReadError> {
         return Err(ReadError::Unproven { format, why });
     };
     let tool = document.metadata.as_ref().and_then(Metadata::tool);
-    if vulnerabilities.is_empty() && tool.as_ref().is_some_and(|(name, _)| name == "trivy") {
-        let why = "Trivy writes an empty list of `vulnerabilities` also when it has looked for none \
-                   (`--format json` tells)";
+    let doubt = match tool.as_ref().map(|(name, _)| name.as_str()) {
+        None => Some("its list of `vulnerabilities` is empty, and no scanner is named that looked"),
+        Some("trivy") => Some(
+            "Trivy writes an empty list of `vulnerabilities` also when it has looked for none \
+             (`--format json` tells)",
+        ),
+        Some(_) => None,
+    };
+    if let Some(why) = doubt.filter(|_| vulnerabilities.is_empty()) {
         return Err(ReadError::Unproven { format, why });
     }
     let components = flat(&components);

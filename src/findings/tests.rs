@@ -1,7 +1,5 @@
 //! What each format says, and what says nothing.
 
-use std::fmt::Write as _;
-
 use super::*;
 
 /// A report, a line a finding.
@@ -17,14 +15,13 @@ fn shown(text: &str) -> String {
     let Reported { format, suppressed, packages, end_of_life, .. } = &report;
     let os = report.os.as_ref().map(ToString::to_string);
     let made = report.made_at.map(|made| made.to_string());
-    let mut text = format!(
+    let first = format!(
         "{format} of {:?}, os {os:?}, {packages:?} packages, made {made:?}, {suppressed} suppressed, end of life: {end_of_life}\n",
         report.tool
     );
-    for it in &report.findings {
-        let _ = writeln!(
-            text,
-            "{} {} {} ({}) {} -> {:?} {:?} {:?} {:?} {:?}",
+    let lines = report.findings.iter().map(|it| {
+        format!(
+            "{} {} {} ({}) {} -> {:?} {:?} {:?} {:?} {:?}\n",
             it.severity,
             it.id,
             it.package,
@@ -35,9 +32,9 @@ fn shown(text: &str) -> String {
             it.title,
             it.url,
             it.published.map(|at| at.to_string())
-        );
-    }
-    text
+        )
+    });
+    [first].into_iter().chain(lines).collect()
 }
 
 #[test]
@@ -193,6 +190,7 @@ fn nothing_is_taken_for_nothing_found_without_proof() {
         bom(""),
         bom(r#","components":[],"vulnerabilities":[]"#),
         bom(&format!(",{component}")),
+        bom(&format!(r#",{component},"vulnerabilities":[]"#)),
         bom(&format!(
             r#",{component},"vulnerabilities":[],"metadata":{{"tools":[{{"name":"trivy"}}]}}"#
         )),
@@ -236,16 +234,19 @@ fn nothing_is_taken_for_nothing_found_without_proof() {
     the scanner's report (CycloneDX) does not prove that anything was scanned: it has no components
     the scanner's report (CycloneDX) does not prove that anything was scanned: it has no components
     the scanner's report (CycloneDX) does not prove that anything was scanned: it has no `vulnerabilities`, and is an inventory only
+    the scanner's report (CycloneDX) does not prove that anything was scanned: its list of `vulnerabilities` is empty, and no scanner is named that looked
     the scanner's report (CycloneDX) does not prove that anything was scanned: Trivy writes an empty list of `vulnerabilities` also when it has looked for none (`--format json` tells)
     `vulnerabilities[0]` of the scanner's report affects no component
     `vulnerabilities[0]` of the scanner's report has no `id`
     `vulnerabilities[0].affects[0]` of the scanner's report names no component of this document
-    `components[0].purl` of the scanner's report cannot be read: a package URL has a type after `pkg:`
-    the scanner's report is about two operating systems, debian 12 and alpine 3
+    the scanner's report (CycloneDX) does not prove that anything was scanned: its list of `vulnerabilities` is empty, and no scanner is named that looked
+    the scanner's report (CycloneDX) does not prove that anything was scanned: its list of `vulnerabilities` is empty, and no scanner is named that looked
     the scanner's report is CycloneDX 2.0, expected 1.4 or a later 1.x
     `bomFormat` of the scanner's report is not `CycloneDX`
     ");
-    for clean in [run(r#","results":[]"#), bom(&format!(r#",{component},"vulnerabilities":[]"#))] {
+    let tool = r#""metadata":{"tools":[{"name":"grype"}]}"#;
+    let clean = bom(&format!(r#",{component},"vulnerabilities":[],{tool}"#));
+    for clean in [run(r#","results":[]"#), clean] {
         assert_eq!(read_any(&clean).unwrap().findings, []);
     }
 }
