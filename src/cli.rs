@@ -99,6 +99,8 @@ pub enum Command {
     Run(Run),
     /// Look inside an existing artifact and judge it
     Scan(Scan),
+    /// Show which packages have changed between two published versions
+    Diff(Diff),
     /// Clean up after runs that were killed: here, and in the registry of the image matrix
     Reap(Reap),
     /// Tell all problems of the image matrix
@@ -283,6 +285,25 @@ pub enum ScanFormat {
     Json,
     /// For code scanning: SARIF 2.1.0.
     Sarif,
+}
+
+/// `goldsmith diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The image
+    pub image: ImageName,
+    /// A version, or a channel that names one; the one before TO when left out
+    #[arg(value_name = "FROM")]
+    pub from: Option<String>,
+    /// Another one; the newest when left out
+    #[arg(value_name = "TO")]
+    pub to: Option<String>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// `goldsmith reap`.

@@ -21,6 +21,7 @@ pub mod gate;
 mod http;
 pub mod init;
 pub mod inputs;
+pub mod inventory;
 pub mod matrix;
 pub mod model;
 pub mod packer;

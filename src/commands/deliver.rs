@@ -10,7 +10,7 @@ use crate::config;
 use crate::diagnostics::{self, PAGE, Problems, Style};
 use crate::model::{Catalog, ExitCode, Failure, FailureClass, Plan};
 use crate::report::standing::failure_of;
-use crate::report::{self, ImageReport, Report, json, markdown};
+use crate::report::{self, Compared, ImageReport, Report, json, markdown};
 use crate::runner::{Context, MAX_SUMMARY, Runner, annotations, write_summary};
 use crate::terminal::Terminal;
 
@@ -34,6 +34,10 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                     (failure.class.exit_code(), failure.class.failure_reason())
                 });
             Done { code, failure_reason, report: None, plan: None }
+        }
+        Answer::Diff(found) => {
+            asked_for(compared(session, format, &found))?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
         Answer::Lint(problems, format) => {
             asked_for(found(session, format, &problems))?;
@@ -101,6 +105,14 @@ fn image(session: &Session, format: ScanFormat, image: &ImageReport, path: &str)
         ScanFormat::Text => terminal.text(&report::terminal::image(image, terminal.width())),
         ScanFormat::Json => terminal.data(&json::v1::image(image)),
         ScanFormat::Sarif => terminal.data(&report::sarif::sarif(image, path)),
+    }
+}
+
+fn compared(session: &Session, format: Format, compared: &Compared) -> io::Result<()> {
+    let terminal = &session.terminal;
+    match format {
+        Format::Text => terminal.text(&report::terminal::compared(compared, terminal.width())),
+        Format::Json => terminal.data(&json::v1::compared(compared)),
     }
 }
 

@@ -3,6 +3,7 @@
 mod action;
 pub mod child;
 mod deliver;
+mod diff;
 mod init;
 mod lint;
 mod plan;
@@ -28,7 +29,7 @@ use crate::diagnostics::Problems;
 use crate::environment::Environment;
 use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, NoteLevel, Plan};
 use crate::process::{Cancellation, Launcher};
-use crate::report::{ImageReport, Report};
+use crate::report::{Compared, ImageReport, Report};
 use crate::run::{Events, listen};
 use crate::runner::{Context, Runner};
 use crate::terminal::{EventLog, EventSink, Flags, Terminal, Verbosity};
@@ -52,6 +53,7 @@ pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
 enum Answer {
     Plan { plan: Plan, catalog: Box<Catalog>, format: PlanFormat },
     Scan { found: Box<ImageReport>, path: String, format: ScanFormat },
+    Diff(Box<Compared>),
     Run(Report),
     Reap(reap::Done),
     Lint(Problems, LintFormat),
@@ -187,6 +189,9 @@ async fn dispatch(
                 format: asked.format,
             });
             (answer, Format::default())
+        }
+        Command::Diff(asked) => {
+            (diff::run(&session, asked).await.map(Box::new).map(Answer::Diff), asked.format)
         }
         Command::Run(asked) => (run::run(&session, asked).await.map(Answer::Run), asked.format),
         Command::Reap(asked) => (reap::run(&session, asked).await.map(Answer::Reap), asked.format),

@@ -47,7 +47,7 @@ pub use disk::{disk, file_of_disk, further_disks};
 pub use document::of_document;
 #[doc(hidden)]
 pub use sbom::fuzz as fuzz_sbom;
-pub use sbom::{BadPackageUrl, SbomError};
+pub use sbom::{BadPackageUrl, Sbom, SbomError, SbomFormat, read as read_sbom};
 pub use sniff::{Looks, by_builder, looks};
 pub use without::{of_scanner, skipped};
 

@@ -36,7 +36,7 @@ impl fmt::Display for SbomFormat {
 
 /// What an inventory says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sbom {
+pub struct Sbom {
     /// Its format.
     pub format: SbomFormat,
     /// The operating system, if it names one.
@@ -119,7 +119,7 @@ struct Keys {
 }
 
 /// Reads an inventory in any of the formats.
-pub(super) fn read(text: &str) -> Result<Sbom, SbomError> {
+pub fn read(text: &str) -> Result<Sbom, SbomError> {
     let text = text.trim_start_matches('\u{feff}');
     let Some(first) = text.lines().map(str::trim).find(|line| !line.is_empty()) else {
         return Err(SbomError::Empty);

@@ -19,6 +19,7 @@ mod facts;
 mod failure;
 mod findings;
 mod history;
+mod inventory_diff;
 mod log_entry;
 mod names;
 mod os;
@@ -60,6 +61,7 @@ pub use facts::{
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
+pub use inventory_diff::{ChangeKind, InventoryDiff, PackageChange};
 pub use log_entry::{
     BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord, RejectedRecord,
     SCHEMA, VerifiedRecord, VersionRecord,

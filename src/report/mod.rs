@@ -4,6 +4,7 @@
 //! packages, guests and logs is made harmless by each renderer for its own medium.
 
 mod advisory_row;
+mod compared;
 mod item;
 pub mod json;
 pub mod markdown;
@@ -26,6 +27,7 @@ pub mod terminal;
 pub mod untrusted;
 
 pub use advisory_row::AdvisoryRow;
+pub use compared::{Compared, ComparedVersion};
 pub use model::{CaughtUp, ChannelMove, Deed, ImageReport, Looked, Reaped, Report, StageReport};
 pub use standing::Standing;
 pub use tally::Tally;

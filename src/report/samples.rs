@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::model::{
-    Advisories, Bucket, Decision, Digest, Due, ExitCode, Failure, FailureClass, Finding,
-    ImageOutcome, Judged, NotDue, OsIdentity, Probe, Reason, ReasonId, Severity, Skipped, Stage,
-    StageOutcome, Status, Stored, TestCase, TestResult, Tool, Verdict,
+    Advisories, Bucket, ChangeKind, Decision, Digest, Due, ExitCode, Failure, FailureClass,
+    Finding, ImageOutcome, InventoryDiff, Judged, NotDue, OsIdentity, Package, PackageChange,
+    Probe, Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, TestCase,
+    TestResult, Tool, Verdict,
 };
 
-use super::{ChannelMove, ImageReport, Report, StageReport};
+use super::{ChannelMove, Compared, ComparedVersion, ImageReport, Report, StageReport};
 
 pub(super) use plan::{catalog, plan};
 
@@ -523,4 +524,55 @@ pub(super) fn hostile() -> Report {
         }
     }
     report
+}
+
+/// Two versions with every kind of change between them, one of which is an attack.
+pub(super) fn compared() -> Compared {
+    let package = |name: &str, version: &str, arch: &str, source: &str| Package {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        arch: arch.to_owned(),
+        source: source.to_owned(),
+    };
+    let change =
+        |kind, from: Option<Package>, to: Option<Package>| PackageChange { kind, from, to };
+    let amd64 = |name, version| Some(package(name, version, "amd64", name));
+    let version = |version: &str, day: &str, release: &str, packages| ComparedVersion {
+        version: version.parse().unwrap(),
+        published_at: timestamp(&format!("{day}T10:00:00Z")),
+        os: Some(OsIdentity { family: "debian".to_owned(), release: release.to_owned() }),
+        packages,
+    };
+    Compared {
+        image: "debian-12".parse().unwrap(),
+        from: version("1.0.20261101", "2026-11-01", "12.11", 208),
+        to: version("1.0.20261123", "2026-11-23", "12.12", 208),
+        diff: InventoryDiff {
+            changes: vec![
+                change(
+                    ChangeKind::Upgraded,
+                    amd64("bash", "5.2.15-2"),
+                    amd64("bash", "5.2.15-2+b1"),
+                ),
+                change(
+                    ChangeKind::Downgraded,
+                    amd64("curl", "8.5.0-2"),
+                    amd64("curl", "7.88.1-10"),
+                ),
+                change(
+                    ChangeKind::Changed,
+                    amd64("evil\u{1b}[2J\nname", &"9".repeat(80)),
+                    amd64("evil\u{1b}[2J\nname", "::error::x"),
+                ),
+                change(ChangeKind::Added, None, amd64("nftables", "1.0.6-2")),
+                change(
+                    ChangeKind::Rebuilt,
+                    amd64("python3-six", "1.16.0-4"),
+                    Some(package("python3-six", "1.16.0-4", "all", "six")),
+                ),
+                change(ChangeKind::Removed, amd64("telnet", "0.17-44"), None),
+            ],
+            unchanged: 203,
+        },
+    }
 }

@@ -469,6 +469,7 @@ fn the_help_names_every_command_and_option() {
       plan     Show what would be built, and why
       run      Build what is due: plan, build, look inside, judge, publish, record, report
       scan     Look inside an existing artifact and judge it
+      diff     Show which packages have changed between two published versions
       reap     Clean up after runs that were killed: here, and in the registry of the image matrix
       lint     Tell all problems of the image matrix
       plugins  Install the Packer plugins that templates require, and lock them in goldsmith.lock

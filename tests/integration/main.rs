@@ -7,6 +7,7 @@ mod action;
 mod boot;
 mod command_line;
 mod configs;
+mod diff;
 mod guest;
 mod init;
 mod offline;

@@ -4,10 +4,12 @@
 //! where colour is not wanted.
 
 mod card;
+mod compared;
 mod reap;
 mod run;
 #[cfg(test)]
 mod tests;
 
+pub use compared::compared;
 pub use reap::reap;
 pub use run::{image, report};

@@ -1,7 +1,7 @@
 //! Every sample, as a reader without colour sees it.
 
 use super::super::{Report, samples};
-use super::{image, report};
+use super::{compared, image, report};
 
 fn plain(sample: &Report, width: usize) -> String {
     anstream::adapter::strip_str(&report(sample, width)).to_string()
@@ -366,5 +366,34 @@ fn a_narrow_window_has_the_same_words() {
     Nothing is due
     goldsmith itself took 412 ms
     details in /srv/work/.goldsmith/runs/20261123t102646z-5f3a9c
+    ");
+}
+
+#[test]
+fn two_versions_beside_each_other() {
+    let sample = samples::compared();
+    let plain = |width| anstream::adapter::strip_str(&compared(&sample, width)).to_string();
+    insta::assert_snapshot!(plain(120), @"
+    debian-12: from 1.0.20261101 to 1.0.20261123
+    operating system: was debian 12.11, is debian 12.12
+
+    package      change      from                                              to                   source
+    bash         upgraded    5.2.15-2                                          5.2.15-2+b1          bash
+    curl         downgraded  8.5.0-2                                           7.88.1-10            curl
+    evil name    changed     99999999999999999999999999999999999999999999999…  ::error::x           evil name
+    nftables     added       -                                                 1.0.6-2              nftables
+    python3-six  rebuilt     1.16.0-4 amd64 of python3-six                     1.16.0-4 all of six  six
+    telnet       removed     0.17-44                                           -                    telnet
+
+    1 upgraded, 1 downgraded, 1 rebuilt, 1 changed, 1 added, 1 removed, 203 unchanged
+    ");
+    assert!(!plain(60).contains("source"));
+    let same =
+        super::super::Compared { diff: crate::model::InventoryDiff::default(), ..sample.clone() };
+    let same = super::super::Compared { to: same.from.clone(), ..same };
+    insta::assert_snapshot!(anstream::adapter::strip_str(&compared(&same, 100)), @"
+    debian-12: from 1.0.20261101 to 1.0.20261101
+
+    no package has changed (0 packages)
     ");
 }

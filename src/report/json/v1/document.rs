@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model;
 use crate::report;
 
-use super::{Image, Plan, Reap, Run};
+use super::{Compared, Image, Plan, Reap, Run};
 
 /// The report of a run.
 pub fn report(report: &report::Report) -> String {
@@ -28,12 +28,17 @@ pub fn reap(reaped: &[report::Reaped], problems: &[String]) -> String {
     document("reap", &Reap::of(reaped, problems))
 }
 
+/// What has changed between two versions.
+pub fn compared(compared: &report::Compared) -> String {
+    document("diff", &Compared::of(compared))
+}
+
 /// What all documents begin with.
 #[derive(Serialize)]
 struct Document<'a, T> {
     /// The version of the format.
     version: u32,
-    /// What it is: `run`, `image`, `plan` or `reap`.
+    /// What it is: `run`, `image`, `plan`, `diff` or `reap`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,
@@ -72,6 +77,7 @@ mod tests {
             ("run", report(&sample)),
             ("image", image(&sample.images[0])),
             ("plan", plan(&samples::plan())),
+            ("diff", compared(&samples::compared())),
             ("reap", reap(&[], &[])),
         ] {
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -8,6 +8,7 @@
 //!
 //! New fields and new words may be added at any time. Nothing else changes within version 1.
 
+mod compared;
 mod document;
 mod image;
 #[cfg(test)]
@@ -17,7 +18,8 @@ mod reap;
 mod run;
 mod why;
 
-pub use document::{image, plan, reap, report};
+pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
+pub use document::{compared, image, plan, reap, report};
 pub use image::{
     Advisories, ChannelMove, Counts, Evidence, Failure, File, Finding, Image, Os, Reason, Stage,
     Verdict,
