@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::diagnostics::Problems;
 use crate::environment::Environment;
+use crate::evidence;
 use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, NoteLevel, Plan};
 use crate::process::{Cancellation, Launcher};
 use crate::report::{Compared, ImageReport, Report};
@@ -44,7 +45,11 @@ pub fn main(cli: Cli, environment: Environment) -> ProcessExitCode {
         // Nothing but watching: no runtime, no terminal, no environment.
         Command::Child(arguments) => return child::main(arguments),
         Command::Action => action::main(&environment),
-        _ => go(cli, environment, Asked::OnCommandLine).code,
+        _ => {
+            // A damaged file system is told in words, not in a panic of the library that reads it.
+            evidence::quiet_panics();
+            go(cli, environment, Asked::OnCommandLine).code
+        }
     };
     ProcessExitCode::from(code.code())
 }

@@ -45,6 +45,7 @@ pub use archive::{container, rootfs};
 pub use clone::{CloneHost, clone};
 pub use disk::{disk, file_of_disk, further_disks};
 pub use document::of_document;
+pub use goldsmith_disk::quiet_panics;
 #[doc(hidden)]
 pub use sbom::fuzz as fuzz_sbom;
 pub use sbom::{BadPackageUrl, Sbom, SbomError, SbomFormat, read as read_sbom};

@@ -125,3 +125,46 @@ fn result(row: &AdvisoryRow<'_>, bucket: Bucket, rules: &[&String], path: &str) 
         "partialFingerprints": { "advisory/v1": fingerprint },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples::finding;
+    use crate::model::{ImageOutcome, Judged, Reason, ReasonId};
+
+    fn report(decision: Decision) -> ImageReport {
+        let judged = |id: &str, package: &str, severity, bucket| Judged {
+            finding: finding(id, package, severity, (bucket == Bucket::Blocks).then_some("2")),
+            bucket,
+        };
+        let reasons = vec![Reason {
+            id: ReasonId::OsMismatch,
+            message: "found debian 13, but images.yml says debian 12".to_owned(),
+            help: "correct `os:`".to_owned(),
+        }];
+        let verdict = Verdict {
+            decision,
+            reasons: if decision == Decision::Untrusted { reasons } else { Vec::new() },
+            warnings: Vec::new(),
+            findings: vec![
+                judged("CVE-2026-1", "openssl", Severity::Critical, Bucket::Blocks),
+                judged("CVE-2026-2", "curl", Severity::High, Bucket::Unfixed),
+                judged("CVE-2026-1", "curl", Severity::Low, Bucket::BelowThreshold),
+            ],
+        };
+        let mut report = ImageReport::new("disk".parse().unwrap(), ImageOutcome::Passed);
+        report.verdict = Some(verdict);
+        report
+    }
+
+    #[test]
+    fn findings_are_results_and_what_is_not_trusted_is_no_success() {
+        insta::assert_snapshot!(sarif(&report(Decision::Blocked), "disk.qcow2"));
+        let untrusted: Value =
+            serde_json::from_str(&sarif(&report(Decision::Untrusted), "disk.qcow2")).unwrap();
+        let invocation = &untrusted["runs"][0]["invocations"][0];
+        assert_eq!(invocation["executionSuccessful"], false);
+        let told = &invocation["toolExecutionNotifications"][0];
+        assert_eq!(told["descriptor"]["id"], "os-mismatch");
+    }
+}

@@ -49,6 +49,25 @@ fn every_pair_of_container_table_and_file_system_is_there() {
     assert_eq!(all.len(), most - 1);
 }
 
+/// What every disk is compared with is what `dpkg-query` tells of the same database.
+#[test]
+fn the_packages_of_every_disk_are_those_that_dpkg_query_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = camino::Utf8Path::from_path(folder.path()).unwrap();
+    folder::write(root, "debian", "");
+    let database = root.join("var/lib/dpkg");
+    fs_err::create_dir_all(database.join("updates")).unwrap();
+    let query = std::process::Command::new("dpkg-query")
+        .args(["--admindir", database.as_str(), "-W", "-f", "${Package} ${Version}\n"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(query.stdout).unwrap();
+    let known = folder::packages();
+    let known: Vec<String> =
+        known.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    assert_eq!(told.lines().collect::<Vec<_>>(), known);
+}
+
 /// A file of the repository.
 fn repository(path: &str) -> Utf8PathBuf {
     Utf8PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)

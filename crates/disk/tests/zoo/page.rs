@@ -10,7 +10,7 @@ const INTRODUCTION: &str = "\
 # Disks
 
 `crates/disk` reads the files of a disk image: without root, without mounting, without a copy. What it cannot read it names, so that nobody takes it for clean.
-It is a library so far: `goldsmith run` and `goldsmith scan` still look through `qemu-img` and `trivy vm`, which read less ([the gate](gate.md)).
+It is how `goldsmith run` and `goldsmith scan` look into disks ([evidence](evidence.md)).
 
 Every row is a disk that a test makes with the tools that make real ones (mke2fs, mkfs.xfs, mkfs.btrfs, lvm2, sfdisk, sgdisk, qemu-img, cryptsetup, and the kernel's own
 file systems) and then reads. The systems on a disk are found by their content (`/etc/os-release`, `/usr/lib/os-release`), not by names or numbers of partitions.
