@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use super::source_tree::FileSystem;
-use crate::model::{Image, Placeholder, Text};
+use crate::model::{Image, Placeholder, Strategy, Text};
 use crate::template::{self, Chosen, Collect, Edits, NoEdits, Request, Template, Wishes};
 
 /// What has to be changed in the template of `image` for a build of this `version`, and the template.
@@ -161,6 +161,24 @@ pub(super) fn cannot_enforce(image: &Image, template: &Template) -> Option<NoEdi
     if image.enforce.is_empty() {
         return None;
     }
+    cannot_run_inside(image, template, None)
+}
+
+/// Whether the guest of an image cannot be asked although `evidence` says so, and why.
+pub(super) fn cannot_ask(image: &Image, template: &Template) -> Option<NoEdits> {
+    if image.evidence.from != Strategy::Guest {
+        return None;
+    }
+    let stand_in = Utf8Path::new("/nonexistent/goldsmith-guest");
+    let collect = Collect { script: stand_in, made: "/tmp/goldsmith", download: stand_in };
+    cannot_run_inside(image, template, Some(collect))
+}
+
+fn cannot_run_inside(
+    image: &Image,
+    template: &Template,
+    collect: Option<Collect<'_>>,
+) -> Option<NoEdits> {
     let wishes = Wishes {
         build: image.build.as_deref(),
         image: image.name.as_str(),
@@ -170,7 +188,7 @@ pub(super) fn cannot_enforce(image: &Image, template: &Template) -> Option<NoEdi
         chosen: stand_ins(),
         carriers: &[],
         scripts: &image.enforce,
-        collect: None,
+        collect,
     };
     template.edits(&wishes).err().filter(|why| *why != NoEdits::NotRead)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 
-use super::edits::cannot_enforce;
+use super::edits::{cannot_ask, cannot_enforce};
 use super::source_tree::FileSystem;
 use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
 use crate::model::{Image, ImageName};
@@ -20,6 +20,10 @@ pub const PROBLEMS: &[Kind] = &[
     Kind {
         id: "bad-template",
         meaning: "The template of an image has errors. They are only a warning here, since Packer has the last word; a build will most likely fail over them.",
+    },
+    Kind {
+        id: "cannot-ask-guest",
+        meaning: "`evidence: guest` has a provisioner of its own run in the guest at the end, which is added to a copy of the template. That is not possible with every template, for the reasons for which nothing can be enforced in it.",
     },
     Kind {
         id: "cannot-enforce",
@@ -147,12 +151,12 @@ pub(super) fn problems(image: &Image, template: &Template, places: &Places) -> V
     if template.problems.has_errors() {
         return vec![broken(template, places)];
     }
-    let enforce = enforce(image, template, places);
+    let inside = enforce(image, template, places).into_iter().chain(ask(image, template, places));
     if !template.not_read.is_empty() {
         // Packer reads JSON too, so what is missing here may be there.
-        return enforce.into_iter().collect();
+        return inside.collect();
     }
-    let mut problems = Vec::from_iter(enforce);
+    let mut problems = Vec::from_iter(inside);
     if template.is_legacy() {
         problems.extend(legacy(image, places));
     }
@@ -185,6 +189,14 @@ fn enforce(image: &Image, template: &Template, places: &Places) -> Option<Diagno
     let message = format!("`enforce`: the scripts cannot run: {why}");
     let problem = Diagnostic::error("cannot-enforce", message);
     Some(problem.at(places.of("enforce"), "").help("`enforce: []` of the image builds it without"))
+}
+
+fn ask(image: &Image, template: &Template, places: &Places) -> Option<Diagnostic> {
+    let why = cannot_ask(image, template)?;
+    let message = format!("`evidence`: the guest cannot be asked: {why}");
+    let problem = Diagnostic::error("cannot-ask-guest", message);
+    let help = "choose another strategy, such as `evidence: disk`";
+    Some(problem.at(places.of("evidence"), "").help(help))
 }
 
 fn broken(template: &Template, places: &Places) -> Diagnostic {

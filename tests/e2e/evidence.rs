@@ -323,3 +323,14 @@ fn an_encrypted_partition_beside_the_system_is_untrusted_and_the_way_out_is_told
         assert!(ended.stdout.contains(told), "`{told}` is missing in\n{}", ended.stdout);
     }
 }
+
+#[test]
+fn a_build_without_a_way_into_its_guest_is_refused_before_it_begins_if_the_guest_is_to_be_asked() {
+    let project = project();
+    with_evidence(&project, "guest");
+    let told = project.run(&["run", "debian-12", "--db", "advisories"]).expect(2);
+    let told = told.stdout + &told.stderr;
+    for part in ["the guest cannot be asked", "it has no communicator", "evidence: disk"] {
+        assert!(told.contains(part), "`{part}` is missing in\n{told}");
+    }
+}
