@@ -134,6 +134,7 @@ fn a_guest_gives_what_matches_and_tells_what_it_leaves_out() {
     symlink("/etc/shadow", guest.inside("etc/link")).unwrap();
     guest.file("home/a b/.ssh/authorized_keys", "ssh-ed25519 AAAA\n");
     guest.file("home/c/.ssh/other", "");
+    guest.file("home/.hidden/.ssh/authorized_keys", "");
     guest.file("srv/-dash", "");
     guest.file("srv/back\\slash", "");
     guest.file("srv/a\nb", "");
@@ -156,6 +157,7 @@ fn a_guest_gives_what_matches_and_tells_what_it_leaves_out() {
     insta::assert_snapshot!(guest.text("names"), @r"
     ./etc/link
     ./etc/os-release
+    ./home/.hidden/.ssh/authorized_keys
     ./home/a b/.ssh/authorized_keys
     ./srv/-dash
     ./srv/back\slash

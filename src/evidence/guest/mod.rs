@@ -38,19 +38,32 @@ pub fn collecting(scope: Scope, made: &str, windows: bool) -> String {
     script(&patterns, made, windows)
 }
 
-/// A script that collects, in a guest, the files which match `patterns` (globs of the shell, below
-/// `/`) and the parts, into a new archive at `made`. A Windows guest has only the parts.
+/// A script that collects, in a guest, the files which match `patterns` (below `/`; `*` stands for any
+/// text within one name, hidden ones too) and the parts, into a new archive at `made`. A Windows guest has only the parts.
 pub fn script(patterns: &[&str], made: &str, windows: bool) -> String {
     if windows {
         let made = made.replace('\'', "''");
         return POWERSHELL.replacen("@MADE@", &format!("'{made}'"), 1);
     }
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    // What is absolute would be so in the archive too, and what begins with `-` be an option.
-    let lines = patterns.iter().map(|pattern| format!("./{}", pattern.trim_start_matches('/')));
-    let lines: Vec<String> = lines.collect();
+    let lines: Vec<String> = patterns.iter().flat_map(|pattern| globs(pattern)).collect();
     let script = SHELL.replacen("@MADE@", &quoted(made), 1);
     script.replacen("@PATTERNS@", &quoted(&lines.join("\n")), 1)
+}
+
+/// A pattern as globs of the shell, of which one that begins with `*` matches no hidden names.
+fn globs(pattern: &str) -> Vec<String> {
+    // What is absolute would be so in the archive too, and what begins with `-` be an option.
+    let mut globs = vec![".".to_owned()];
+    for name in pattern.split('/').filter(|name| !name.is_empty()) {
+        let beginnings: &[&str] =
+            if name.starts_with('*') { &["/", "/.[!.]", "/..?"] } else { &["/"] };
+        globs = globs
+            .iter()
+            .flat_map(|glob| beginnings.iter().map(move |it| format!("{glob}{it}{name}")))
+            .collect();
+    }
+    globs
 }
 
 #[cfg(test)]
@@ -61,7 +74,7 @@ mod tests {
     fn scripts_get_paths_and_patterns_as_words_of_their_language() {
         let filled = |script: String| {
             let filled = |line: &&str| line.starts_with(['m', '$']) && line.contains("made =");
-            let lines = script.lines().skip_while(|line| !line.starts_with("made=")).take(3);
+            let lines = script.lines().skip_while(|line| !line.starts_with("made=")).take(5);
             let windows = script.lines().find(filled).map(str::to_owned);
             windows.unwrap_or_else(|| lines.collect::<Vec<_>>().join("\n"))
         };
@@ -69,7 +82,9 @@ mod tests {
         insta::assert_snapshot!(filled(script(&["etc/os-release", "/it's/*"], &made, false)), @r"
         made='/tmp/goldsmith-0f.tar'
         patterns='./etc/os-release
-        ./it'\''s/*'
+        ./it'\''s/*
+        ./it'\''s/.[!.]*
+        ./it'\''s/..?*'
         ");
         let made = made_at("it's", true);
         insta::assert_snapshot!(filled(script(&[], &made, true)), @"$made = 'C:/Windows/Temp/goldsmith-it''s.tar'");
