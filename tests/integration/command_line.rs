@@ -525,6 +525,10 @@ fn the_help_names_every_command_and_option() {
           --db <DIR>
               Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
 
+          --db-repository <REPOSITORY>
+              OCI repository to download it from, once for each that is tried, in this order; else those
+              of `TRIVY_DB_REPOSITORY`, or Trivy's own
+
           --dry-run
               Build and judge, but publish and record nothing
 
