@@ -117,6 +117,13 @@ images:
     enforce: [notes.txt]
     os: { family: debian, release: \"12\" }
     source: cloud-image
+  without-a-guest:
+    template: packer/two.pkr.hcl
+    build: file.debian
+    vars: { size: 8G }
+    evidence: guest
+    os: { family: debian, release: \"12\" }
+    source: cloud-image
   broken:
     template: packer/broken.pkr.hcl
     os: { family: debian, release: \"12\" }
