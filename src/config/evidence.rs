@@ -66,7 +66,16 @@ pub(super) fn read(
     let digest =
         keys.read("sha256", context, |field, context| Some((field, sha256(field, context))));
     let sbom = keys.read("sbom", context, |field, context| {
-        Some((field, sbom(field, digest.map(|(_, digest)| digest), context)))
+        Some((
+            field,
+            sbom(
+                field,
+                digest.map_or(Stated::Nothing, |(_, digest)| {
+                    digest.map_or(Stated::Wrong, Stated::Digest)
+                }),
+                context,
+            ),
+        ))
     });
     let scanner = keys.read("scanner", context, |field, context| {
         let command = field.command("a command", "./scan.sh", context)?;
@@ -79,11 +88,7 @@ pub(super) fn read(
         let message = "`sha256` is the digest of an `sbom` that is not there";
         context.push(field.error("missing-key", message, "of what?"));
     }
-    let others = [
-        sbom.map(|(field, found)| (field, found)),
-        scanner.map(|(field, found)| (field, Some(found))),
-        skip.map(|(field, found)| (field, found)),
-    ];
+    let others = [sbom, scanner.map(|(field, found)| (field, Some(found))), skip];
     let others: Vec<(Field<'_>, Option<Strategy>)> = others.into_iter().flatten().collect();
     let places = from.iter().map(|(field, _)| *field).chain(others.iter().map(|(field, _)| *field));
     if let Some(second) = places.clone().nth(1) {
@@ -103,13 +108,11 @@ pub(super) fn read(
         return None;
     }
     let scope = scope.map_or(Scope::Os, |(_, scope)| scope);
-    match others.into_iter().next() {
-        Some((_, strategy)) => Some((EvidencePolicy { from: strategy?, scope }, None)),
-        None => {
-            let (field, word) = from.unwrap_or((field, Word::Auto));
-            Some(policy(field, word, scope))
-        }
+    if let Some((_, strategy)) = others.into_iter().next() {
+        return Some((EvidencePolicy { from: strategy?, scope }, None));
     }
+    let (field, word) = from.unwrap_or((field, Word::Auto));
+    Some(policy(field, word, scope))
 }
 
 fn policy(field: Field<'_>, word: Word, scope: Scope) -> (EvidencePolicy, Option<Diagnostic>) {
@@ -129,33 +132,46 @@ fn sha256(field: Field<'_>, context: &mut Context) -> Option<Digest> {
     digest
 }
 
-/// An address, a path in the image, or a file beside `images.yml`. `digest` is there and right, there
-/// and wrong, or not there.
-fn sbom(
-    field: Field<'_>,
-    digest: Option<Option<Digest>>,
-    context: &mut Context,
-) -> Option<Strategy> {
+/// What `sha256` says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stated {
+    Nothing,
+    /// Something that is no digest, which is told already.
+    Wrong,
+    Digest(Digest),
+}
+
+/// An address, a path in the image, or a file beside `images.yml`.
+fn sbom(field: Field<'_>, stated: Stated, context: &mut Context) -> Option<Strategy> {
     let text = field.text("an address or a path", "https://example.org/sbom.json", context)?;
     let source = if text.starts_with("https://") || text.starts_with("http://") {
-        let Some(digest) = digest else {
-            let message = "an inventory from an address needs `sha256`";
-            let label = "whoever answers there could say anything";
-            context.push(field.error("missing-key", message, label));
-            return None;
+        let digest = match stated {
+            Stated::Digest(digest) => digest,
+            Stated::Wrong => return None,
+            Stated::Nothing => {
+                let message = "an inventory from an address needs `sha256`";
+                let label = "whoever answers there could say anything";
+                context.push(field.error("missing-key", message, label));
+                return None;
+            }
         };
         if url::Url::parse(text).is_err() {
             let message = format!("{} is no address", quoted(text));
             context.push(field.error("bad-address", message, "cannot be understood"));
             return None;
         }
-        SbomSource::Address { url: text.to_owned(), digest: digest? }
+        SbomSource::Address { url: text.to_owned(), digest }
     } else {
         let folder = context.folder.clone();
         let path = path::read(field, &folder, "sbom.json", context)?;
         if !Utf8Path::new(text).is_absolute() {
-            SbomSource::File { path, digest: digest.flatten() }
-        } else if digest.is_some() {
+            let digest = match stated {
+                Stated::Digest(digest) => Some(digest),
+                Stated::Nothing => None,
+                Stated::Wrong => return None,
+            };
+            SbomSource::File { path, digest }
+        } else if stated != Stated::Nothing {
             let message = "`sha256` is for an inventory from an address or a file";
             let label = "this is a path in the image, which differs with every build";
             context.push(field.error("misplaced-key", message, label));

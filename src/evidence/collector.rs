@@ -70,7 +70,9 @@ impl Collected {
         fs_err::create_dir(&folder)?;
         let mut selection = Selection::default();
         selection::patterns(scope).for_each(|pattern| selection.add(pattern.as_bytes()));
-        more.iter().for_each(|pattern| selection.add(pattern.as_bytes()));
+        for pattern in more {
+            selection.add(pattern.as_bytes());
+        }
         let mut collector = Collector {
             collected: Self {
                 folder,

@@ -192,7 +192,8 @@ fn add(
     let Some(system) = system else { return };
     let is_system = |component: &Value| component.get("type") == Some(&"operating-system".into());
     let known = components.iter().find(|component| is_system(component));
-    let system_reference = known.map(|component| reference(Some(component))).unwrap_or_else(|| {
+    let system_reference = known.map(|component| reference(Some(component)));
+    let system_reference = system_reference.unwrap_or_else(|| {
         let reference = format!("operating-system:{}@{}", system.family, system.release);
         components.push(json!({
             "bom-ref": reference,

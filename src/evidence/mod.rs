@@ -105,11 +105,11 @@ impl Gathered {
     /// about.
     pub fn complete(
         self,
-        document: String,
+        document: &str,
         complaints: Vec<String>,
     ) -> Result<Evidence, EvidenceError> {
         let Self { strategy, subject, name, place, os, databases, facts, findings, .. } = self;
-        let listed = inventory::complete(&document, &name, os.as_ref(), &databases);
+        let listed = inventory::complete(document, &name, os.as_ref(), &databases);
         let listed = listed.map_err(EvidenceError::List)?;
         let mut obstacles = self.obstacles;
         obstacles.extend(listed.obstacles);
@@ -212,8 +212,10 @@ impl EvidenceError {
     pub fn failure(&self) -> Failure {
         let failure = process::failure(self, FailureClass::Scan);
         match self {
-            Self::Unreadable { unreadable, .. } => failure.hint(disk::way_out(unreadable)),
-            Self::NoSystem { because: Some(unreadable), .. } => failure.hint(disk::way_out(unreadable)),
+            Self::Unreadable { unreadable, .. }
+            | Self::NoSystem { because: Some(unreadable), .. } => {
+                failure.hint(disk::way_out(unreadable))
+            }
             Self::NoSystem { because: None, .. } => failure.hint(
                 "check that it is the finished disk, and that the root file system has /etc/os-release",
             ),

@@ -18,10 +18,10 @@ const FAMILIES: &[(&str, &str)] = &[
 
 /// The operating system of what was collected.
 pub(super) fn identify(collected: &Collected) -> Option<OsIdentity> {
-    let release = ["/etc/os-release", "/usr/lib/os-release"].iter();
-    let text = release.filter_map(|path| collected.text(path)).next()?;
+    let mut release = ["/etc/os-release", "/usr/lib/os-release"].iter();
+    let text = release.find_map(|path| collected.text(path))?;
     let debian = collected.text("/etc/debian_version");
-    of_release(&text, debian.as_deref())
+    Some(of_release(&text, debian.as_deref()))
 }
 
 /// The scanners' word for the `ID` of an os-release.
@@ -29,11 +29,11 @@ pub(super) fn family(id: &str) -> &str {
     FAMILIES.iter().find(|(known, _)| *known == id).map_or(id, |(_, ours)| ours)
 }
 
-fn of_release(text: &str, debian: Option<&str>) -> Option<OsIdentity> {
+fn of_release(text: &str, debian: Option<&str>) -> OsIdentity {
     let value = |name: &str| {
-        let lines =
+        let mut lines =
             text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
-        lines.last().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
+        lines.next_back().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
     };
     let id = value("ID").unwrap_or_else(|| "linux".to_owned()).to_lowercase();
     let family = family(&id);
@@ -46,13 +46,13 @@ fn of_release(text: &str, debian: Option<&str>) -> Option<OsIdentity> {
             _ => version,
         },
         "centos" if text.contains("CentOS Stream") => {
-            return Some(OsIdentity { family: "centos-stream".to_owned(), release: version });
+            return OsIdentity { family: "centos-stream".to_owned(), release: version };
         }
         "talos" => version.trim_start_matches('v').to_owned(),
         _ if version.is_empty() => value("BUILD_ID").unwrap_or_default(),
         _ => version,
     };
-    Some(OsIdentity { family: family.to_owned(), release })
+    OsIdentity { family: family.to_owned(), release }
 }
 
 /// Whether a scanner's word for a system means the one that was found: it may know the release less
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn systems_are_called_as_scanners_call_them() {
-        let told = |text: &str, debian: Option<&str>| of_release(text, debian).unwrap().to_string();
+        let told = |text: &str, debian: Option<&str>| of_release(text, debian).to_string();
         assert_eq!(told("ID=debian\nVERSION_ID=\"12\"\n", Some("12.11\n")), "debian 12.11");
         assert_eq!(told("ID=debian\n", Some("forky/sid\n")), "debian forky/sid");
         assert_eq!(told("ID=\"rhel\"\nVERSION_ID=\"9.4\"\n", None), "redhat 9.4");

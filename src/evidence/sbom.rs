@@ -210,11 +210,11 @@ fn cyclonedx(text: &str) -> Result<Sbom, SbomError> {
         }
         if component.is_of_system(purl, os.as_ref()) {
             found.packages.push(component.package(purl));
-        } else if !matches!(component.kind.as_str(), "operating-system" | "container") {
-            if purl.is_some() || component.kind == "library" {
-                let kind = purl.map(|purl| purl.kind.clone()).unwrap_or_default();
-                found.libraries.push(Package { source: kind, ..component.package(purl) });
-            }
+        } else if !matches!(component.kind.as_str(), "operating-system" | "container")
+            && (purl.is_some() || component.kind == "library")
+        {
+            let kind = purl.map(|purl| purl.kind.clone()).unwrap_or_default();
+            found.libraries.push(Package { source: kind, ..component.package(purl) });
         }
     }
     Ok(found.sbom(SbomFormat::CycloneDx, os))

@@ -156,7 +156,7 @@ pub(super) fn problems(image: &Image, template: &Template, places: &Places) -> V
         // Packer reads JSON too, so what is missing here may be there.
         return inside.collect();
     }
-    let mut problems = Vec::from_iter(inside);
+    let mut problems = inside.collect::<Vec<_>>();
     if template.is_legacy() {
         problems.extend(legacy(image, places));
     }

@@ -153,6 +153,10 @@ pub struct Line {
 
 /// The state of cloud-init.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts that have nothing to do with each other"
+)]
 pub struct CloudInit {
     /// Whether it is installed.
     pub installed: bool,

@@ -110,7 +110,7 @@ impl Examiner {
         let log = self.scanner.log.path();
         let answer = self.scanner.list_tree(&tree, scope, scratch).await;
         let Answer { text, complaints } = answer.map_err(|error| error.failure(log))?;
-        let evidence = gathered.complete(text, complaints);
+        let evidence = gathered.complete(&text, complaints);
         let evidence = evidence.map_err(|error| error.failure().log(log))?;
         Ok(Seen { evidence, tree: Some(tree), scope })
     }
@@ -145,15 +145,14 @@ impl Examiner {
     ) -> Result<Gathered, Failure> {
         let disk = subject.artifact.disk().clone();
         let path = match strategy {
-            StrategyName::Guest => match subject.collected {
-                Some(collected) => collected.to_owned(),
-                None => {
+            StrategyName::Guest => {
+                let Some(collected) = subject.collected else {
                     let reason = "the guest was not asked: that happens at the end of a build";
-                    return Err(Failure::new(FailureClass::Scan, reason).hint(
-                        "build the image with goldsmith, or look into it with `evidence: disk`",
-                    ));
-                }
-            },
+                    let hint = "build the image with goldsmith, or look with `evidence: disk`";
+                    return Err(Failure::new(FailureClass::Scan, reason).hint(hint));
+                };
+                collected.to_owned()
+            }
             StrategyName::Clone => {
                 let reason = "`evidence: clone` is not available yet";
                 return Err(Failure::new(FailureClass::Config, reason));

@@ -27,8 +27,9 @@ pub(super) fn read(collected: &Collected) -> CloudInit {
 
 /// A switch at the top of a file.
 fn setting(text: &str, name: &str) -> Option<bool> {
-    let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let value = values.last()?.split('#').next()?.trim().trim_matches(['"', '\'']).to_lowercase();
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let value =
+        values.next_back()?.split('#').next()?.trim().trim_matches(['"', '\'']).to_lowercase();
     match value.as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
         "false" | "no" | "off" | "0" => Some(false),

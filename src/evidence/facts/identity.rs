@@ -7,9 +7,9 @@ use crate::model::{ImageRelease, MachineId};
 pub(super) fn release(collected: &Collected) -> Option<ImageRelease> {
     let text = collected.text("/etc/image-release")?;
     let value = |name: &str| {
-        let values =
+        let mut values =
             text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
-        values.last().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
+        values.next_back().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
     };
     Some(ImageRelease {
         id: value("IMAGE_ID").unwrap_or_default(),

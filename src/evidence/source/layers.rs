@@ -74,7 +74,7 @@ impl Layer {
 
 /// Layers, the lowest first.
 pub(in crate::evidence) struct Layers {
-    layers: Vec<Layer>,
+    all: Vec<Layer>,
     /// Whether names that begin with `.wh.` take away what lies below (OCI image specification,
     /// "Whiteouts").
     whiteouts: bool,
@@ -97,7 +97,7 @@ struct Place {
 
 impl Layers {
     pub(in crate::evidence) fn new(layers: Vec<Layer>, whiteouts: bool) -> Self {
-        Self { layers, whiteouts, concatenated: false, files: None }
+        Self { all: layers, whiteouts, concatenated: false, files: None }
     }
 
     /// Reads on where an archive ends in a layer.
@@ -115,7 +115,7 @@ impl Layers {
     fn index(&self) -> io::Result<BTreeMap<Vec<u8>, Place>> {
         let mut files = BTreeMap::new();
         let mut bytes = 0;
-        for (number, layer) in self.layers.iter().enumerate() {
+        for (number, layer) in self.all.iter().enumerate() {
             let mut upper = HashSet::new();
             let mut archive = self.archive(layer)?;
             for (place, entry) in archive.entries()?.enumerate() {
@@ -164,7 +164,7 @@ impl Layers {
                     Some(target) => Ok(target.clone()),
                     None => Err(io::Error::new(
                         io::ErrorKind::InvalidData,
-                        format!("a hard link in `{}` leads nowhere", self.layers[layer].file),
+                        format!("a hard link in `{}` leads nowhere", self.all[layer].file),
                     )),
                 };
             }
@@ -251,7 +251,7 @@ impl Source for Layers {
                 Kind::Folder | Kind::Other => {}
             }
         }
-        for (number, layer) in self.layers.iter().enumerate() {
+        for (number, layer) in self.all.iter().enumerate() {
             let Some(((_, last), _)) = wanted.range((number, 0)..(number + 1, 0)).next_back()
             else {
                 continue;
@@ -284,7 +284,7 @@ impl Source for Layers {
 
 impl std::fmt::Debug for Layers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = self.layers.iter().map(|layer| printable(layer.file.as_str().as_bytes()));
+        let names = self.all.iter().map(|layer| printable(layer.file.as_str().as_bytes()));
         f.debug_list().entries(names).finish()
     }
 }
