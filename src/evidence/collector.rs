@@ -2,8 +2,10 @@
 //! facts are read from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::io::{self, Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -68,6 +70,8 @@ impl Collected {
         cancellation: &Cancellation,
     ) -> io::Result<Self> {
         fs_err::create_dir(&folder)?;
+        // There will be hashes of passwords in it.
+        fs_err::set_permissions(&folder, Permissions::from_mode(0o700))?;
         let mut selection = Selection::default();
         selection::patterns(scope).for_each(|pattern| selection.add(pattern.as_bytes()));
         for pattern in more {

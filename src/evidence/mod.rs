@@ -25,6 +25,8 @@ mod sbom;
 mod selection;
 mod sniff;
 mod source;
+#[cfg(test)]
+mod tests;
 mod without;
 
 use std::io;

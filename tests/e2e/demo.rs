@@ -198,7 +198,8 @@ fn find_the_same_as_trivy_on_the_converted_disk(project: &Project, version: &str
         .iter()
         .map(|it| key(&it["id"], &it["package"], &it["fixed"]))
         .collect();
-    (theirs.sort(), ours.sort());
+    theirs.sort();
+    ours.sort();
     assert!(ours.len() > 50, "{ours:?}");
     assert_eq!(ours, theirs);
 }

@@ -131,9 +131,7 @@ impl Layers {
                 }
                 let found = self.place(&entry, (number, place), &files)?;
                 // What is no folder takes the place of a folder with all that is in it.
-                if found.kind != Kind::Folder
-                    && files.get(&path).is_some_and(|below| below.kind == Kind::Folder)
-                {
+                if found.kind != Kind::Folder {
                     remove_below(&mut files, &path, |_| true);
                 }
                 if self.whiteouts {
