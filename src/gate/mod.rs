@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::model::samples::{evidence, finding, policy, scan};
-    use crate::model::{EolRule, Obstacle, OsIdentity, Probe, Severity};
+    use crate::model::{Basis, EolRule, Inventory, Obstacle, OsIdentity, Probe, Severity};
 
     const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -190,6 +190,61 @@ mod tests {
             let verdict = judge_of(&evidence(), &scan, &policy);
             assert_eq!((verdict.decision, verdict.warnings.len()), (Decision::Passed, warnings));
         }
+    }
+
+    fn judge_without_scan(evidence: &Evidence) -> Verdict {
+        let expected = Os { family: "debian".into(), release: "12".into() };
+        let (policy, now) = (policy(), NOW.parse().unwrap());
+        let subject = Digest::of(b"disk");
+        let expected = &expected;
+        judge(&Case { subject, expected, evidence, scan: None, policy: &policy, now })
+    }
+
+    #[test]
+    fn what_the_evidence_rests_on_decides_what_is_asked_of_it() {
+        let of = |basis: Basis| Evidence {
+            basis,
+            os: None,
+            inventory: Inventory::default(),
+            ..evidence()
+        };
+        let skipped = |until: &str| {
+            of(Basis::Skipped { reason: "not ours".into(), until: until.parse().unwrap() })
+        };
+        let warned = |verdict: &Verdict| -> Vec<ReasonId> {
+            verdict.warnings.iter().map(|warning| warning.id).collect()
+        };
+        // The last day counts whole.
+        let verdict = judge_without_scan(&skipped("2026-11-23"));
+        assert_eq!(verdict.decision, Decision::Passed);
+        assert_eq!(warned(&verdict), [ReasonId::NotLookedAt]);
+        let verdict = judge_without_scan(&skipped("2026-11-22"));
+        assert_eq!(ids(&verdict), [ReasonId::SkipExpired]);
+
+        let scanner = |end_of_life| Basis::Scanner { answer: "SARIF".into(), end_of_life };
+        assert_eq!(judge_without_scan(&of(scanner(false))).decision, Decision::Passed);
+        assert_eq!(ids(&judge_without_scan(&of(scanner(true)))), [ReasonId::EndOfLife]);
+        let mut found = of(scanner(false));
+        found.findings.push(finding("CVE-2026-1", "curl", Severity::Critical, Some("2")));
+        assert_eq!(judge_without_scan(&found).decision, Decision::Blocked);
+
+        // What rests on packages and was not matched proves nothing.
+        let ids_of = |basis| ids(&judge_without_scan(&of(basis)));
+        assert!(ids_of(Basis::Document).contains(&ReasonId::NoAdvisories));
+        assert!(ids_of(Basis::Packages).contains(&ReasonId::NoAdvisories));
+    }
+
+    #[test]
+    fn without_advisories_only_what_the_guest_was_asked_for_is_an_answer() {
+        let mut scan = scan(Vec::new());
+        scan.advisories.probe = Probe::NotAsked;
+        scan.os = None;
+        let told = judge_of(&evidence(), &scan, &policy());
+        assert_eq!(ids(&told), [ReasonId::NoAdvisories]);
+        let mut asked = Evidence { pending_asked: true, ..evidence() };
+        assert_eq!(judge_of(&asked, &scan, &policy()).decision, Decision::Passed);
+        asked.findings.push(finding("PENDING-UPDATE", "curl", Severity::Critical, Some("2")));
+        assert_eq!(judge_of(&asked, &scan, &policy()).decision, Decision::Blocked);
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(super) fn examine(case: &Case<'_>) -> Trust {
         warnings: [
             not_looked_at(case),
             set_aside(case),
+            not_covered(case),
             demonstration_data(case),
             end_of_life_warning(case),
         ]
@@ -104,6 +105,22 @@ fn set_aside(case: &Case<'_>) -> Option<Reason> {
         format!("also on the disk, and not judged by itself: {first}{more}"),
         "remove snapshots at the end of the build if nobody needs them",
     ))
+}
+
+/// What no advisory can be about.
+fn not_covered(case: &Case<'_>) -> Option<Reason> {
+    let inventory = &case.evidence.inventory;
+    let uncovered = case.scan?.uncovered;
+    let all = inventory.packages.len() + inventory.libraries.len();
+    (uncovered > 0).then(|| {
+        reason(
+            ReasonId::NotCovered,
+            format!(
+                "{uncovered} of {all} components are of kinds that there are no advisories for"
+            ),
+            "look at them in the inventory; a scanner that knows them can judge the image instead",
+        )
+    })
 }
 
 /// Whether packages were listed, by goldsmith or by somebody else.

@@ -73,6 +73,8 @@ pub struct Scan {
     pub started_at: Timestamp,
     /// Whether the report names the subject that it was asked about.
     pub about_subject: bool,
+    /// How many of the components are of kinds that the scanner has no advisories for.
+    pub uncovered: usize,
     /// What the scanner complained about while scanning.
     pub complaints: Vec<String>,
 }

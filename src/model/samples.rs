@@ -120,6 +120,7 @@ pub(crate) fn scan(findings: Vec<Finding>) -> Scan {
         made_at: Some("2026-11-23T11:59:59Z".parse().unwrap()),
         started_at: "2026-11-23T11:59:58Z".parse().unwrap(),
         about_subject: true,
+        uncovered: 0,
         complaints: Vec::new(),
     }
 }

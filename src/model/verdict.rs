@@ -80,6 +80,8 @@ pub enum ReasonId {
     SkipExpired,
     /// Nobody looked into the image, as `images.yml` permits.
     NotLookedAt,
+    /// Components of kinds that nobody publishes advisories for.
+    NotCovered,
     /// Another state of the system is on the disk and was not judged by itself.
     SetAside,
 }

@@ -233,14 +233,19 @@ impl Examiner {
             made_at: report.made_at,
             started_at,
             about_subject: report.artifact == target.as_str(),
+            uncovered: uncovered(evidence),
             complaints: answer.complaints,
         }))
     }
 
     async fn probe(&self, evidence: &Evidence, scratch: &Utf8Path) -> Result<Probe, Failure> {
         let log = self.scanner.log.path();
-        let kinds = evidence.inventory.libraries.iter().map(|library| library.source.as_str());
-        let libraries = kinds.filter(|_| evidence.basis == Basis::Document);
+        let inventory = &evidence.inventory;
+        let kinds = inventory.libraries.iter().map(|library| library.source.as_str());
+        // What is mostly of kinds that nobody has advisories for is not proven by those of the rest.
+        let all = inventory.packages.len() + inventory.libraries.len();
+        let document = evidence.basis == Basis::Document && 2 * uncovered(evidence) <= all;
+        let libraries = kinds.filter(|_| document);
         let text = self
             .scanner
             .probe(evidence.os.as_ref(), libraries, &self.database, scratch)
@@ -256,6 +261,12 @@ impl Examiner {
             count => Probe::Answered(count),
         })
     }
+}
+
+/// How many components are of kinds that the scanner has no advisories for.
+fn uncovered(evidence: &Evidence) -> usize {
+    let libraries = evidence.inventory.libraries.iter();
+    libraries.filter(|library| !Scanner::covers(&library.source)).count()
 }
 
 /// Does work on a thread of its own.

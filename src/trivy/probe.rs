@@ -40,6 +40,14 @@ const LIBRARIES: &[(&str, &str, &str, &str)] = &[
     ("gem", "gemspec", "pkg:gem/rails@1.0.0", "rails"),
 ];
 
+/// Whether there are advisories for libraries with package URLs of this type.
+pub(super) fn is_covered(kind: &str) -> bool {
+    // Of these too, although there is no question for them.
+    const OTHERS: [&str; 9] =
+        ["bitnami", "cocoapods", "composer", "conan", "hex", "nuget", "pub", "swift", "k8s"];
+    LIBRARIES.iter().any(|(known, ..)| *known == kind) || OTHERS.contains(&kind)
+}
+
 /// The question for libraries with package URLs of these types. None if there is none for any of them.
 pub(super) fn question_for_libraries<'k>(kinds: impl Iterator<Item = &'k str>) -> Option<String> {
     let kinds: BTreeSet<&str> = kinds.collect();

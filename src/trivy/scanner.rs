@@ -141,6 +141,11 @@ impl Scanner {
         Ok(Answer { text, complaints: complaints::complaints(&log) })
     }
 
+    /// Whether Trivy has advisories for libraries with package URLs of this type.
+    pub fn covers(kind: &str) -> bool {
+        probe::is_covered(kind)
+    }
+
     /// Asks about packages so old that a database which knows `os`, or else `libraries` of these kinds,
     /// must object: the report, in Trivy's JSON. None for what Trivy has no advisories for.
     pub async fn probe(
