@@ -100,14 +100,15 @@ fn a_rebuild_that_brings_nothing_new_is_verified_fresh() {
 }
 
 #[test]
-fn a_further_disk_that_nobody_looked_into_is_untrusted() {
-    let further = COPY.replace(
-        "build { sources = [\"source.file.debian\"] }",
-        r#"
+fn a_further_disk_is_looked_into_and_a_second_system_on_it_is_untrusted() {
+    let with = |make: &str| {
+        COPY.replace(
+            "build { sources = [\"source.file.debian\"] }",
+            r#"
 build {
   sources = ["source.file.debian"]
   provisioner "shell-local" {
-    inline = ["truncate -s 1M ${var.goldsmith_output_dir}/data"]
+    inline = ["MAKE"]
   }
   post-processor "artifice" {
     files = [
@@ -117,12 +118,19 @@ build {
   }
 }
 "#,
-    );
-    let project = project_with(&further);
+        )
+        .replace("MAKE", make)
+    };
+    let data = "${var.goldsmith_output_dir}/data";
+    let disk = "${var.goldsmith_output_dir}/${var.goldsmith_scratch_name}.raw";
+    let project = project_with(&with(&format!("cp {disk} {data}")));
     let ended = run(&project, &[]).expect(4);
     let told = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("`data` is a further file of the artifact"), "{}", ended.stdout);
+    assert!(told.contains("a second system is on `data` and was not judged"), "{}", ended.stdout);
     assert_eq!(project.list("store/debian-12"), Vec::<String>::new());
+
+    let project = project_with(&with(&format!("truncate -s 1M {data}")));
+    run(&project, &[]).expect(0);
 }
 
 #[test]
