@@ -216,7 +216,10 @@ impl Examiner {
             Ok((inventory, answer))
         };
         let (matched, probe) = tokio::join!(matched, self.probe(evidence, scratch));
-        let (target, answer) = matched?;
+        let (target, mut answer) = matched?;
+        if evidence.basis == Basis::Document && evidence.inventory.packages.is_empty() {
+            answer.complaints.retain(|complaint| !Scanner::is_about_system(complaint));
+        }
         let report = findings::read(&answer.text)
             .map_err(|error| Failure::caused_by(FailureClass::Scan, &error).log(log))?;
         Ok(Some(Scan {

@@ -141,6 +141,11 @@ impl Scanner {
         Ok(Answer { text, complaints: complaints::complaints(&log) })
     }
 
+    /// Whether a complaint is about packages of an operating system alone.
+    pub fn is_about_system(complaint: &str) -> bool {
+        complaints::is_about_system(complaint)
+    }
+
     /// Whether Trivy has advisories for libraries with package URLs of this type.
     pub fn covers(kind: &str) -> bool {
         probe::is_covered(kind)

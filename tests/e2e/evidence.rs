@@ -334,3 +334,46 @@ fn a_build_without_a_way_into_its_guest_is_refused_before_it_begins_if_the_guest
         assert!(told.contains(part), "`{part}` is missing in\n{told}");
     }
 }
+
+/// An inventory of a system without a package manager, as its maker publishes it: libraries of Go, and
+/// `others` of a kind that nobody has advisories for.
+fn talos(project: &Project, others: usize) {
+    let library = |name: String, kind: &str| {
+        let purl = format!("pkg:{kind}/{name}@v0.20.0");
+        json!({ "type": "library", "name": name, "version": "v0.20.0", "purl": purl })
+    };
+    let mut components =
+        vec![json!({ "type": "operating-system", "name": "talos", "version": "1.11.2" })];
+    components.push(library("golang.org/x/crypto".to_owned(), "golang"));
+    components.extend((0..12).map(|n| library(format!("example.org/m{n}"), "golang")));
+    components.extend((0..others).map(|n| library(format!("g{n}"), "generic")));
+    for (number, component) in components.iter_mut().enumerate() {
+        component["bom-ref"] = json!(format!("c{number}"));
+    }
+    let document = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components,
+    });
+    project.write("talos.cdx.json", &document.to_string());
+}
+
+#[test]
+fn an_inventory_of_libraries_is_judged_by_the_advisories_for_their_language_if_there_are_any() {
+    let project = project();
+    let scan = |more: usize, code: i32| {
+        talos(&project, more);
+        let report = scan(&project, "talos.cdx.json", &["--os", "talos:1.11"], code);
+        report["image"]["verdict"].clone()
+    };
+    let verdict = scan(2, 4);
+    assert_eq!(verdict["reasons"][0]["id"], "no-advisories", "{verdict}");
+
+    let fix = "CVE-2024-45337=0.31.0:CRITICAL".parse().unwrap();
+    project.advisories(|advisories, _| advisories.add_library("go", "golang.org/x/crypto", &fix));
+    let verdict = scan(2, 1);
+    assert_eq!(verdict["findings"][0]["fixed"], "0.31.0", "{verdict}");
+    let told = verdict["warnings"][0]["message"].as_str().unwrap();
+    assert!(told.starts_with("2 of 15 components are of kinds"), "{told}");
+    // Mostly of kinds that nobody has advisories for: what little there is proves nothing.
+    let verdict = scan(40, 4);
+    assert_eq!(verdict["reasons"][0]["id"], "no-advisories", "{verdict}");
+}

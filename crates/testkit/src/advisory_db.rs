@@ -127,6 +127,21 @@ impl Advisories {
         self.releases.remove(release);
     }
 
+    /// Adds an advisory about a library of a language, named as Trivy does: `go`, `npm`.
+    pub fn add_library(&mut self, language: &str, library: &str, fix: &Fix) {
+        let bucket = format!("{language}::GitHub Security Advisory");
+        let source =
+            json!({ "ID": "ghsa", "Name": "GitHub", "URL": "https://github.com/advisories" });
+        self.sources.insert(bucket.clone(), source);
+        let advisory = json!({
+            "PatchedVersions": [fix.version],
+            "VulnerableVersions": [format!("< {}", fix.version)],
+        });
+        let libraries = self.releases.entry(bucket).or_default();
+        libraries.entry(library.to_owned()).or_default().insert(fix.id.clone(), advisory);
+        self.details.insert(fix.id.clone(), json!({ "Severity": fix.severity.name() }));
+    }
+
     /// Gives a known vulnerability a fix and a severity, wherever it occurs.
     pub fn fix(&mut self, fix: &Fix) -> io::Result<()> {
         let mut known = false;
