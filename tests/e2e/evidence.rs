@@ -377,3 +377,18 @@ fn an_inventory_of_libraries_is_judged_by_the_advisories_for_their_language_if_t
     let verdict = scan(40, 4);
     assert_eq!(verdict["reasons"][0]["id"], "no-advisories", "{verdict}");
 }
+
+#[test]
+fn a_container_image_is_published_like_a_disk() {
+    let project = project();
+    fs_err::create_dir(project.path("docker")).unwrap();
+    container(&project);
+    let given = "debian-12=image.tar";
+    project.run(&["run", "--from-artifact", given, "--db", "advisories"]).expect(0);
+    let version = &project.list("store/debian-12")[0];
+    let files = project.list(&format!("store/debian-12/{version}"));
+    assert!(files.contains(&format!("debian-12-v{version}.tar")), "{files:?}");
+    let report = project.json(&format!("store/debian-12/{version}/report.json"));
+    assert_eq!(report["image"]["evidence"]["strategy"], "container");
+    assert_eq!(report["image"]["evidence"]["facts"], Value::Null, "no facts leave the machine");
+}
