@@ -18,6 +18,9 @@ use crate::guest::guest;
 use crate::processes::{Process, outer_and_core, processes};
 use crate::project::{DEBIAN, Project};
 
+/// What a running machine has in its command line, and one that is only asked for its version has not.
+const MACHINE: &str = " -netdev user";
+
 /// How long builds get to stop in order.
 const GRACE: &str = "3s";
 
@@ -338,7 +341,7 @@ impl Scene {
                 self.project.path("started").exists()
             }
             Stage::Boot => self.silent.accept().is_ok(),
-            Stage::Guest => self.find("qemu-system").is_some(),
+            Stage::Guest => self.find(MACHINE).is_some(),
             Stage::Inside if blow == DiskFull => {
                 let disk = rustix::fs::statvfs(self.project.path("state").as_std_path()).unwrap();
                 self.log().contains(HERE) && disk.f_bavail == 0
@@ -366,7 +369,7 @@ impl Scene {
             Outer => outer_and_core(self.processes()).unwrap().0.signal(Signal::KILL),
             Core => outer_and_core(self.processes()).unwrap().1.signal(Signal::KILL),
             Plugin => self.find(self.plugin()).unwrap().signal(Signal::KILL),
-            Machine => self.find("qemu-system").unwrap().signal(Signal::KILL),
+            Machine => self.find(MACHINE).unwrap().signal(Signal::KILL),
             Supervisor => self.supervisor().signal(Signal::KILL),
             Goldsmith => kill_process(goldsmith, Signal::KILL).unwrap(),
             Both => {
