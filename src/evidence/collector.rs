@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 
 use super::census::Census;
 use super::selection::{self, Selection, parts};
@@ -24,6 +25,10 @@ const SYSTEM: u64 = 4 << 30;
 const FULL: u64 = 64 << 30;
 /// Files that are taken.
 const FILES: usize = 2_000_000;
+/// Links that are followed.
+const LINKS: usize = 100_000;
+/// How many files are compared with where links lead.
+const COMPARED: usize = 20_000_000;
 /// Obstacles that are told one by one.
 const OBSTACLES: usize = 20;
 /// How often links lead to places that have to be looked at once more.
@@ -100,9 +105,9 @@ impl Collected {
             // at those places only.
             let mut more = Selection::default();
             let mut any = false;
-            for pattern in collector.beyond_links() {
-                if seen.insert(pattern.clone()) {
-                    more.add(&pattern);
+            for (target, rest) in collector.beyond_links() {
+                if seen.insert((target.clone(), rest.clone())) {
+                    more.add_below(&target, &rest);
                     any = true;
                 }
             }
@@ -195,16 +200,24 @@ impl Collected {
         let mut known = Selection::default();
         selection::patterns(Scope::Full).for_each(|pattern| known.add(pattern.as_bytes()));
         let links: Vec<Vec<u8>> = self.links.keys().cloned().collect();
+        let mut compared = 0;
         for link in links {
             let Some(target) = self.resolve(&link) else { continue };
             let moved: Vec<(Vec<u8>, Taken)> = self
                 .files
                 .range(target.clone()..)
                 .take_while(|(path, _)| path.starts_with(&target))
+                .inspect(|_| compared += 1)
                 .filter(|(path, _)| matches!(path.get(target.len()), None | Some(b'/')))
                 .filter(|(path, _)| !known.has(path))
                 .map(|(path, taken)| (path.clone(), *taken))
                 .collect();
+            if compared > COMPARED {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "too many links lead to too many files",
+                ));
+            }
             for (path, taken) in moved {
                 let wanted = [&link[..], &path[target.len()..]].concat();
                 if !known.has(&wanted) || self.files.contains_key(&wanted) {
@@ -249,6 +262,8 @@ impl Visitor for Collector<'_> {
                 self.selection.has(file.path) || !self.selection.below(file.path).is_empty()
             }
             Kind::Regular if self.collected.files.contains_key(file.path) => false,
+            // The scanner would call the tree by it (see `selection`).
+            Kind::Regular if file.path == b"/etc/hostname" => false,
             Kind::Regular => {
                 self.selection.has(file.path)
                     || self.first && self.collected.census.is_of_interest(file)
@@ -263,6 +278,11 @@ impl Visitor for Collector<'_> {
     fn take(&mut self, file: &Met<'_>, content: &mut dyn Read) -> io::Result<()> {
         let mut content = self.cancellation.guard(content);
         if file.kind == Kind::Link {
+            if self.collected.links.len() >= LINKS {
+                let what = format!("`{}` is one link too many", printable(file.path));
+                self.miss(what, "check why there are so many");
+                return Ok(());
+            }
             let mut target = Vec::new();
             content.take(4096).read_to_end(&mut target)?;
             self.collected.links.insert(file.path.to_vec(), target);
@@ -303,14 +323,16 @@ impl Collector<'_> {
             return Ok(());
         }
         let path = self.collected.place(file.path);
-        let at = file.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        if self.folders.insert(file.path[..at].to_vec())
-            && let Some(folder) = path.parent()
-        {
-            fs_err::create_dir_all(folder)?;
-        }
-        let mut options = fs_err::OpenOptions::new();
-        let mut copy = options.write(true).create_new(true).open(&path)?;
+        let mut copy = match self.create(file, &path) {
+            Ok(copy) => copy,
+            // No file of a real system is called so.
+            Err(error) if is_of_the_name(&error) => {
+                let what = format!("`{}` has an impossible name", printable(file.path));
+                self.miss(what, "check the artifact");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let mut content = content.take(FILE + 1);
         let size = io::copy(&mut content, &mut copy)?;
         copy.flush()?;
@@ -324,8 +346,22 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// What is wanted beyond the links that were met, as patterns of where it really lies.
-    fn beyond_links(&self) -> Vec<Vec<u8>> {
+    /// A new file where the content of `file` goes. Scanners look into programs only, so it is one if
+    /// that was one.
+    fn create(&mut self, file: &Met<'_>, path: &std::path::Path) -> io::Result<fs_err::File> {
+        let at = file.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        if self.folders.insert(file.path[..at].to_vec())
+            && let Some(folder) = path.parent()
+        {
+            fs_err::create_dir_all(folder)?;
+        }
+        let mut options = fs_err::OpenOptions::new();
+        let mode = if file.mode & 0o111 == 0 { 0o600 } else { 0o700 };
+        options.write(true).create_new(true).mode(mode).open(path)
+    }
+
+    /// What is wanted beyond the links that were met: where they lead, and patterns from there.
+    fn beyond_links(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = Selection::default();
         selection::patterns(self.scope).for_each(|pattern| all.add(pattern.as_bytes()));
         let mut beyond = Vec::new();
@@ -339,7 +375,7 @@ impl Collector<'_> {
                 let pattern = [&target[..], &rest].concat();
                 // Of the root itself, everything below is looked at already.
                 if !target.is_empty() && !all.has(&pattern) {
-                    beyond.push(pattern);
+                    beyond.push((target.clone(), rest));
                 }
             }
         }
@@ -356,6 +392,18 @@ impl Collector<'_> {
     }
 }
 
+/// Whether a file cannot be made since no file can be called so, or a file is where a folder would have
+/// to be.
+fn is_of_the_name(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory,
+    };
+    matches!(
+        error.kind(),
+        AlreadyExists | InvalidFilename | InvalidInput | IsADirectory | NotADirectory
+    )
+}
+
 /// The folder `path`, made.
 pub(super) fn fresh(scratch: &Utf8Path, name: &str) -> io::Result<Utf8PathBuf> {
     let folder = scratch.join(name);
@@ -363,4 +411,38 @@ pub(super) fn fresh(scratch: &Utf8Path, name: &str) -> io::Result<Utf8PathBuf> {
         fs_err::remove_dir_all(&folder)?;
     }
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::source::Folder;
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_for_nobody_else_and_programs_stay_programs() {
+        let place = tempfile::tempdir().unwrap();
+        let place = Utf8Path::from_path(place.path()).unwrap();
+        let file = |path: &str, mode| {
+            let path = place.join("root").join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(&path, "x").unwrap();
+            fs_err::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        };
+        file("etc/shadow", 0o644);
+        file("etc/hostname", 0o755);
+        file("usr/bin/tool", 0o755);
+        let (root, taken) = (place.join("root"), place.join("taken"));
+        let never = Cancellation::new();
+        Collected::from(&mut Folder(&root), Scope::Full, taken.clone(), &never).unwrap();
+        let mode = |path: &str| {
+            let metadata = fs_err::metadata(taken.join(path)).ok()?;
+            Some(metadata.permissions().mode() & 0o777)
+        };
+        assert_eq!(mode(""), Some(0o700));
+        assert_eq!(mode("etc/shadow"), Some(0o600));
+        assert_eq!(mode("usr/bin/tool"), Some(0o700), "scanners look into programs only");
+        assert_eq!(mode("etc/hostname"), None);
+    }
 }

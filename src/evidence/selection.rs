@@ -1,6 +1,8 @@
 //! Which files of a system are looked at: the same for a disk, an archive, and a guest that is asked
 //! to send them.
 
+use std::collections::BTreeMap;
+
 use crate::model::Scope;
 
 /// Who the system is, and what it has installed. Paths of Trivy's readers (Trivy,
@@ -124,7 +126,10 @@ pub(super) fn databases() -> impl Iterator<Item = &'static str> {
 /// Patterns, sorted into a tree, so that most files are told apart by the first part of their paths.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    names: Vec<(Vec<u8>, Selection)>,
+    /// Names as they are.
+    names: BTreeMap<Vec<u8>, Selection>,
+    /// Patterns of names.
+    patterns: Vec<(Vec<u8>, Selection)>,
     /// Whether a path may end here.
     ends: bool,
 }
@@ -132,13 +137,26 @@ pub(super) struct Selection {
 impl Selection {
     /// Adds a pattern.
     pub(super) fn add(&mut self, pattern: &[u8]) {
+        self.add_below(b"", pattern);
+    }
+
+    /// Adds a pattern below a folder. Whoever made that chose its path, in which `*` is a letter.
+    pub(super) fn add_below(&mut self, folder: &[u8], pattern: &[u8]) {
         let mut at = self;
+        for name in parts(folder) {
+            at = at.names.entry(name.to_vec()).or_default();
+        }
         for name in parts(pattern) {
-            let place = at.names.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-                at.names.push((name.to_vec(), Self::default()));
-                at.names.len() - 1
+            if !name.contains(&b'*') {
+                at = at.names.entry(name.to_vec()).or_default();
+                continue;
+            }
+            let known = at.patterns.iter().position(|(known, _)| known == name);
+            let place = known.unwrap_or_else(|| {
+                at.patterns.push((name.to_vec(), Self::default()));
+                at.patterns.len() - 1
             });
-            at = &mut at.names[place].1;
+            at = &mut at.patterns[place].1;
         }
         at.ends = true;
     }
@@ -166,12 +184,14 @@ impl Selection {
         let Some(name) = path.next() else {
             return found(self);
         };
-        let fitting = self.names.iter().filter(|(pattern, _)| matches(pattern, name));
-        fitting.into_iter().any(|(_, below)| below.step(&mut path.clone(), found))
+        let fitting = self.patterns.iter().filter(|(pattern, _)| matches(pattern, name));
+        let mut fitting = self.names.get(name).into_iter().chain(fitting.map(|(_, below)| below));
+        fitting.any(|below| below.step(&mut path.clone(), found))
     }
 
     fn rests(&self, so_far: &mut Vec<u8>, rests: &mut Vec<Vec<u8>>) {
-        for (name, below) in &self.names {
+        let patterns = self.patterns.iter().map(|(pattern, below)| (pattern, below));
+        for (name, below) in self.names.iter().chain(patterns) {
             let length = so_far.len();
             so_far.push(b'/');
             so_far.extend(name);
@@ -237,6 +257,17 @@ mod tests {
         assert_eq!(below("/lib"), ["/apk/db/installed"]);
         assert_eq!(below("/srv"), [""; 0]);
         assert!(below("/var/lib/rpm").contains(&"/rpmdb.sqlite".to_owned()));
+    }
+
+    #[test]
+    fn a_folder_that_somebody_else_has_named_is_no_pattern() {
+        let mut selection = Selection::default();
+        let stars = "*a".repeat(30);
+        selection.add_below(format!("/{stars}/*").as_bytes(), b"/*/x");
+        // Would take for ever as a pattern.
+        assert!(!selection.has(format!("/{}/b/c/x", "a".repeat(60)).as_bytes()));
+        assert!(!selection.has(format!("/{stars}/b/c/x").as_bytes()));
+        assert!(selection.has(format!("/{stars}/*/c/x").as_bytes()));
     }
 
     #[test]
