@@ -18,8 +18,17 @@ pub fn rootfs(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
             why: "it is neither a folder nor a tar archive (plain, gzip, zstd)".to_owned(),
         });
     }
-    let mut layers = Layers::new(vec![Layer::whole(path.to_owned())?], false);
-    gather(question, StrategyName::Rootfs, &mut layers)
+    let mut layers =
+        Layers::new(vec![Layer::whole(path.to_owned())?], false, question.cancellation);
+    match gather(question, StrategyName::Rootfs, &mut layers) {
+        Err(EvidenceError::NoSystem { .. }) if layers.is_image() => Err(EvidenceError::Unfit {
+            path: path.to_owned(),
+            strategy: StrategyName::Rootfs,
+            why: "it is a container image that is packed as a whole; unpack it (gunzip, zstd -d)"
+                .to_owned(),
+        }),
+        gathered => gathered,
+    }
 }
 
 /// Collects a container image: what `docker save` writes, or an OCI layout. Blocks.
@@ -32,7 +41,9 @@ pub fn container(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
         },
         _ => error.into(),
     };
-    let mut container = Container::open(question.path, question.architecture).map_err(unfit)?;
+    let mut container =
+        Container::open(question.path, question.architecture, question.cancellation)
+            .map_err(unfit)?;
     gather(question, StrategyName::Container, &mut container.layers)
 }
 

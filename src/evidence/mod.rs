@@ -227,6 +227,16 @@ impl EvidenceError {
             Self::Document { .. } => {
                 failure.hint("CycloneDX JSON (1.2 to 1.7) and SPDX JSON (2.2, 2.3) are read")
             }
+            Self::Io(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                failure.hint("the artifact is damaged or cut off: make it, or copy it, once more")
+            }
             Self::Inventory { .. } | Self::Io(_) | Self::List(_) => failure,
         }
     }

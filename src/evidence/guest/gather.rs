@@ -30,7 +30,8 @@ pub fn guest(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
     if !sniff::is_tar(path)? {
         return Err(unfit("it is no archive: nothing was collected in the guest"));
     }
-    let mut layers = Layers::new(vec![Layer::whole(path.to_owned())?], false).concatenated();
+    let archive = vec![Layer::whole(path.to_owned())?];
+    let mut layers = Layers::new(archive, false, question.cancellation).concatenated();
     let folder = fresh(question.scratch, "tree")?;
     let parts = [&format!("{PARTS}*")[..]];
     let mut collected =

@@ -11,6 +11,7 @@ use tar::Archive;
 use super::Layers;
 use super::layers::{Compression, Layer};
 use crate::model::Digest;
+use crate::process::Cancellation;
 
 /// Manifests and indexes.
 const DOCUMENT: u64 = 16 << 20;
@@ -81,7 +82,11 @@ impl Container {
     }
 
     /// Opens the image at `path`. If there are several, the one for `architecture` counts.
-    pub(in crate::evidence) fn open(path: &Utf8Path, architecture: &str) -> io::Result<Self> {
+    pub(in crate::evidence) fn open(
+        path: &Utf8Path,
+        architecture: &str,
+        cancellation: &Cancellation,
+    ) -> io::Result<Self> {
         let files = Files::open(path)?;
         let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
         let layers = if let Some(manifest) = files.document("manifest.json")? {
@@ -104,7 +109,7 @@ impl Container {
         if layers.is_empty() {
             return Err(invalid(format!("the image in `{path}` has no layers")));
         }
-        Ok(Self { layers: Layers::new(layers, true) })
+        Ok(Self { layers: Layers::new(layers, true, cancellation) })
     }
 }
 

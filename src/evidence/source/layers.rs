@@ -1,18 +1,25 @@
 //! The files of tar archives that lie over each other: a root file system in one archive, or the
 //! layers of a container image.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Take};
+use std::rc::Rc;
 
 use camino::Utf8PathBuf;
 use tar::{Archive, EntryType};
 
 use super::{Kind, Met, Source, Visitor, printable};
+use crate::process::Cancellation;
 
 /// Files of all layers together.
 const FILES: usize = 2_000_000;
-/// Bytes of all paths together.
+/// Bytes of all paths and links together.
 const PATHS: usize = 256 << 20;
+/// Bytes of what stands before a file: long names, and other things that the archive says of it.
+const HEADERS: u64 = 8 << 20;
+/// The largest file that may have several names.
+const SEVERAL: u64 = 256 << 20;
 
 /// How a layer is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +88,46 @@ pub(in crate::evidence) struct Layers {
     /// Whether several archives may stand in a layer one behind the other.
     concatenated: bool,
     files: Option<BTreeMap<Vec<u8>, Place>>,
+    /// Ends the work.
+    cancellation: Cancellation,
+}
+
+/// A reader of an archive that gives no more than it may: what stands before a file is read into
+/// memory as a whole.
+struct Rationed<R> {
+    reader: R,
+    left: Ration,
+}
+
+/// How much may be read until the next file comes.
+#[derive(Clone)]
+struct Ration(Rc<Cell<u64>>);
+
+impl Ration {
+    /// A file has come.
+    fn renew(&self, entry: &tar::Entry<'_, impl Read>) {
+        // Of a file with holes only what is none stands in the archive.
+        let stored = entry.header().entry_size().unwrap_or(0);
+        let size = match entry.header().entry_type() {
+            EntryType::GNUSparse => stored,
+            _ => stored.max(entry.size()),
+        };
+        self.0.set(size.saturating_add(HEADERS));
+    }
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.0.get();
+        if left == 0 && !buffer.is_empty() {
+            let why = "what an archive says of a file is larger than 8 MiB";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.reader.read(&mut buffer[..length])?;
+        self.left.0.set(left - read as u64);
+        Ok(read)
+    }
 }
 
 /// What is known of a file, and where its content lies.
@@ -96,8 +143,13 @@ struct Place {
 }
 
 impl Layers {
-    pub(in crate::evidence) fn new(layers: Vec<Layer>, whiteouts: bool) -> Self {
-        Self { all: layers, whiteouts, concatenated: false, files: None }
+    pub(in crate::evidence) fn new(
+        layers: Vec<Layer>,
+        whiteouts: bool,
+        cancellation: &Cancellation,
+    ) -> Self {
+        let cancellation = cancellation.clone();
+        Self { all: layers, whiteouts, concatenated: false, files: None, cancellation }
     }
 
     /// Reads on where an archive ends in a layer.
@@ -105,10 +157,18 @@ impl Layers {
         Self { concatenated: true, ..self }
     }
 
-    fn archive(&self, layer: &Layer) -> io::Result<Archive<Box<dyn Read>>> {
-        let mut archive = Archive::new(layer.unpacked()?);
+    fn archive(&self, layer: &Layer) -> io::Result<(Archive<impl Read + use<>>, Ration)> {
+        let left = Ration(Rc::new(Cell::new(HEADERS)));
+        let reader = self.cancellation.guard(layer.unpacked()?);
+        let mut archive = Archive::new(Rationed { reader, left: left.clone() });
         archive.set_ignore_zeros(self.concatenated);
-        Ok(archive)
+        Ok((archive, left))
+    }
+
+    /// Whether the files that passed are those of a container image, not of a system.
+    pub(in crate::evidence) fn is_image(&self) -> bool {
+        let has = |name: &[u8]| self.files.as_ref().is_some_and(|files| files.contains_key(name));
+        has(b"/manifest.json") || has(b"/oci-layout")
     }
 
     /// All files as they are in the end.
@@ -117,9 +177,10 @@ impl Layers {
         let mut bytes = 0;
         for (number, layer) in self.all.iter().enumerate() {
             let mut upper = HashSet::new();
-            let mut archive = self.archive(layer)?;
+            let (mut archive, ration) = self.archive(layer)?;
             for (place, entry) in archive.entries()?.enumerate() {
                 let entry = entry?;
+                ration.renew(&entry);
                 let Some(path) = normal(&entry.path_bytes()) else { continue };
                 bytes += path.len();
                 if files.len() >= FILES || bytes > PATHS {
@@ -130,6 +191,7 @@ impl Layers {
                     continue;
                 }
                 let found = self.place(&entry, (number, place), &files)?;
+                bytes += found.link.len();
                 // What is no folder takes the place of a folder with all that is in it.
                 if found.kind != Kind::Folder {
                     remove_below(&mut files, &path, |_| true);
@@ -191,8 +253,9 @@ fn take_away(files: &mut BTreeMap<Vec<u8>, Place>, upper: &HashSet<Vec<u8>>, pat
         let path = [folder, b"/", hidden].concat();
         if !upper.contains(&path) {
             files.remove(&path);
-            remove_below(files, &path, |path| !upper.contains(path));
         }
+        // Also where this layer has a folder of that name: what the lower ones have in theirs is gone.
+        remove_below(files, &path, |path| !upper.contains(path));
     }
     true
 }
@@ -254,9 +317,10 @@ impl Source for Layers {
             else {
                 continue;
             };
-            let mut archive = self.archive(layer)?;
+            let (mut archive, ration) = self.archive(layer)?;
             for (place, entry) in archive.entries()?.enumerate().take(last + 1) {
                 let mut entry = entry?;
+                ration.renew(&entry);
                 let Some(paths) = wanted.get(&(number, place)) else { continue };
                 let (first, others) = paths.split_first().expect("there is one at least");
                 let met = |path| {
@@ -268,6 +332,11 @@ impl Source for Layers {
                     continue;
                 }
                 // Several names of one file: rare, and small.
+                if files[*first].size > SEVERAL {
+                    let what = format!("`{}` is large and has several names", printable(first));
+                    visitor.miss(what, "check the artifact");
+                    continue;
+                }
                 let mut content = Vec::new();
                 entry.read_to_end(&mut content)?;
                 for path in paths {
@@ -284,5 +353,62 @@ impl std::fmt::Debug for Layers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names = self.all.iter().map(|layer| printable(layer.file.as_str().as_bytes()));
         f.debug_list().entries(names).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8Path;
+
+    use super::*;
+
+    /// An archive of entries: type, name, content or where a link leads.
+    fn layer(folder: &Utf8Path, name: &str, entries: &[(EntryType, &str, &[u8])]) -> Layer {
+        let path = folder.join(name);
+        let gzip = flate2::write::GzEncoder::new(
+            fs_err::File::create(&path).unwrap(),
+            flate2::Compression::fast(),
+        );
+        let mut archive = tar::Builder::new(gzip);
+        for (kind, name, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_mode(0o644);
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, name, *content).unwrap();
+        }
+        archive.into_inner().unwrap().finish().unwrap();
+        Layer::whole(path).unwrap()
+    }
+
+    fn layers(layers: Vec<Layer>) -> Layers {
+        Layers::new(layers, true, &Cancellation::new())
+    }
+
+    #[test]
+    fn a_whiteout_takes_away_what_lower_layers_have_in_a_folder_that_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        let (file, made) = (EntryType::Regular, EntryType::Directory);
+        let lower = [(made, "a", &b""[..]), (file, "a/old", b"1"), (file, "b/old", b"1")];
+        let upper = [(made, "a", &b""[..]), (file, "a/new", b"2"), (file, ".wh.a", b"")];
+        let both = vec![layer(folder, "lower", &lower), layer(folder, "upper", &upper)];
+        let files: Vec<_> = layers(both).index().unwrap().into_keys().collect();
+        assert_eq!(files, [&b"/a"[..], b"/a/new", b"/b/old"]);
+    }
+
+    #[test]
+    fn a_name_without_end_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        let long = vec![b'a'; 16 << 20];
+        for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
+            let entries = [(kind, "x", &long[..]), (EntryType::Regular, "y", b"")];
+            let error = layers(vec![layer(folder, "long", &entries)]).index().unwrap_err();
+            assert_eq!(error.to_string(), "what an archive says of a file is larger than 8 MiB");
+        }
+        // A file may be as large as it likes.
+        let entries = [(EntryType::Regular, "x", &long[..]), (EntryType::Regular, "y", b"")];
+        assert_eq!(layers(vec![layer(folder, "large", &entries)]).index().unwrap().len(), 2);
     }
 }
