@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat, statfs};
 
 use super::{Kind, Met, Source, Visitor};
 
@@ -79,9 +79,8 @@ fn walk(
                         Ok(mut file) => visitor.take(&met, &mut file)?,
                         Err(error) => miss(visitor, &error),
                     },
-                    // `/proc` of a root that is in use is no part of it.
-                    Kind::Folder if metadata.dev() == device => {
-                        walk(&entry, device, path, depth + 1, visitor)?;
+                    Kind::Folder if metadata.dev() == device || is_kept(&entry) => {
+                        walk(&entry, metadata.dev(), path, depth + 1, visitor)?;
                     }
                     _ => {}
                 }
@@ -91,6 +90,39 @@ fn walk(
         path.truncate(length);
     }
     Ok(())
+}
+
+/// File systems that keep nothing, by their magic numbers (statfs(2), linux/magic.h): those of the
+/// kernel, and in memory.
+const UNKEPT: &[u64] = &[
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x0102_1994, // tmpfs, devtmpfs
+    0x1cd1,      // devpts
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x7363_6673, // securityfs
+    0xcafe_4a11, // bpf
+    0x6165_676c, // pstore
+    0xde5e_81e4, // efivarfs
+    0x1980_0202, // mqueue
+    0x9584_58f6, // hugetlbfs
+    0x6265_6570, // configfs
+    0x6573_5543, // fusectl
+    0x4249_4e4d, // binfmt_misc
+    0x0187,      // autofs
+    0x6759_6969, // rpc_pipefs
+    0xf97c_ff8c, // selinuxfs
+];
+
+/// Whether another file system is part of the root that it is mounted in: a partition of its own for
+/// `/var` is, and so is a subvolume; `/proc` of a root that is in use is not.
+fn is_kept(folder: &Path) -> bool {
+    // As it is written in the header: numbers of 32 bits, some of which are negative to the kernel.
+    #[expect(clippy::cast_sign_loss, reason = "a magic number")]
+    statfs(folder).is_ok_and(|found| !UNKEPT.contains(&(found.f_type as u64 & 0xffff_ffff)))
 }
 
 fn miss(visitor: &mut dyn Visitor, error: &io::Error) {
@@ -104,4 +136,15 @@ fn open(path: &Path) -> io::Result<std::fs::File> {
     file.map(std::fs::File::from).map_err(|error| {
         io::Error::new(error.kind(), format!("failed to open file `{}`: {error}", path.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_makes_up_is_no_part_of_a_root() {
+        assert!(!is_kept(Path::new("/proc")));
+        assert!(is_kept(Path::new(env!("CARGO_MANIFEST_DIR"))));
+    }
 }
