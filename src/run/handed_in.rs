@@ -129,6 +129,11 @@ fn record_of(disk: &Utf8Path) -> Utf8PathBuf {
 }
 
 fn file(path: &Utf8Path, cancellation: &Cancellation) -> io::Result<ArtifactFile> {
+    // Opening a pipe waits for somebody to write to it, and a device may never end.
+    if !fs_err::metadata(path)?.is_file() {
+        let why = format!("`{path}` is no regular file");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
     let (digest, size) = Digest::of_reader(cancellation.guard(fs_err::File::open(path)?))?;
     Ok(ArtifactFile { path: path.to_owned(), size, digest })
 }
@@ -137,6 +142,12 @@ fn file(path: &Utf8Path, cancellation: &Cancellation) -> io::Result<ArtifactFile
 mod tests {
     use super::*;
     use crate::model::Provenance;
+
+    #[test]
+    fn what_may_never_end_is_no_artifact() {
+        let error = handed_in("/dev/zero".into(), &Cancellation::new()).unwrap_err();
+        insta::assert_snapshot!(error.failure().reason, @"cannot read the artifact: `/dev/zero` is no regular file");
+    }
 
     /// A disk with its firmware variables, as a build has left them, and the record of it.
     fn built(folder: &Utf8Path) -> BuildRecord {
