@@ -48,7 +48,18 @@ pub(super) fn complete(
             way_out: "correct /etc/os-release and the files beside it in the image".to_owned(),
         });
     }
-    obstacles.extend(databases.iter().filter_map(|database| lost(database, &packages)));
+    match (found, &scanners) {
+        (Some(found), None) if packages.is_empty() && databases.iter().any(|it| it.scanned) => {
+            obstacles.push(Obstacle {
+                what: format!("the scanner does not know the system, and lists nothing of {found}"),
+                way_out:
+                    "keep the files by which it is known (Debian: /etc/debian_version, Amazon: \
+                          /etc/system-release), or name another strategy in `evidence:`"
+                        .to_owned(),
+            });
+        }
+        _ => obstacles.extend(databases.iter().filter_map(|database| lost(database, &packages))),
+    }
     let mut document: Value = serde_json::from_str(document)?;
     let system = scanners.or_else(|| found.cloned());
     let own: Vec<&Database> = databases.iter().filter(|database| !database.scanned).collect();
@@ -67,7 +78,12 @@ fn lost(database: &Database, listed: &[Package]) -> Option<Obstacle> {
         listed.iter().map(|it| (it.name.as_str(), it.version.as_str())).collect();
     let lost: Vec<String> = packages
         .iter()
-        .filter(|it| !listed.contains(&(it.name.as_str(), it.version.as_str())))
+        .filter(|it| {
+            // An epoch of 0 is none (deb-version(7)), and the scanner leaves it out.
+            let plain = it.version.strip_prefix("0:").unwrap_or(&it.version);
+            let there = |version: &str| listed.contains(&(it.name.as_str(), version));
+            !there(&it.version) && !there(plain)
+        })
         .map(|it| format!("{} {}", it.name, it.version))
         .collect();
     if lost.is_empty() {
@@ -324,5 +340,18 @@ mod tests {
         the system says that it is ubuntu 24.04, and the scanner takes it for debian 12.11
         the scanner does not list what `/var/lib/dpkg/status` has: odd 1_2
         ");
+    }
+
+    #[test]
+    fn a_system_that_the_scanner_does_not_know_is_told_once_and_an_epoch_of_0_is_none() {
+        let databases = [database(true, &[("bash", "0:5.2-1")])];
+        let told = |document: &str| {
+            let listed = complete(document, "disk", Some(&debian()), &databases).unwrap();
+            listed.obstacles.into_iter().map(|obstacle| obstacle.what).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&document("1", "2")), [""; 0]);
+        let nothing = r#"{ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [] }"#;
+        let expected = "the scanner does not know the system, and lists nothing of debian 12.11";
+        assert_eq!(told(nothing), [expected]);
     }
 }

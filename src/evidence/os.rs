@@ -14,6 +14,8 @@ const FAMILIES: &[(&str, &str)] = &[
     ("sles_sap", "sles"),
     ("sle-micro", "slem"),
     ("sl-micro", "slem"),
+    ("sle-micro-rancher", "slem"),
+    ("opensuse", "opensuse-leap"),
 ];
 
 /// The operating system of what was collected.
@@ -59,7 +61,7 @@ fn of_release(text: &str, debian: Option<&str>) -> OsIdentity {
 /// or more exactly.
 pub(super) fn agrees(ours: &OsIdentity, scanners: &OsIdentity) -> bool {
     let leads = |a: &str, b: &str| {
-        a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ']))
     };
     let (a, b) = (ours.release.as_str(), scanners.release.as_str());
     ours.family == scanners.family && (leads(a, b) || leads(b, a))
@@ -91,6 +93,8 @@ mod tests {
         };
         assert!(agrees(&os("debian", "12"), &os("debian", "12.11")));
         assert!(agrees(&os("rocky", "9.4"), &os("rocky", "9")));
+        assert!(agrees(&os("amazon", "2"), &os("amazon", "2 (Karoo)")));
+        assert!(agrees(&os("amazon", "2023"), &os("amazon", "2023.6.20241010 (Amazon Linux)")));
         assert!(!agrees(&os("debian", "12"), &os("debian", "120")));
         assert!(!agrees(&os("debian", "12"), &os("ubuntu", "12")));
     }

@@ -82,7 +82,9 @@ mod tests {
 
     use super::*;
     use crate::model::samples::{evidence, finding, policy, scan};
-    use crate::model::{Basis, EolRule, Inventory, Obstacle, OsIdentity, Probe, Severity};
+    use crate::model::{
+        Basis, EolRule, Inventory, Obstacle, OsIdentity, Probe, Severity, StrategyName,
+    };
 
     const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -148,6 +150,22 @@ mod tests {
             let verdict = judge_of(&evidence, &scan, &policy());
             assert_eq!(verdict.decision, Decision::Untrusted, "{id:?}");
             assert_eq!(ids(&verdict), [id], "{verdict:#?}");
+        }
+    }
+
+    #[test]
+    fn how_many_packages_are_few_depends_on_what_it_is() {
+        for (strategy, least) in
+            [(StrategyName::Container, 1), (StrategyName::Rootfs, 10), (StrategyName::Disk, 100)]
+        {
+            for (count, few) in [(least, false), (least - 1, true)] {
+                let (mut evidence, mut scan) = (evidence(), scan(Vec::new()));
+                evidence.strategy = strategy;
+                evidence.inventory.packages.truncate(count);
+                scan.packages = count;
+                let verdict = judge_of(&evidence, &scan, &policy());
+                assert_eq!(ids(&verdict).contains(&ReasonId::TooFewPackages), few, "{strategy}");
+            }
         }
     }
 

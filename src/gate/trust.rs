@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Case, reason};
-use crate::model::{Basis, EolRule, Probe, Reason, ReasonId};
+use crate::model::{Basis, EolRule, Probe, Reason, ReasonId, StrategyName};
 
 /// The result of all checks.
 pub(super) struct Trust {
@@ -178,9 +178,13 @@ fn operating_system_is_the_expected_one(case: &Case<'_>) -> Option<Reason> {
 
 /// The fewest packages that a bootable system of a family has. A handful means that the package
 /// database was cut off or replaced.
-fn floor(family: &str) -> usize {
-    match family {
-        "alpine" | "wolfi" | "chainguard" => 10,
+///
+/// A container has what its program needs, which may be three packages (`distroless`); a root file
+/// system may be made for one, and has a package manager.
+fn floor(strategy: StrategyName, family: &str) -> usize {
+    match (strategy, family) {
+        (StrategyName::Container, _) => 1,
+        (StrategyName::Rootfs, _) | (_, "alpine" | "wolfi" | "chainguard") => 10,
         _ => 100,
     }
 }
@@ -191,7 +195,9 @@ const DOCUMENT: usize = 10;
 fn packages_are_plausible(case: &Case<'_>) -> Option<Reason> {
     let inventory = &case.evidence.inventory;
     let (found, floor) = match case.evidence.basis {
-        Basis::Packages => (inventory.packages.len(), floor(&case.expected.family)),
+        Basis::Packages => {
+            (inventory.packages.len(), floor(case.evidence.strategy, &case.expected.family))
+        }
         // What its maker lists may have no packages of an operating system at all.
         Basis::Document => (inventory.packages.len() + inventory.libraries.len(), DOCUMENT),
         Basis::Scanner { .. } | Basis::Skipped { .. } => return None,

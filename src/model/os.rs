@@ -29,7 +29,8 @@ impl Os {
         let leads = found
             .release
             .strip_prefix(&self.release)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            // Amazon Linux has a name behind it: `2 (Karoo)`.
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ']));
         self.family == found.family && leads
     }
 }
@@ -61,5 +62,7 @@ mod tests {
         assert!(!os("debian", "12.1").admits(&found));
         assert!(!os("debian", "13").admits(&found));
         assert!(!os("ubuntu", "12").admits(&found));
+        let found = OsIdentity { family: "amazon".into(), release: "2 (Karoo)".into() };
+        assert!(os("amazon", "2").admits(&found));
     }
 }

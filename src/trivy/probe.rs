@@ -15,10 +15,11 @@ const PACKAGES: [&str; 8] =
 /// The package type of the package URLs of a family, where it is known how to ask.
 fn package_type(family: &str) -> Option<&'static str> {
     match family {
-        "debian" | "ubuntu" => Some("deb"),
-        "alpine" | "wolfi" | "chainguard" => Some("apk"),
-        "redhat" | "centos" | "rocky" | "alma" | "fedora" | "oracle" | "amazon" | "photon"
-        | "azurelinux" | "cbl-mariner" => Some("rpm"),
+        "debian" | "ubuntu" | "echo" => Some("deb"),
+        "alpine" | "wolfi" | "chainguard" | "minimos" => Some("apk"),
+        // Not `fedora` and `centos-stream`, whose packages Trivy lists and has no advisories for.
+        "redhat" | "centos" | "rocky" | "alma" | "oracle" | "amazon" | "photon" | "azurelinux"
+        | "cbl-mariner" | "sles" | "slem" => Some("rpm"),
         family if family.starts_with("opensuse") || family.starts_with("suse") => Some("rpm"),
         _ => None,
     }
@@ -128,4 +129,20 @@ pub(super) fn question(os: &OsIdentity) -> Option<String> {
         ],
     });
     Some(document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systems_without_advisories_are_not_asked_about() {
+        let asked = |family: &str| {
+            let os = OsIdentity { family: family.to_owned(), release: "1".to_owned() };
+            question(&os).is_some()
+        };
+        let with = ["debian", "alpine", "amazon", "sles", "slem", "opensuse-leap", "redhat"];
+        assert_eq!(with.map(asked), [true; 7]);
+        assert_eq!(["fedora", "centos-stream", "arch", "windows"].map(asked), [false; 4]);
+    }
 }
