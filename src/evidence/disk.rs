@@ -59,7 +59,11 @@ pub fn disk(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
 pub fn file_of_disk(question: &Question<'_>, path: &str) -> Result<Vec<u8>, EvidenceError> {
     let disk = open(question)?;
     let mut errors = Vec::new();
-    for root in disk.roots() {
+    // A snapshot has the inventory of another day, and another system one of its own.
+    let roots: Vec<&Root> =
+        disk.roots().iter().filter(|root| root.kind != RootKind::Snapshot).collect();
+    if let Some(chosen) = choose(&roots, question) {
+        let root = roots[chosen];
         match root.tree().read(path, 256 << 20) {
             Ok(content) => return Ok(content),
             Err(error) => errors.push(format!("{}: {error}", root.name())),
