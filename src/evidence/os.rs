@@ -18,6 +18,14 @@ const FAMILIES: &[(&str, &str)] = &[
     ("opensuse", "opensuse-leap"),
 ];
 
+/// Systems whose packages scanners list, and have no advisories for.
+const WITHOUT_ADVISORIES: &[&str] = &["centos-stream", "fedora"];
+
+/// Whether scanners that list the packages of a system have advisories for it.
+pub(super) fn has_advisories(os: &OsIdentity) -> bool {
+    !WITHOUT_ADVISORIES.contains(&os.family.as_str())
+}
+
 /// The operating system of what was collected.
 pub(super) fn identify(collected: &Collected) -> Option<OsIdentity> {
     let mut release = ["/etc/os-release", "/usr/lib/os-release"].iter();

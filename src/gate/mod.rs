@@ -154,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn what_the_guest_says_stands_in_for_advisories_that_there_are_not() {
+        let (mut evidence, mut scan) = (evidence(), scan(Vec::new()));
+        scan.advisories.probe = Probe::NotAsked;
+        scan.complaints.push("Unsupported os".into());
+        for (asked, expected) in [(true, Decision::Passed), (false, Decision::Untrusted)] {
+            evidence.pending_asked = asked;
+            assert_eq!(judge_of(&evidence, &scan, &policy()).decision, expected);
+        }
+    }
+
+    #[test]
     fn how_many_packages_are_few_depends_on_what_it_is() {
         for (strategy, least) in
             [(StrategyName::Container, 1), (StrategyName::Rootfs, 10), (StrategyName::Disk, 100)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{COMPLETE, Kind, Lists, PARTS, Pending, Updates, Windows, collected};
 use crate::evidence::census::Census;
 use crate::evidence::collector::{Collected, fresh};
+use crate::evidence::os;
 use crate::evidence::packages::Database;
 use crate::evidence::selection::{self, Selection};
 use crate::evidence::source::{self, Layer, Layers, Met, printable};
@@ -49,7 +50,8 @@ pub fn guest(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
     gathered.facts = facts(&collected, listed, parts.text("root").as_deref() == Some("yes\n"));
     gathered.obstacles.extend(parts.obstacles(&collected));
     let updates = collected::updates(&parts.text("tool").unwrap_or_default());
-    let scanned = gathered.databases.iter().any(|database| database.scanned);
+    let scanned = gathered.databases.iter().any(|database| database.scanned)
+        && gathered.os.as_ref().is_none_or(os::has_advisories);
     // Where there are advisories, they say more than the guest, which may have looked into old lists.
     if !scanned {
         let pending = collected::pending(&parts.text("pending-updates").unwrap_or_default());
