@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::planning::images;
+use super::reap;
 use super::refusals::Refusals;
 use super::run::{open_database, refresh};
 use super::session::{Session, no_state};
@@ -58,7 +59,9 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
         None => refresh(session, &tool, &state, &arguments.db_repository).await?,
     };
 
-    // As for a run: room for what is taken out, and a log that is still there when it is named.
+    // As for a run: nothing that was taken out stays behind for long, there is room, and a log is still
+    // there when it is named.
+    reap::before_run(session, &state).await;
     let _ = forget_old_runs(&state);
     let (directory, mut journal) =
         RunDirectory::create(&state, &new_run_id(&session.clock), session.clock)

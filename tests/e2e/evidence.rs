@@ -283,6 +283,55 @@ fn a_backing_file_is_read_only_where_that_is_allowed() {
 }
 
 #[test]
+fn a_container_of_three_packages_is_whole_and_one_that_is_packed_twice_is_told_to_be() {
+    let project = project();
+    for name in ["base-files", "netbase", "tzdata"] {
+        let package = format!("Package: {name}\nVersion: 12\nArchitecture: amd64\n");
+        project.write(&format!("small/var/lib/dpkg/status.d/{name}"), &package);
+    }
+    project.write("small/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+    project.write("small/etc/debian_version", "12.13\n");
+    fs_err::create_dir(project.path("saved")).unwrap();
+    tar(&project, "-cf", "saved/layer.tar", "small");
+    let manifest = json!([{ "Config": "c.json", "Layers": ["layer.tar"] }]);
+    project.write("saved/manifest.json", &manifest.to_string());
+    tar(&project, "-cf", "small.tar", "saved");
+    let report = scan(&project, "small.tar", &["--os", "debian:12"], 0);
+    assert_eq!(report["image"]["packages"], 3);
+    tar(&project, "-czf", "small.tar.gz", "saved");
+    let told = project.run(&["scan", "small.tar.gz", "--db", "advisories"]).expect(4).stderr;
+    assert!(told.contains("a container image that is packed as a whole; unpack it"), "{told}");
+}
+
+#[test]
+fn systems_that_the_scanner_calls_otherwise_are_the_ones_that_are_meant() {
+    let project = project();
+    let reasons = |os: &str| {
+        let verdict = &scan(&project, "rootfs", &["--os", os], 4)["image"]["verdict"];
+        let reasons = verdict["reasons"].as_array().unwrap().iter();
+        let ids: Vec<_> = reasons.map(|reason| reason["id"].as_str().unwrap().to_owned()).collect();
+        ids.join(" ")
+    };
+    fs_err::remove_file(project.path("rootfs/etc/debian_version")).unwrap();
+    project.write("rootfs/etc/os-release", "ID=amzn\nVERSION_ID=\"2\"\n");
+    project.write("rootfs/etc/system-release", "Amazon Linux release 2 (Karoo)\n");
+    assert_eq!(reasons("amazon:2"), "no-advisories end-of-life", "the database has Debian's only");
+    fs_err::remove_file(project.path("rootfs/etc/system-release")).unwrap();
+    project.write("rootfs/etc/os-release", "NAME=SLES\nID=sles\nVERSION_ID=\"15.7\"\n");
+    assert_eq!(reasons("sles:15.7"), "no-advisories");
+    project.write("rootfs/etc/os-release", "ID=fedora\nVERSION_ID=42\n");
+    assert_eq!(reasons("fedora:42"), "scanner-complained no-advisories");
+}
+
+#[test]
+fn a_pipe_is_no_artifact() {
+    let project = project();
+    succeed(Command::new("mkfifo").arg(project.path("pipe")));
+    let told = project.run(&["scan", "pipe", "--db", "advisories"]).expect(2).stderr;
+    assert!(told.contains("is no regular file"), "{told}");
+}
+
+#[test]
 fn an_encrypted_partition_beside_the_system_is_untrusted_and_the_way_out_is_told() {
     let project = project();
     project.disk();
