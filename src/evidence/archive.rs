@@ -41,6 +41,13 @@ pub fn container(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
         },
         _ => error.into(),
     };
+    if !question.path.is_dir() && !sniff::is_tar(question.path)? {
+        return Err(EvidenceError::Unfit {
+            path: question.path.to_owned(),
+            strategy: StrategyName::Container,
+            why: "it is neither a folder nor a tar archive".to_owned(),
+        });
+    }
     let mut container =
         Container::open(question.path, question.architecture, question.cancellation)
             .map_err(unfit)?;

@@ -58,9 +58,10 @@ fn take(layers: &[&[Entry<'_>]], whiteouts: bool) -> Taken {
         fs_err::write(&path, archive(entries)).unwrap();
         Layer::whole(path).unwrap()
     });
-    let mut layers = Layers::new(layers.collect(), whiteouts);
+    let cancellation = Cancellation::new();
+    let mut layers = Layers::new(layers.collect(), whiteouts, &cancellation);
     let to = scratch.join("tree");
-    let collected = Collected::from(&mut layers, Scope::Full, to, &Cancellation::new());
+    let collected = Collected::from(&mut layers, Scope::Full, to, &cancellation);
     Taken { _folder: folder, scratch, collected }
 }
 

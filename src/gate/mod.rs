@@ -197,7 +197,7 @@ mod tests {
             .map(|reason| format!("{}\n  {}\n", reason.message, reason.help))
             .collect();
         insta::assert_snapshot!(lines.join(""), @"
-        found ubuntu 24.04, but images.yml says debian 12
+        found ubuntu 24.04 instead of debian 12
           correct `os:` in images.yml, or the template if it builds the wrong system
         only 1 package was found; a whole debian 12 has at least 100
           check that the image keeps its package database (/var/lib/dpkg, /var/lib/rpm)

@@ -170,7 +170,7 @@ fn operating_system_is_the_expected_one(case: &Case<'_>) -> Option<Reason> {
     (!case.expected.admits(found)).then(|| {
         reason(
             ReasonId::OsMismatch,
-            format!("found {found}, but images.yml says {}", case.expected),
+            format!("found {found} instead of {}", case.expected),
             "correct `os:` in images.yml, or the template if it builds the wrong system",
         )
     })

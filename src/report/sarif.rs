@@ -139,7 +139,7 @@ mod tests {
         };
         let reasons = vec![Reason {
             id: ReasonId::OsMismatch,
-            message: "found debian 13, but images.yml says debian 12".to_owned(),
+            message: "found debian 13 instead of debian 12".to_owned(),
             help: "correct `os:`".to_owned(),
         }];
         let verdict = Verdict {
