@@ -53,11 +53,18 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
         Some(folder) => Some(open_database(session, folder)?),
         None => None,
     };
-    let tool = trivy::find(&session.environment, &session.launcher, &session.cancellation).await?;
-    let database = match database {
-        Some(database) => database,
-        None => refresh(session, &tool, &state, &arguments.db_repository).await?,
+    // What asks for nothing of the artifact is done while it is read: Trivy tells its version, and the
+    // database is downloaded.
+    let scanner = async {
+        let tool = trivy::find(&session.environment, &session.launcher, &session.cancellation);
+        let tool = tool.await?;
+        let database = match database {
+            Some(database) => database,
+            None => refresh(session, &tool, &state, &arguments.db_repository).await?,
+        };
+        Ok((tool, database))
     };
+    let ((tool, database), artifact) = tokio::try_join!(scanner, taken(session, &path))?;
 
     // As for a run: nothing that was taken out stays behind for long, there is room, and a log is still
     // there when it is named.
@@ -79,7 +86,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
         },
         database,
     };
-    let examined = examine(session, &role, (path, &backing), &examiner, &directory.work()).await;
+    let examined = examine(session, &role, &artifact, &backing, &examiner, &directory.work()).await;
     if let Err(error) = directory.finish(&mut journal, Kept::Nothing) {
         let text = format!("the scratch space could not be removed: {error}");
         session.events.note(Some(&role.name), NoteLevel::Warning, text);
@@ -168,17 +175,12 @@ fn name_of(path: &Utf8Path) -> ImageName {
     name.parse().unwrap_or_else(|_| "artifact".parse().expect("a valid name"))
 }
 
-async fn examine(
-    session: &Session,
-    role: &Role,
-    (path, backing): (Utf8PathBuf, &[Utf8PathBuf]),
-    examiner: &Examiner,
-    scratch: &Utf8Path,
-) -> Result<ImageReport, Failure> {
+/// The artifact, with its digest. Reads every byte.
+async fn taken(session: &Session, path: &Utf8Path) -> Result<Artifact, Failure> {
     let wish = session.cancellation.clone();
-    let folder = path.is_dir();
+    let path = path.to_owned();
     let taken = tokio::task::spawn_blocking(move || {
-        if folder {
+        if path.is_dir() {
             // A folder has no digest of its own, and nothing of it is published.
             let digest = Digest::of(path.as_str().as_bytes());
             return Ok(Artifact {
@@ -189,9 +191,19 @@ async fn examine(
         handed_in(&path, &wish)
     });
     let taken = taken.await.map_err(std::io::Error::from).map_err(HandedInError::from).flatten();
-    let artifact = taken.map_err(|error| error.failure())?;
+    taken.map_err(|error| error.failure())
+}
+
+async fn examine(
+    session: &Session,
+    role: &Role,
+    artifact: &Artifact,
+    backing: &[Utf8PathBuf],
+    examiner: &Examiner,
+    scratch: &Utf8Path,
+) -> Result<ImageReport, Failure> {
     let subject = Subject {
-        artifact: &artifact,
+        artifact,
         policy: &role.evidence,
         expected: role.os.as_ref(),
         arch: role.arch,
@@ -227,7 +239,7 @@ async fn examine(
     };
     let mut report = ImageReport::new(role.name.clone(), outcome);
     report.packages = Some(evidence.inventory.packages.len());
-    if !folder {
+    if !artifact.disk().path.is_dir() {
         report.size = Some(artifact.size());
         report.digest = Some(artifact.disk().digest);
     }

@@ -1,5 +1,6 @@
 //! The Trivy program: where it is, which version, and which versions are refused.
 
+use super::isolation::Isolation;
 use crate::environment::Environment;
 use crate::model::{Failure, FailureClass, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Launcher};
@@ -29,9 +30,12 @@ pub async fn find(
         .arguments(["--version", "--cache-dir"])
         .arguments([private.path().to_string_lossy()])
         .environment(ChildEnvironment::default().set("HOME", private.path().to_string_lossy()));
-    let finished = launcher
-        .run(&command, cancellation, |_| {})
-        .await
+    // How to do without a network is found out on the way: the first scan would wait for it.
+    let (finished, _) = tokio::join!(
+        launcher.run(&command, cancellation, |_| {}),
+        Isolation::find(launcher, cancellation)
+    );
+    let finished = finished
         .and_then(crate::process::Finished::success)
         .map_err(|error| error.failure(FailureClass::ToolMissing))?;
     let text = finished.stdout.text();
