@@ -157,7 +157,6 @@ mod tests {
     fn what_the_guest_says_stands_in_for_advisories_that_there_are_not() {
         let (mut evidence, mut scan) = (evidence(), scan(Vec::new()));
         scan.advisories.probe = Probe::NotAsked;
-        scan.complaints.push("Unsupported os".into());
         for (asked, expected) in [(true, Decision::Passed), (false, Decision::Untrusted)] {
             evidence.pending_asked = asked;
             assert_eq!(judge_of(&evidence, &scan, &policy()).decision, expected);
@@ -272,6 +271,9 @@ mod tests {
         assert_eq!(ids(&told), [ReasonId::NoAdvisories]);
         let mut asked = Evidence { pending_asked: true, ..evidence() };
         assert_eq!(judge_of(&asked, &scan, &policy()).decision, Decision::Passed);
+        asked.findings.push(finding("PENDING-UPDATE", "bash", Severity::Unknown, Some("2")));
+        let told = judge_of(&asked, &scan, &policy());
+        assert_eq!(told.warnings[0].id, ReasonId::UnknownUpdates);
         asked.findings.push(finding("PENDING-UPDATE", "curl", Severity::Critical, Some("2")));
         assert_eq!(judge_of(&asked, &scan, &policy()).decision, Decision::Blocked);
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Case, reason};
-use crate::model::{Basis, EolRule, Probe, Reason, ReasonId, StrategyName};
+use crate::model::{Basis, EolRule, Probe, Reason, ReasonId, Severity, StrategyName};
 
 /// The result of all checks.
 pub(super) struct Trust {
@@ -43,6 +43,7 @@ pub(super) fn examine(case: &Case<'_>) -> Trust {
             not_looked_at(case),
             set_aside(case),
             not_covered(case),
+            updates_of_unknown_weight(case),
             demonstration_data(case),
             end_of_life_warning(case),
         ]
@@ -119,6 +120,21 @@ fn not_covered(case: &Case<'_>) -> Option<Reason> {
                 "{uncovered} of {all} components are of kinds that there are no advisories for"
             ),
             "look at them in the inventory; a scanner that knows them can judge the image instead",
+        )
+    })
+}
+
+/// Most package managers do not say how bad it is to lack an update.
+fn updates_of_unknown_weight(case: &Case<'_>) -> Option<Reason> {
+    let unknown = |finding: &&crate::model::Finding| finding.severity == Severity::Unknown;
+    let pending = case.evidence.findings.iter().filter(unknown).count();
+    let asked = case.evidence.pending_asked && !case.policy.fail_on.contains(&Severity::Unknown);
+    (asked && pending > 0).then(|| {
+        let noun = if pending == 1 { "update is" } else { "updates are" };
+        reason(
+            ReasonId::UnknownUpdates,
+            format!("{pending} {noun} pending in the guest, and nobody says how grave that is"),
+            "update the guest at the end of the build, or block them with UNKNOWN in `gate.fail_on`",
         )
     })
 }
@@ -237,10 +253,6 @@ fn scanner_saw_the_same_system(case: &Case<'_>) -> Option<Reason> {
 }
 
 fn scanner_did_not_complain(case: &Case<'_>) -> Option<Reason> {
-    // That it has nothing to say about the system does not matter where the guest has.
-    if pending_updates(case) && !knows(case) {
-        return None;
-    }
     let complaint = case.scan?.complaints.first()?;
     Some(reason(
         ReasonId::ScannerComplained,

@@ -82,6 +82,8 @@ pub enum ReasonId {
     NotLookedAt,
     /// Components of kinds that nobody publishes advisories for.
     NotCovered,
+    /// The guest says that updates are pending, and not how grave that is.
+    UnknownUpdates,
     /// Another state of the system is on the disk and was not judged by itself.
     SetAside,
 }

@@ -1,8 +1,8 @@
 //! What a scan found as SARIF 2.1.0, for code scanning and other readers.
 //!
 //! A result is an advisory in a source package, as in all reports: what blocks is an error, what does
-//! not a warning or a note. What makes a scan untrusted is an error of its own and a notification of
-//! the run, which then was not successful: nothing follows from few results (SARIF 2.1.0, §3.20.14).
+//! not a warning or a note. What makes a scan untrusted is a notification of the run, which
+//! then was not successful: nothing follows from few results (SARIF 2.1.0, §3.20.14).
 
 use std::collections::BTreeMap;
 

@@ -217,7 +217,11 @@ impl Examiner {
         };
         let (matched, probe) = tokio::join!(matched, self.probe(evidence, scratch));
         let (target, mut answer) = matched?;
-        if evidence.basis == Basis::Document && evidence.inventory.packages.is_empty() {
+        let probe = probe?;
+        let libraries = evidence.basis == Basis::Document && evidence.inventory.packages.is_empty();
+        // That it has nothing to say about the system does not matter where the guest has.
+        let guest = evidence.pending_asked && probe == Probe::NotAsked;
+        if libraries || guest {
             answer.complaints.retain(|complaint| !Scanner::is_about_system(complaint));
         }
         let report = findings::read(&answer.text)
@@ -231,7 +235,7 @@ impl Examiner {
             advisories: Advisories {
                 updated_at: self.database.updated_at,
                 fixture: self.database.fixture.clone(),
-                probe: probe?,
+                probe,
             },
             made_at: report.made_at,
             started_at,

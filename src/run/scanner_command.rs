@@ -2,15 +2,19 @@
 //! like any other finding.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use camino::Utf8Path;
 
 use super::examine::{Examiner, Subject};
+use crate::clock::Clock;
 use crate::evidence;
 use crate::findings;
 use crate::model::{Evidence, Failure, FailureClass};
 use crate::process::{ChildEnvironment, Command};
 
+/// What two clocks may differ by.
+const SECOND: Duration = Duration::from_secs(1);
 /// The largest answer.
 const LARGEST: u64 = 256 << 20;
 
@@ -36,6 +40,7 @@ impl ScannerCommand<'_> {
             .set("GOLDSMITH_ARTIFACT", disk.path.as_str())
             .set("GOLDSMITH_DIGEST", disk.digest.to_string())
             .set("TMPDIR", private.as_str());
+        let started_at = Clock::system().now();
         let command =
             Command::new("/bin/sh", "look into the artifact with the scanner of images.yml")
                 .arguments(["-c", r#"exec >"$0"; eval "$1""#, answer.as_str(), command])
@@ -64,6 +69,11 @@ impl ScannerCommand<'_> {
                 )
             })?
         };
+        // What an earlier run has left is no answer; a second covers rounding.
+        if let Some(made) = reported.made_at.filter(|made| *made + SECOND < started_at) {
+            let reason = format!("the scanner's answer was made at {made}, before it was asked");
+            return Err(Failure::new(FailureClass::Scan, reason).log(log.path()));
+        }
         let said = match &reported.tool {
             Some((name, version)) => format!("{} of {name} {version}", reported.format),
             None => reported.format.to_string(),

@@ -34,7 +34,7 @@ pub(super) fn complaints(stderr: &str) -> Vec<String> {
 /// Whether a complaint is about packages of an operating system alone: of an inventory that has none, it
 /// says nothing.
 pub(super) fn is_about_system(complaint: &str) -> bool {
-    ["Unsupported os", "No OS package is detected"].iter().any(|known| complaint.contains(known))
+    WORTHLESS.iter().any(|known| complaint.contains(known))
 }
 
 fn select(stderr: &str, matters: impl Fn(&str, &str) -> bool) -> Vec<String> {
