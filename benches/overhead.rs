@@ -14,7 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use goldsmith_testkit::advisory_db::{Advisories, Stamp};
 use serde_json::Value;
 
-use measure::watch_memory;
+use measure::{succeed, watch_memory};
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo");
 
@@ -103,10 +103,4 @@ fn bare(root: &Utf8Path) -> Duration {
             .current_dir(root),
     );
     begun.elapsed()
-}
-
-fn succeed(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
 }

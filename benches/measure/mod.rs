@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "no measurement needs all of it")]
 
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,4 +31,11 @@ pub(crate) fn cpu_of_children() -> f64 {
     let ticks: f64 = fields.skip(13).take(2).map(|field| field.parse::<f64>().unwrap()).sum();
     // The unit of every Linux that goldsmith runs on.
     ticks / 100.0
+}
+
+/// Runs a command to its end, which has to be a good one.
+pub(crate) fn succeed(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
 }
