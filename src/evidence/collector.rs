@@ -99,7 +99,15 @@ impl Collected {
             cancellation,
         };
         let mut seen = BTreeSet::new();
-        for _ in 0..ROUNDS {
+        for round in 0.. {
+            if round == ROUNDS {
+                collector.collected.obstacles.push(Obstacle {
+                    what: "folders of packages lie behind too many links".to_owned(),
+                    way_out: "have fewer links on the way to package databases in the image"
+                        .to_owned(),
+                });
+                break;
+            }
             source.pass(&mut collector)?;
             // Where a folder on the way is a link, the files lie elsewhere: another look is needed,
             // at those places only.
