@@ -159,6 +159,11 @@ impl Collected {
         self.files.contains_key(path) || self.links.contains_key(path)
     }
 
+    /// Whether this is a second name of a file, through a link.
+    pub(super) fn is_alias(&self, path: &[u8]) -> bool {
+        self.resolve(path).is_some_and(|real| real != path)
+    }
+
     /// Where a link leads, as it says.
     pub(super) fn link(&self, path: &str) -> Option<&[u8]> {
         self.links.get(path.as_bytes()).map(Vec::as_slice)

@@ -121,6 +121,17 @@ fn every_strategy_finds_the_same_in_the_same_system() {
     oci.tar: container debian 12.13: 150 packages, 22 findings, passed
     oci: container debian 12.13: 150 packages, 22 findings, passed
     ");
+    // A layer that is not what the image names.
+    let blobs = project.list("oci/blobs/sha256");
+    let largest = blobs.iter().max_by_key(|name| {
+        fs_err::metadata(project.path(&format!("oci/blobs/sha256/{name}"))).unwrap().len()
+    });
+    let largest = project.path(&format!("oci/blobs/sha256/{}", largest.unwrap()));
+    let mut bytes = fs_err::read(&largest).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs_err::write(&largest, bytes).unwrap();
+    let ended = project.run(&["scan", "oci", "--db", "advisories"]).expect(4);
+    assert!(ended.stderr.contains("of the image is sha256:"), "{}", ended.stderr);
     let hidden = scan(&project, "image.tar", &[], 0);
     assert_eq!(hidden["image"]["evidence"]["facts"]["host_keys"], json!([]), "taken away above");
 }

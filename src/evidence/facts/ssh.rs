@@ -12,7 +12,8 @@ const KEYS: usize = 1000;
 
 /// The keys of all users.
 pub(super) fn authorized_keys(collected: &Collected) -> Vec<AuthorizedKey> {
-    let paths = collected.files.keys().filter(|path| {
+    // One that is found under two names is one.
+    let paths = collected.files.keys().filter(|path| !collected.is_alias(path)).filter(|path| {
         path.ends_with(b"/.ssh/authorized_keys") || path.ends_with(b"/.ssh/authorized_keys2")
     });
     let keys = paths.flat_map(|path| {

@@ -98,7 +98,11 @@ impl Container {
                     "`{path}` holds {count} images: save the one that is meant alone"
                 )));
             };
-            image.layers.iter().map(|name| files.layer(name)).collect::<io::Result<Vec<_>>>()?
+            image
+                .layers
+                .iter()
+                .map(|name| Ok((files.layer(name)?, None)))
+                .collect::<io::Result<Vec<_>>>()?
         } else if let Some(index) = files.document("index.json")? {
             let index: Index = serde_json::from_str(&index)
                 .map_err(|error| invalid(format!("index.json of `{path}`: {error}")))?;
@@ -109,6 +113,15 @@ impl Container {
         if layers.is_empty() {
             return Err(invalid(format!("the image in `{path}` has no layers")));
         }
+        // Whoever unpacks the image refuses layers that are not what it names.
+        for (layer, digest) in &layers {
+            let Some(expected) = digest else { continue };
+            let (found, _) = Digest::of_reader(cancellation.guard(layer.bytes()?))?;
+            if format!("sha256:{}", found.hex()) != *expected {
+                return Err(invalid(format!("layer {expected} of the image is {found}")));
+            }
+        }
+        let layers = layers.into_iter().map(|(layer, _)| layer).collect();
         Ok(Self { layers: Layers::new(layers, true, cancellation) })
     }
 }
@@ -195,7 +208,7 @@ impl Files {
         descriptors: &[Descriptor],
         architecture: &str,
         depth: usize,
-    ) -> io::Result<Vec<Layer>> {
+    ) -> io::Result<Vec<(Layer, Option<String>)>> {
         let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
         let images: Vec<&Descriptor> =
             descriptors.iter().filter(|descriptor| descriptor.is_image()).collect();
@@ -207,7 +220,7 @@ impl Files {
             _ => {
                 return Err(invalid(format!(
                     "`{path}` holds {} images, of which {} are for {architecture}: \
-                     save the one that is meant alone",
+                     save the one that is meant alone, or name its architecture",
                     images.len(),
                     fitting.len()
                 )));
@@ -219,7 +232,12 @@ impl Files {
         if !manifest.manifests.is_empty() && depth < DEPTH {
             return self.of_index(path, &manifest.manifests, architecture, depth + 1);
         }
-        manifest.layers.iter().map(|layer| self.layer(&place(&layer.digest)?)).collect()
+        let layer = |layer: &Descriptor| {
+            // Of another algorithm than ours nothing can be said.
+            let digest = layer.digest.starts_with("sha256:").then(|| layer.digest.clone());
+            Ok((self.layer(&place(&layer.digest)?)?, digest))
+        };
+        manifest.layers.iter().map(layer).collect()
     }
 
     fn blob(&self, digest: &str) -> io::Result<String> {
