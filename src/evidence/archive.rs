@@ -1,8 +1,8 @@
 //! Strategies `rootfs` and `container`: a folder, a tar archive, or a container image.
 
 use super::collector::{Collected, fresh};
-use super::source::{Container, Folder, Layer, Layers, Source};
-use super::{EvidenceError, Gathered, Question, sniff};
+use super::source::{Container, Folder, Layer, Layers, Source, is_tar};
+use super::{EvidenceError, Gathered, Question};
 use crate::model::StrategyName;
 
 /// Collects a root file system in a folder or a tar archive. Blocks.
@@ -11,7 +11,7 @@ pub fn rootfs(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
     if path.is_dir() {
         return gather(question, StrategyName::Rootfs, &mut Folder(path));
     }
-    if !sniff::is_tar(path)? {
+    if !is_tar(path)? {
         return Err(EvidenceError::Unfit {
             path: path.to_owned(),
             strategy: StrategyName::Rootfs,
@@ -41,7 +41,7 @@ pub fn container(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
         },
         _ => error.into(),
     };
-    if !question.path.is_dir() && !sniff::is_tar(question.path)? {
+    if !question.path.is_dir() && !is_tar(question.path)? {
         return Err(EvidenceError::Unfit {
             path: question.path.to_owned(),
             strategy: StrategyName::Container,

@@ -51,7 +51,7 @@ pub use goldsmith_disk::quiet_panics;
 #[doc(hidden)]
 pub use sbom::fuzz as fuzz_sbom;
 pub use sbom::{BadPackageUrl, Sbom, SbomError, SbomFormat, read as read_sbom};
-pub use sniff::{Looks, by_builder, looks};
+pub use sniff::{Looks, is_cloud, looks};
 pub use without::{of_scanner, skipped};
 
 /// What is asked of a strategy that reads files.

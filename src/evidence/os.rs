@@ -1,22 +1,10 @@
 //! Who a system says it is (os-release(5), and what distributions have besides).
 
-use super::collector::Collected;
-use crate::model::OsIdentity;
+use goldsmith_disk::OsRelease;
 
-/// Words of `ID` that scanners have another word for (Trivy, pkg/fanal/types/const.go).
-const FAMILIES: &[(&str, &str)] = &[
-    ("rhel", "redhat"),
-    ("almalinux", "alma"),
-    ("ol", "oracle"),
-    ("amzn", "amazon"),
-    ("mariner", "cbl-mariner"),
-    ("sle_hpc", "sles"),
-    ("sles_sap", "sles"),
-    ("sle-micro", "slem"),
-    ("sl-micro", "slem"),
-    ("sle-micro-rancher", "slem"),
-    ("opensuse", "opensuse-leap"),
-];
+use super::collector::Collected;
+use crate::formats::operating_system::identity;
+use crate::model::OsIdentity;
 
 /// Systems whose packages scanners list, and have no advisories for.
 const WITHOUT_ADVISORIES: &[&str] = &["centos-stream", "fedora"];
@@ -35,34 +23,30 @@ pub(super) fn identify(collected: &Collected) -> Option<OsIdentity> {
 }
 
 /// The scanners' word for the `ID` of an os-release.
-pub(super) fn family(id: &str) -> &str {
-    FAMILIES.iter().find(|(known, _)| *known == id).map_or(id, |(_, ours)| ours)
+pub(super) fn family(id: &str) -> String {
+    identity(id, "").family
 }
 
 fn of_release(text: &str, debian: Option<&str>) -> OsIdentity {
-    let value = |name: &str| {
-        let mut lines =
-            text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
-        lines.next_back().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
-    };
-    let id = value("ID").unwrap_or_else(|| "linux".to_owned()).to_lowercase();
-    let family = family(&id);
-    let version = value("VERSION_ID").unwrap_or_default();
-    let release = match family {
+    let release = OsRelease::parse(text.as_bytes());
+    let version = release.version_id();
+    let mut os = identity(release.id(), version);
+    match os.family.as_str() {
         // Its os-release leaves the point release out.
         "debian" => match debian.map(str::trim) {
-            Some(point) if point.starts_with(&version) && !version.is_empty() => point.to_owned(),
-            Some(name) if version.is_empty() => name.to_owned(),
-            _ => version,
+            Some(point) if version.is_empty() || point.starts_with(version) => {
+                point.clone_into(&mut os.release);
+            }
+            _ => {}
         },
-        "centos" if text.contains("CentOS Stream") => {
-            return OsIdentity { family: "centos-stream".to_owned(), release: version };
+        "centos" if release.get("NAME") == "CentOS Stream" => {
+            "centos-stream".clone_into(&mut os.family);
         }
-        "talos" => version.trim_start_matches('v').to_owned(),
-        _ if version.is_empty() => value("BUILD_ID").unwrap_or_default(),
-        _ => version,
-    };
-    OsIdentity { family: family.to_owned(), release }
+        "talos" => version.trim_start_matches('v').clone_into(&mut os.release),
+        _ if version.is_empty() => release.get("BUILD_ID").clone_into(&mut os.release),
+        _ => {}
+    }
+    os
 }
 
 /// Whether a scanner's word for a system means the one that was found: it may know the release less

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 
 use camino::Utf8Path;
 
-use super::source::{Container, is_tar as source_is_tar};
+use super::source::{Container, is_tar};
 use crate::model::StrategyName;
 
 /// What an artifact looks like.
@@ -47,16 +47,8 @@ pub fn looks(path: &Utf8Path) -> io::Result<Looks> {
     Ok(if json { Looks::Inventory } else { Looks::Disk })
 }
 
-/// Whether the file is a tar archive, packed or not.
-pub(super) fn is_tar(path: &Utf8Path) -> io::Result<bool> {
-    source_is_tar(path)
-}
-
-/// The strategy for what a builder of Packer makes, where that is not told by the artifact itself.
-///
-/// Images of clouds are never on this machine: only the guest can be asked. Clones of templates on
-/// Proxmox VE are asked by their agent.
-pub fn by_builder(builder: &str) -> Option<StrategyName> {
+/// Whether what a builder of Packer makes is never on this machine: then only the guest can be asked.
+pub fn is_cloud(builder: &str) -> bool {
     const CLOUDS: &[&str] = &[
         "alicloud-",
         "amazon-",
@@ -86,17 +78,7 @@ pub fn by_builder(builder: &str) -> Option<StrategyName> {
         "vultr",
         "yandex",
     ];
-    if CLOUDS.iter().any(|cloud| builder.starts_with(cloud)) {
-        return Some(StrategyName::Guest);
-    }
-    if builder.starts_with("proxmox") {
-        return Some(StrategyName::Clone);
-    }
-    match builder {
-        "docker" | "podman" => Some(StrategyName::Container),
-        "lxc" | "lxd" => Some(StrategyName::Rootfs),
-        _ => None,
-    }
+    CLOUDS.iter().any(|cloud| builder.starts_with(cloud))
 }
 
 #[cfg(test)]
@@ -104,11 +86,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn builders_choose_where_the_artifact_cannot() {
-        assert_eq!(by_builder("amazon-ebs"), Some(StrategyName::Guest));
-        assert_eq!(by_builder("proxmox-clone"), Some(StrategyName::Clone));
-        assert_eq!(by_builder("docker"), Some(StrategyName::Container));
-        assert_eq!(by_builder("qemu"), None);
+    fn clouds_are_told_by_their_builders() {
+        let all = ["amazon-ebs", "azure-arm", "vsphere-iso", "qemu", "docker", "proxmox-clone"];
+        assert_eq!(all.map(is_cloud), [true, true, true, false, false, false]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::model::OsIdentity;
 
 /// What other tools call a family, and what its name is here. Most call it as `ID` of os-release.
-const FAMILIES: [(&str, &str); 19] = [
+const FAMILIES: [(&str, &str); 23] = [
     ("almalinux", "alma"),
     ("alpine linux", "alpine"),
     ("amazon linux", "amazon"),
@@ -15,6 +15,7 @@ const FAMILIES: [(&str, &str); 19] = [
     ("fedora linux", "fedora"),
     ("mariner", "cbl-mariner"),
     ("ol", "oracle"),
+    ("opensuse", "opensuse-leap"),
     ("oracle linux server", "oracle"),
     ("red hat enterprise linux", "redhat"),
     ("rhel", "redhat"),
@@ -22,6 +23,9 @@ const FAMILIES: [(&str, &str); 19] = [
     ("rockylinux", "rocky"),
     ("sl-micro", "slem"),
     ("sle-micro", "slem"),
+    ("sle-micro-rancher", "slem"),
+    ("sle_hpc", "sles"),
+    ("sles_sap", "sles"),
     ("suse linux enterprise server", "sles"),
 ];
 

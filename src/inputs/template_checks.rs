@@ -10,7 +10,7 @@ use super::edits::{cannot_ask, cannot_enforce};
 use super::source_tree::FileSystem;
 use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
 use crate::model::{Image, ImageName};
-use crate::template::{self, Request, RequiredPlugin, Template, Variable, Yield};
+use crate::template::{self, Build, Request, RequiredPlugin, Template, Variable, Yield};
 
 /// How many problems of a template are told.
 const TOLD: usize = 5;
@@ -101,24 +101,23 @@ pub fn sensitive(image: &Image) -> IndexMap<String, Option<String>> {
 /// Who logs in to build `image`: the `ssh_username` of its build, if its template tells. Blocks.
 pub fn builder(image: &Image) -> Option<String> {
     let template = super::references::read(image, true);
-    let mut builds = template.builds.iter();
-    let build = match &image.build {
-        Some(name) => builds.find(|build| build.name == *name),
-        None => builds.find(|build| build.yields == Yield::Image),
-    };
-    let values = build?.setting("ssh_username")?.values.as_ref()?;
+    let values = build_of(image, &template)?.setting("ssh_username")?.values.as_ref()?;
     values.first().cloned()
 }
 
 /// The type of the builder of `image`: `qemu`, if its template tells. Blocks.
 pub fn builder_type(image: &Image) -> Option<String> {
     let template = super::references::read(image, true);
+    Some(build_of(image, &template)?.kind.clone())
+}
+
+/// The build that is the image.
+fn build_of<'t>(image: &Image, template: &'t Template) -> Option<&'t Build> {
     let mut builds = template.builds.iter();
-    let build = match &image.build {
+    match &image.build {
         Some(name) => builds.find(|build| build.name == *name),
         None => builds.find(|build| build.yields == Yield::Image),
-    };
-    build.map(|build| build.kind.clone())
+    }
 }
 
 /// The files that the template of `image` has Packer write about its builds, absolute; and the folder

@@ -8,7 +8,6 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::crash_log::CrashLog;
-use super::guest_question::GuestQuestion;
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
 use super::parents::built_upon;
@@ -19,14 +18,14 @@ use super::secrets::Secrets;
 use super::substitution::variables;
 use super::temporary::TemporaryFolder;
 use super::workdir::Workdir;
-use super::{Pipeline, prepared, retry};
+use super::{Pipeline, guest_question, prepared, retry};
 use crate::clock::Clock;
 use crate::inputs::{self, Digests, FileDigests};
 use crate::model::{
     Artifact, BuildRecord, Event, Failure, FailureClass, Material, NoteLevel, Stage, StageOutcome,
     Version,
 };
-use crate::packer::{self, BuildRequest, Built, Collected, LARGEST_MANIFEST, Packer};
+use crate::packer::{self, BuildRequest, Built, LARGEST_MANIFEST, Packer};
 use crate::process;
 use crate::report::quantity;
 use crate::template::NOT_STAMPED;
@@ -188,7 +187,6 @@ async fn build(
     let environment = Arc::new(pipeline.environment.clone());
     let packer = Packer::new(tool, pipeline.launcher.clone(), environment);
     let tail = task.run.id.as_str().rsplit('-').next().unwrap_or_default();
-    let question = GuestQuestion::prepare(task).await?;
     let mut request = BuildRequest {
         image: image.name.clone(),
         version: version.to_string(),
@@ -198,11 +196,7 @@ async fn build(
         vmid: None,
         template: image.template.clone(),
         edited: None,
-        collect: question.as_ref().map(|question| Collected {
-            script: question.script.clone(),
-            made: question.made.clone(),
-            download: question.download.clone(),
-        }),
+        collect: guest_question::prepare(task).await?,
         workdir: image.workdir.clone(),
         build: image.build.clone(),
         variable_files: image.var_files.clone(),
@@ -237,7 +231,7 @@ async fn build(
         copy.remove().await;
     }
     let built = built?;
-    task.collected.replace(question.and_then(|question| question.answer()));
+    task.collected.replace(request.collect.as_ref().and_then(guest_question::answer));
     tell_left(task, "the build", built.leftover, built.stuck);
     if let Some(error) = built.log_error {
         events.note(

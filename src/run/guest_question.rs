@@ -8,47 +8,35 @@ use fs_err::os::unix::fs::OpenOptionsExt as _;
 use super::image_task::ImageTask;
 use crate::evidence::{self, guest};
 use crate::inputs;
-use crate::model::{Failure, FailureClass, Image, Strategy, StrategyName};
+use crate::model::{Failure, FailureClass, Image, Strategy};
+use crate::packer::Collected;
 
-/// What a build is to do for it, and where the answer comes to lie.
-#[derive(Debug, Clone)]
-pub(super) struct GuestQuestion {
-    /// The script that runs in the guest.
-    pub(super) script: Utf8PathBuf,
-    /// Where it leaves its answer in the guest.
-    pub(super) made: String,
-    /// Where the answer goes.
-    pub(super) download: Utf8PathBuf,
+/// Prepares the question, if the guest of this task's image is to be asked.
+pub(super) async fn prepare(task: &ImageTask<'_>) -> Result<Option<Collected>, Failure> {
+    if !is_asked(task.image).await? {
+        return Ok(None);
+    }
+    let io = |error: std::io::Error| Failure::caused_by(FailureClass::Build, &error);
+    let windows = task.image.os.family == "windows";
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let made = guest::made_at(&random, windows);
+    let name = if windows { "collect.ps1" } else { "collect.sh" };
+    let script = task.work.join(name);
+    let text = guest::collecting(task.image.evidence.scope, &made, windows);
+    fs_err::write(&script, text).map_err(io)?;
+    // Packer leaves the mode of a file that is there: what comes is for nobody else.
+    let download = task.work.join("guest.tar");
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(&download).map_err(io)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(io)?;
+    Ok(Some(Collected { script, made, download }))
 }
 
-impl GuestQuestion {
-    /// Prepares the question, if the guest of this task's image is to be asked.
-    pub(super) async fn prepare(task: &ImageTask<'_>) -> Result<Option<Self>, Failure> {
-        if !is_asked(task.image).await? {
-            return Ok(None);
-        }
-        let io = |error: std::io::Error| Failure::caused_by(FailureClass::Build, &error);
-        let windows = task.image.os.family == "windows";
-        let random = uuid::Uuid::new_v4().simple().to_string();
-        let made = guest::made_at(&random, windows);
-        let name = if windows { "collect.ps1" } else { "collect.sh" };
-        let script = task.work.join(name);
-        let text = guest::collecting(task.image.evidence.scope, &made, windows);
-        fs_err::write(&script, text).map_err(io)?;
-        // Packer leaves the mode of a file that is there: what comes is for nobody else.
-        let download = task.work.join("guest.tar");
-        let mut options = fs_err::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let file = options.open(&download).map_err(io)?;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(io)?;
-        Ok(Some(Self { script, made, download }))
-    }
-
-    /// The answer, if one came.
-    pub(super) fn answer(&self) -> Option<Utf8PathBuf> {
-        let there = fs_err::metadata(&self.download).is_ok_and(|file| file.len() > 0);
-        there.then(|| self.download.clone())
-    }
+/// The answer, if one came.
+pub(super) fn answer(question: &Collected) -> Option<Utf8PathBuf> {
+    let there = fs_err::metadata(&question.download).is_ok_and(|file| file.len() > 0);
+    there.then(|| question.download.clone())
 }
 
 /// Whether the guest of an image is asked: where that is said, and where nobody can look from outside.
@@ -61,6 +49,5 @@ pub(super) async fn is_asked(image: &Image) -> Result<bool, Failure> {
     let image = image.clone();
     let builder = tokio::task::spawn_blocking(move || inputs::builder_type(&image)).await;
     let builder = builder.map_err(|error| Failure::caused_by(FailureClass::Config, &error))?;
-    let strategy = builder.and_then(|builder| evidence::by_builder(&builder));
-    Ok(strategy == Some(StrategyName::Guest))
+    Ok(builder.is_some_and(|builder| evidence::is_cloud(&builder)))
 }

@@ -1,19 +1,18 @@
 //! Who the image says it is, and whether it is a machine already.
 
+use goldsmith_disk::OsRelease;
+
 use super::super::collector::Collected;
 use crate::model::{ImageRelease, MachineId};
 
 /// The version that is written down inside, if there is any.
 pub(super) fn release(collected: &Collected) -> Option<ImageRelease> {
     let text = collected.text("/etc/image-release")?;
-    let value = |name: &str| {
-        let mut values =
-            text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
-        values.next_back().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
-    };
+    // Written like os-release.
+    let release = OsRelease::parse(text.as_bytes());
     Some(ImageRelease {
-        id: value("IMAGE_ID").unwrap_or_default(),
-        version: value("IMAGE_VERSION").unwrap_or_default(),
+        id: release.get("IMAGE_ID").to_owned(),
+        version: release.get("IMAGE_VERSION").to_owned(),
     })
 }
 

@@ -9,7 +9,7 @@ use crate::evidence::os;
 use crate::evidence::packages::Database;
 use crate::evidence::selection::{self, Selection};
 use crate::evidence::source::{self, Layer, Layers, Met, printable};
-use crate::evidence::{EvidenceError, Gathered, Question, sniff};
+use crate::evidence::{EvidenceError, Gathered, Question};
 use crate::model::{Facts, Finding, ImageRelease, Obstacle, Severity, Status, StrategyName};
 
 /// The largest part: a list of all files.
@@ -28,7 +28,7 @@ pub fn guest(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
         strategy: StrategyName::Guest,
         why: why.to_owned(),
     };
-    if !sniff::is_tar(path)? {
+    if !source::is_tar(path)? {
         return Err(unfit("it is no archive: nothing was collected in the guest"));
     }
     let archive = vec![Layer::whole(path.to_owned())?];

@@ -13,7 +13,7 @@ pub struct OsRelease(BTreeMap<String, String>);
 
 impl OsRelease {
     /// Reads the file. Lines that break its rules are passed over.
-    pub(super) fn parse(text: &[u8]) -> Self {
+    pub fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
         let values = text.lines().filter_map(|line| {
             let (name, value) = line.trim().split_once('=')?;
