@@ -17,8 +17,8 @@ use crate::diagnostics::{Places, Problems, Sources};
 use crate::inputs::{self, DefinitionError, Digests, EditNotes, FileDigests};
 use crate::matrix::{self, Graph, GraphError, SelectionError};
 use crate::model::{
-    Address, Catalog, Change, Definition, Failure, FailureClass, History, Image, ImageName, Parent,
-    Plan, StoreAddress,
+    Address, Catalog, Change, Definition, Failure, FailureClass, GateLists, History, Image,
+    ImageName, Parent, Plan, StoreAddress,
 };
 use crate::plan::{self, Candidate, ParentNow, PlanInputs};
 use crate::process;
@@ -46,6 +46,8 @@ pub(super) struct Planning {
     pub(super) later: Refusals,
     pub(super) registry: Box<dyn Registry>,
     pub(super) histories: BTreeMap<ImageName, History>,
+    /// What people keep for the gate in files of their own.
+    pub(super) lists: BTreeMap<ImageName, GateLists>,
     pub(super) plan: Plan,
 }
 
@@ -89,10 +91,13 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
         let _ = registry::remember(&*registry, &histories).await;
     }
     let (definitions, untracked, edits) = definitions?;
+    let lists: BTreeMap<ImageName, GateLists> =
+        chosen().map(|image| (image.name.clone(), GateLists::default())).collect();
     let candidates = chosen().map(|image| Candidate {
         image,
         definition: &definitions[&image.name],
         history: &histories[&image.name],
+        waivers: lists[&image.name].waivers_digest(),
         parents: parents(image, &catalog, &histories),
     });
     let inputs = PlanInputs {
@@ -113,7 +118,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     plan.untracked = untracked;
     plan.edits = edits;
     let catalog = Arc::unwrap_or_clone(catalog);
-    Ok(Planning { catalog, later, registry, histories, plan })
+    Ok(Planning { catalog, later, registry, histories, lists, plan })
 }
 
 /// When the advisories will have been made that a run judges by: those that were given, or those at

@@ -68,6 +68,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         catalog: &planning.catalog,
         plan: &planning.plan,
         histories: &planning.histories,
+        lists: &planning.lists,
         options: Options {
             dry_run: arguments.dry_run,
             force: arguments.selection.force,

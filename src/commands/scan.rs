@@ -15,8 +15,9 @@ use crate::config::Checked;
 use crate::gate::{self, Case};
 use crate::matrix;
 use crate::model::{
-    Arch, Artifact, ArtifactFile, Decision, Digest, EvidencePolicy, Failure, FailureClass,
-    GatePolicy, Image, ImageName, ImageOutcome, NoteLevel, Os, Scope, Strategy,
+    Arch, Artifact, ArtifactFile, Before, Decision, Digest, EvidencePolicy, Expected, Failure,
+    FailureClass, GateLists, GatePolicy, Image, ImageName, ImageOutcome, NoteLevel, Os, Scope,
+    Strategy,
 };
 use crate::process::{Log, close_log};
 use crate::report::{ImageReport, Looked};
@@ -222,13 +223,15 @@ async fn examine(
         .as_ref()
         .map(|os| Os { family: os.family.clone(), release: os.release.clone() });
     let unknown = Os { family: "an operating system".to_owned(), release: String::new() };
-    let expected = role.os.as_ref().or(found.as_ref()).unwrap_or(&unknown);
+    let expected = Expected::os(role.os.clone().or(found).unwrap_or(unknown));
     let verdict = gate::judge(&Case {
         subject: artifact.disk().digest,
-        expected,
+        expected: &expected,
         evidence: &evidence,
         scan: scan.as_ref(),
         policy: &role.gate,
+        lists: &GateLists::default(),
+        before: &Before::default(),
         now: session.clock.now(),
     });
     let outcome = match verdict.decision {

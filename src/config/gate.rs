@@ -50,6 +50,7 @@ impl GateLayer {
             ignore_unfixed: self.ignore_unfixed.unwrap_or(default.ignore_unfixed),
             max_db_age: self.max_db_age.unwrap_or(default.max_db_age),
             eol: self.eol.unwrap_or(default.eol),
+            ..default
         }
     }
 }

@@ -128,6 +128,7 @@ impl Gathered {
             inventory: listed.inventory,
             facts,
             findings,
+            checks: Vec::new(),
             pending_asked: self.pending_asked,
             obstacles,
             set_aside: self.set_aside,

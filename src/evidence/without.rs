@@ -31,6 +31,7 @@ pub(super) fn nothing(strategy: StrategyName, basis: Basis, subject: Digest) -> 
         inventory: Inventory::default(),
         facts: Facts::default(),
         findings: Vec::new(),
+        checks: Vec::new(),
         pending_asked: false,
         obstacles: Vec::new(),
         set_aside: Vec::new(),

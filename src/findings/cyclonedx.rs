@@ -1,7 +1,7 @@
 //! CycloneDX JSON with vulnerabilities, as grype, Trivy and others write it (CycloneDX 1.4 to 1.7,
 //! `schema/bom-1.7.schema.json`, "vulnerability").
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -209,6 +209,8 @@ fn add(
             title: title.clone(),
             url: url.clone(),
             published,
+            fixed_at: None,
+            ratings: BTreeMap::new(),
         };
         bounds::push(findings, finding)?;
     }

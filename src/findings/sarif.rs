@@ -330,6 +330,8 @@ fn finding(result: &Outcome, rules: &Rules<'_>, at: &str) -> Result<Finding, Rea
         title: bounds::title(title.unwrap_or(&message)),
         url: link.and_then(bounds::link),
         published: None,
+        fixed_at: None,
+        ratings: BTreeMap::new(),
     })
 }
 

@@ -3,7 +3,7 @@
 //! Fields that Trivy leaves out when there is nothing to say are optional here, and unknown ones
 //! are passed over: both change between Trivy's versions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -93,6 +93,9 @@ struct RawVulnerability {
     #[serde(rename = "PrimaryURL")]
     url: Option<String>,
     published_date: Option<Timestamp>,
+    /// Ratings as numbers, 0 (unknown) to 4 (critical), by who rates.
+    #[serde(default)]
+    vendor_severity: BTreeMap<String, u8>,
 }
 
 /// Reads a report.
@@ -133,7 +136,16 @@ fn findings_of(result: &RawResult) -> impl Iterator<Item = Finding> {
         title: found.title.clone(),
         url: found.url.clone(),
         published: found.published_date,
+        // Trivy's database does not say since when there is a fix.
+        fixed_at: None,
+        ratings: ratings(&found.vendor_severity),
     })
+}
+
+fn ratings(raw: &BTreeMap<String, u8>) -> BTreeMap<String, Severity> {
+    let rating =
+        |number: u8| Severity::GRAVEST_FIRST.into_iter().find(|severity| *severity as u8 == number);
+    raw.iter().filter_map(|(who, number)| Some((who.clone(), rating(*number)?))).collect()
 }
 
 /// A finding names only the binary package; the package list of the same report knows its source.

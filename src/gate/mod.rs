@@ -1,24 +1,29 @@
-//! The decision over evidence, findings and policy. Pure; the clock is an argument.
+//! The decision over evidence, findings, policy and waivers. Pure; the clock is an argument.
 //!
 //! Two questions, in this order: may the scan be believed ([`trust`]), and does the policy accept
-//! what it found ([`policy`]). "Nothing found" and "nothing looked at" are different answers.
+//! what it found ([`policy`] for findings, [`rules`] for everything else). "Nothing found" and
+//! "nothing looked at" are different answers.
 
+mod objection;
+mod permits;
 mod policy;
+mod rules;
 mod trust;
 
 use jiff::Timestamp;
 
 use crate::model::{
-    Bucket, Decision, Digest, Evidence, Finding, GatePolicy, Judged, Os, Reason, ReasonId, Scan,
-    Verdict,
+    Before, Bucket, Decision, Digest, Evidence, Expected, Finding, GateLists, GatePolicy, Judged,
+    Level, Reason, ReasonId, Scan, Verdict,
 };
 
 /// Everything that a decision is made from.
+#[derive(Clone, Copy)]
 pub struct Case<'a> {
     /// Digest of the artifact that is to be published.
     pub subject: Digest,
-    /// What `images.yml` says that it is.
-    pub expected: &'a Os,
+    /// What it is to be.
+    pub expected: &'a Expected,
     /// What was found inside.
     pub evidence: &'a Evidence,
     /// What the scanner said of it; `None` if it was not asked, since the evidence rests on no list of
@@ -26,6 +31,10 @@ pub struct Case<'a> {
     pub scan: Option<&'a Scan>,
     /// What blocks.
     pub policy: &'a GatePolicy,
+    /// What people permit, and what they know to be exploited.
+    pub lists: &'a GateLists,
+    /// What is known of earlier versions.
+    pub before: &'a Before,
     /// The time.
     pub now: Timestamp,
 }
@@ -33,33 +42,50 @@ pub struct Case<'a> {
 /// Decides.
 pub fn judge(case: &Case<'_>) -> Verdict {
     let trust = trust::examine(case);
-    let scanned = case.scan.into_iter().flat_map(|scan| &scan.findings);
-    let mut findings: Vec<Judged> = scanned
-        .chain(&case.evidence.findings)
-        .map(|finding| Judged {
-            bucket: policy::bucket(finding, case.policy),
-            finding: finding.clone(),
-        })
-        .collect();
-    findings.sort_by(order);
+    let permits = permits::Permits::of_case(case);
+    let findings = findings(case, &permits);
+    let inspection = rules::inspect(case);
 
     let mut reasons = trust.doubts;
-    let blocking: Vec<_> = findings
+    let blocking: Vec<&Finding> = findings
         .iter()
-        .filter(|judged| judged.bucket == Bucket::Blocks)
+        .filter(|judged| judged.bucket() == Bucket::Blocks)
         .map(|judged| &judged.finding)
         .collect();
+    let broken = inspection.violations.iter().any(|violation| violation.level == Level::Block);
     let decision = if !reasons.is_empty() {
         Decision::Untrusted
-    } else if blocking.is_empty() {
+    } else if blocking.is_empty() && !broken {
         Decision::Passed
     } else {
         Decision::Blocked
     };
-    if !blocking.is_empty() {
-        reasons.push(policy::objection(&blocking));
+    reasons.extend(objection::of_findings(&blocking));
+    reasons.extend(objection::of_violations(&inspection.violations));
+    let mut warnings = trust.warnings;
+    warnings.extend(permits.warnings(&findings));
+    Verdict {
+        decision,
+        reasons,
+        warnings,
+        findings,
+        violations: inspection.violations,
+        unchecked: inspection.unchecked,
     }
-    Verdict { decision, reasons, warnings: trust.warnings, findings }
+}
+
+/// Every finding, with where it ends.
+fn findings(case: &Case<'_>, permits: &permits::Permits<'_>) -> Vec<Judged> {
+    let scanned = case.scan.into_iter().flat_map(|scan| &scan.findings);
+    let mut findings: Vec<Judged> = scanned
+        .chain(&case.evidence.findings)
+        .map(|finding| {
+            let finding = policy::rated(finding, case.policy.severity_source);
+            Judged { fate: policy::fate(&finding, case, permits), finding }
+        })
+        .collect();
+    findings.sort_by(order);
+    findings
 }
 
 /// What blocks first, then the gravest, then by name: a total order, so that reports are equal for
@@ -67,7 +93,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 fn order(a: &Judged, b: &Judged) -> std::cmp::Ordering {
     fn key(judged: &Judged) -> impl Ord + '_ {
         let Finding { severity, source, id, package, installed, fixed, .. } = &judged.finding;
-        (judged.bucket, std::cmp::Reverse(severity), source, id, package, installed, fixed)
+        (judged.bucket(), std::cmp::Reverse(severity), source, id, package, installed, fixed)
     }
     key(a).cmp(&key(b))
 }
@@ -83,19 +109,24 @@ mod tests {
     use super::*;
     use crate::model::samples::{evidence, finding, policy, scan};
     use crate::model::{
-        Basis, EolRule, Inventory, Obstacle, OsIdentity, Probe, Severity, StrategyName,
+        Basis, EolRule, Inventory, Obstacle, Os, OsIdentity, Probe, Severity, StrategyName,
     };
 
     const NOW: &str = "2026-11-23T12:00:00Z";
 
+    fn debian() -> Expected {
+        Expected::os(Os { family: "debian".into(), release: "12".into() })
+    }
+
     fn judge_of(evidence: &Evidence, scan: &Scan, policy: &GatePolicy) -> Verdict {
-        let expected = Os { family: "debian".into(), release: "12".into() };
         judge(&Case {
             subject: Digest::of(b"disk"),
-            expected: &expected,
+            expected: &debian(),
             evidence,
             scan: Some(scan),
             policy,
+            lists: &GateLists::default(),
+            before: &Before::default(),
             now: NOW.parse().unwrap(),
         })
     }
@@ -221,11 +252,18 @@ mod tests {
     }
 
     fn judge_without_scan(evidence: &Evidence) -> Verdict {
-        let expected = Os { family: "debian".into(), release: "12".into() };
         let (policy, now) = (policy(), NOW.parse().unwrap());
-        let subject = Digest::of(b"disk");
-        let expected = &expected;
-        judge(&Case { subject, expected, evidence, scan: None, policy: &policy, now })
+        let (expected, lists, before) = (debian(), GateLists::default(), Before::default());
+        judge(&Case {
+            subject: Digest::of(b"disk"),
+            expected: &expected,
+            evidence,
+            scan: None,
+            policy: &policy,
+            lists: &lists,
+            before: &before,
+            now,
+        })
     }
 
     #[test]

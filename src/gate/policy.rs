@@ -1,57 +1,69 @@
-//! What the policy accepts.
+//! What the policy accepts: the one bucket in which each finding ends.
 
-use std::collections::BTreeSet;
+use jiff::{SignedDuration, Timestamp};
 
-use super::reason;
-use crate::model::{Bucket, Finding, GatePolicy, Reason, ReasonId};
+use super::Case;
+use super::permits::Permits;
+use crate::model::{Fate, Finding, FindingKey, GatePolicy, Severity, SeveritySource};
 
-/// How many findings a sentence names before it counts the rest.
-const NAMED: usize = 3;
+/// What clocks may differ. A date beyond it was not meant, and must give no grace without end.
+const SKEW: SignedDuration = SignedDuration::from_hours(24);
 
-/// The one bucket of a finding.
-pub(super) fn bucket(finding: &Finding, policy: &GatePolicy) -> Bucket {
+/// How NVD is called among ratings (Trivy, `VendorSeverity`).
+const NVD: &str = "nvd";
+
+/// The finding with the severity that counts.
+pub(super) fn rated(finding: &Finding, source: SeveritySource) -> Finding {
+    let vendor = finding.severity;
+    let severity = match source {
+        SeveritySource::Vendor => vendor,
+        SeveritySource::Nvd => match finding.ratings.get(NVD) {
+            Some(Severity::Unknown) | None => vendor,
+            Some(rating) => *rating,
+        },
+        SeveritySource::Highest => finding.ratings.values().copied().fold(vendor, Severity::max),
+    };
+    Finding { severity, ..finding.clone() }
+}
+
+/// Where a finding ends. The questions are asked in this order, and the first answer counts: whether
+/// it matters, whether anybody can do something about it, whether somebody permits it, whether it is
+/// new, and whether there was time.
+pub(super) fn fate(finding: &Finding, case: &Case<'_>, permits: &Permits<'_>) -> Fate {
+    let policy = case.policy;
     if !policy.fail_on.contains(&finding.severity) {
-        Bucket::BelowThreshold
-    } else if policy.ignore_unfixed && finding.fixed.is_none() {
-        Bucket::Unfixed
-    } else {
-        Bucket::Blocks
+        return Fate::BelowThreshold;
+    }
+    if policy.ignore_unfixed && finding.fixed.is_none() {
+        return Fate::Unfixed;
+    }
+    if let Some(waiver) = permits.of(finding) {
+        return Fate::Waived(Box::new(waiver.clone()));
+    }
+    if finding.severity == Severity::Critical {
+        return Fate::Blocks;
+    }
+    if policy.new_only.is_some()
+        && let Some(granted) = &case.before.granted
+        && granted.findings.contains(&FindingKey::from(finding))
+    {
+        return Fate::NotNew { since: granted.version };
+    }
+    match grace(finding, policy, case.now) {
+        Some(until) if !case.lists.exploited.contains(&finding.id) => Fate::InGrace { until },
+        _ => Fate::Blocks,
     }
 }
 
-/// One sentence for all findings that block, the gravest named.
-pub(super) fn objection(blocking: &[&Finding]) -> Reason {
-    let named: Vec<String> = blocking.iter().take(NAMED).map(|finding| describe(finding)).collect();
-    let more = match blocking.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        count => format!(", and {count} more"),
-    };
-    let verb = if blocking.len() == 1 { "finding blocks" } else { "findings block" };
-    let message = format!("{} {verb}: {}{more}", blocking.len(), named.join(", "));
-    reason(ReasonId::Findings, message, remedy(blocking))
-}
-
-fn describe(finding: &Finding) -> String {
-    let fix = match &finding.fixed {
-        Some(fixed) => format!("fixed in {fixed}"),
-        None => "no fix yet".to_owned(),
-    };
-    let Finding { id, severity, package, installed, .. } = finding;
-    format!("{id} ({severity}) in {package} {installed}, {fix}")
-}
-
-fn remedy(blocking: &[&Finding]) -> String {
-    let fixable: BTreeSet<&str> = blocking
-        .iter()
-        .filter(|finding| finding.fixed.is_some())
-        .map(|finding| finding.source.as_str())
-        .collect();
-    if fixable.is_empty() {
-        return "set `ignore_unfixed: true` to accept findings that nobody can fix yet".to_owned();
+/// When a finding that is not critical begins to block, if that is still to come. Time runs since
+/// there is a fix, else since the advisory was published; never since somebody first saw it, which a
+/// runner that forgets everything would see anew each day.
+fn grace(finding: &Finding, policy: &GatePolicy, now: Timestamp) -> Option<Timestamp> {
+    let grace = policy.fix_grace.get(&finding.severity)?;
+    let since = finding.fixed_at.or(finding.published)?;
+    if since.duration_since(now) > SKEW {
+        return None;
     }
-    let packages: Vec<&str> = fixable.into_iter().take(NAMED).collect();
-    format!(
-        "bring the fixed versions into the image: upgrade {} in the template, or use a newer base",
-        packages.join(", ")
-    )
+    let until = since.checked_add(SignedDuration::try_from(*grace).ok()?).ok()?;
+    (now < until).then_some(until)
 }

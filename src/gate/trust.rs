@@ -173,7 +173,7 @@ fn operating_system_was_identified(case: &Case<'_>) -> Option<Reason> {
     (must && case.evidence.os.is_none()).then(|| {
         reason(
             ReasonId::OsUnknown,
-            format!("no operating system was identified; expected {}", case.expected),
+            format!("no operating system was identified; expected {}", case.expected.os),
             "check that the artifact is the finished image and that it has /etc/os-release",
         )
     })
@@ -183,10 +183,10 @@ fn operating_system_was_identified(case: &Case<'_>) -> Option<Reason> {
 /// the wrong template.
 fn operating_system_is_the_expected_one(case: &Case<'_>) -> Option<Reason> {
     let found = case.evidence.os.as_ref()?;
-    (!case.expected.admits(found)).then(|| {
+    (!case.expected.os.admits(found)).then(|| {
         reason(
             ReasonId::OsMismatch,
-            format!("found {found} instead of {}", case.expected),
+            format!("found {found} instead of {}", case.expected.os),
             "correct `os:` in images.yml, or the template if it builds the wrong system",
         )
     })
@@ -212,7 +212,7 @@ fn packages_are_plausible(case: &Case<'_>) -> Option<Reason> {
     let inventory = &case.evidence.inventory;
     let (found, floor) = match case.evidence.basis {
         Basis::Packages => {
-            (inventory.packages.len(), floor(case.evidence.strategy, &case.expected.family))
+            (inventory.packages.len(), floor(case.evidence.strategy, &case.expected.os.family))
         }
         // What its maker lists may have no packages of an operating system at all.
         Basis::Document => (inventory.packages.len() + inventory.libraries.len(), DOCUMENT),
@@ -222,7 +222,7 @@ fn packages_are_plausible(case: &Case<'_>) -> Option<Reason> {
         let noun = if found == 1 { "package was" } else { "packages were" };
         reason(
             ReasonId::TooFewPackages,
-            format!("only {found} {noun} found; a whole {} has at least {floor}", case.expected),
+            format!("only {found} {noun} found; a whole {} has at least {floor}", case.expected.os),
             "check that the image keeps its package database (/var/lib/dpkg, /var/lib/rpm)",
         )
     })
@@ -323,11 +323,11 @@ fn advisories_know_this_system(case: &Case<'_>) -> Option<Reason> {
         Probe::Answered(_) => return None,
         Probe::Silent => format!(
             "the advisory database has nothing about {}: even packages of version 0 are clean",
-            case.expected
+            case.expected.os
         ),
         Probe::NotAsked if pending_updates(case) => return None,
         Probe::NotAsked => {
-            let message = format!("there is no advisory source for {}", case.expected);
+            let message = format!("there is no advisory source for {}", case.expected.os);
             return Some(reason(ReasonId::NoAdvisories, message, WITHOUT_ADVISORIES));
         }
     };
@@ -343,7 +343,7 @@ fn end_of_life(case: &Case<'_>) -> Option<Reason> {
             ReasonId::EndOfLife,
             format!(
                 "{} is past its end of life: no advisories come for it any more",
-                case.expected
+                case.expected.os
             ),
             "move the image to a supported release, or set `gate.eol: warn`",
         )

@@ -123,6 +123,14 @@ pub struct Image {
     pub evidence: EvidencePolicy,
     /// What blocks it.
     pub gate: GatePolicy,
+    /// The file with its waivers, absolute, if one is named.
+    pub waivers: Option<Utf8PathBuf>,
+    /// The file with advisories that are known to be exploited, absolute.
+    pub kev: Option<Utf8PathBuf>,
+    /// Further checkers.
+    pub checks: Vec<Check>,
+    /// How many bytes the files of its artifact may have together.
+    pub max_size: Option<u64>,
     /// Where its bytes go.
     pub stores: Vec<StoreAddress>,
     /// The channel that a version which passes enters.
@@ -198,6 +206,15 @@ pub enum Test {
     Boot,
     /// A command line for `/bin/sh -c`, in the image's `workdir`.
     Run(String),
+}
+
+/// A checker of the user's, whose objections the gate judges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Command line for `/bin/sh -c`, in the image's `workdir`.
+    pub run: String,
+    /// The SARIF file that it writes, absolute; what it prints if none is named.
+    pub sarif: Option<Utf8PathBuf>,
 }
 
 /// How long stages may take.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::civil;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Facts, Finding, OsIdentity, StrategyName};
+use super::{CheckResult, Digest, Facts, Finding, OsIdentity, StrategyName};
 
 /// What was found inside an artifact, whoever looked and however.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Evidence {
     /// Findings that were met on the way: updates that the guest itself says are pending, or what the
     /// user's scanner reported.
     pub findings: Vec<Finding>,
+    /// What the user's checkers object to.
+    pub checks: Vec<CheckResult>,
     /// Whether the guest was asked for pending updates, and could answer.
     pub pending_asked: bool,
     /// What could not be read. Anything here means that not everything was seen.

@@ -1,5 +1,7 @@
 //! What a scanner found in an inventory.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,12 @@ pub struct Finding {
     pub url: Option<String>,
     /// When the advisory was published, if known.
     pub published: Option<Timestamp>,
+    /// Since when there is a fix, where the vendor says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_at: Option<Timestamp>,
+    /// How bad others say that it is, by who says it: `nvd`, `redhat`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ratings: BTreeMap<String, Severity>,
 }
 
 /// What the vendor says of a finding.

@@ -12,7 +12,7 @@ use super::{
 
 /// The format of a [`History`] that is kept. To be raised with every change of what is in one, or of
 /// what [`History::of`] makes of a log: kept ones of another format are then made again.
-pub const HISTORY_FORMAT: u32 = 2;
+pub const HISTORY_FORMAT: u32 = 3;
 
 /// A projection of one image's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,9 @@ pub struct Attempt {
     pub verdict: Decision,
     /// Digest of the policy that judged it, if it is known.
     pub policy: Option<Digest>,
+    /// Digest of the waivers that judged it, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waivers: Option<Digest>,
     /// When the advisories were made that judged it, if it is known.
     pub advisories_updated_at: Option<Timestamp>,
     /// Whether the artifact was kept.
@@ -244,6 +247,7 @@ impl Attempt {
             handed_in: built.handed_in,
             verdict: record.verdict,
             policy: record.policy,
+            waivers: record.waivers,
             advisories_updated_at: record.advisories_updated_at,
             kept: !record.locations.is_empty(),
         }

@@ -110,6 +110,9 @@ pub struct VersionRecord {
     pub package_set: Digest,
     /// Blob with the CycloneDX inventory.
     pub inventory: Digest,
+    /// Blob with its findings ([`super::FindingsDocument`]), if they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Digest>,
     /// Blob with the report (JSON v1).
     pub report: Digest,
     /// The gate's decision.
@@ -184,6 +187,9 @@ pub struct RejectedRecord {
     /// Digest of the policy that it was judged by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Digest>,
+    /// Digest of the waivers that it was judged by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waivers: Option<Digest>,
     /// When the advisory database that it was judged by was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisories_updated_at: Option<Timestamp>,
@@ -196,6 +202,12 @@ pub struct RejectedRecord {
     /// The files of the artifact, if it is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<ArtifactRecord>,
+    /// Blob with the CycloneDX inventory, if it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Digest>,
+    /// Blob with its findings ([`super::FindingsDocument`]), if they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Digest>,
     /// Blob with the report (JSON v1).
     pub report: Digest,
 }

@@ -7,6 +7,7 @@ mod advisories;
 mod artifact;
 mod artifact_record;
 mod as_text;
+mod before;
 mod build_record;
 mod catalog;
 mod change;
@@ -18,6 +19,7 @@ mod evidence;
 mod facts;
 mod failure;
 mod findings;
+mod findings_document;
 mod history;
 mod inventory_diff;
 mod log_entry;
@@ -29,6 +31,7 @@ mod policy;
 mod provenance;
 mod publication;
 mod resources;
+mod rule;
 #[cfg(test)]
 pub(crate) mod samples;
 mod severity;
@@ -39,14 +42,16 @@ mod tool;
 mod upstream;
 mod verdict;
 mod version;
+mod waiver;
 
 pub use advisories::{Advisories, Probe};
 pub use artifact::{Artifact, ArtifactFile};
 pub use artifact_record::ArtifactRecord;
+pub use before::{Before, BuildAccess, Expected, FindingKey, KnownFindings};
 pub use build_record::BuildRecord;
 pub use catalog::{
-    Address, Arch, Cadence, Catalog, Image, MaxAge, Parent, Prepare, Rebuild, Source, StoreAddress,
-    Test, Timeouts, VersionScheme, is_legacy_template,
+    Address, Arch, Cadence, Catalog, Check, Image, MaxAge, Parent, Prepare, Rebuild, Source,
+    StoreAddress, Test, Timeouts, VersionScheme, is_legacy_template,
 };
 pub use change::Change;
 pub use definition::{Definition, DefinitionFiles};
@@ -60,6 +65,7 @@ pub use facts::{
 };
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
+pub use findings_document::FindingsDocument;
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
 pub use inventory_diff::{ChangeKind, InventoryDiff, PackageChange};
 pub use log_entry::{
@@ -73,15 +79,17 @@ pub use plugin::{
     BadPluginName, LockedPrograms, Platform, PluginLock, PluginMirror, PluginRecord, PluginSource,
     PluginVersion,
 };
-pub use policy::{EolRule, GatePolicy};
+pub use policy::{EolRule, GatePolicy, SeveritySource};
 pub use provenance::Provenance;
 pub use publication::{About, Document, Publication, Stored};
 pub use resources::{Budget, Resources};
+pub use rule::{CheckResult, Hardening, Level, RuleLevels, RuleName, Violation};
 pub use severity::{ParseSeverityError, Severity};
 pub use strategy::{EvidencePolicy, SbomSource, Scope, Strategy, StrategyName};
 pub use test_result::{CaseOutcome, TestCase, TestResult, TestTally};
 pub use text::{ParentFact, Piece, Placeholder, Text};
 pub use tool::{PACKER_INSTALL, Tool};
 pub use upstream::{Checksum, Download, Upstream, UpstreamChange};
-pub use verdict::{Bucket, Decision, Judged, Reason, ReasonId, Verdict};
+pub use verdict::{Bucket, Decision, Fate, Judged, Reason, ReasonId, Verdict};
 pub use version::{ParseVersionError, Version, VersionBase};
+pub use waiver::{GateLists, Waiver};

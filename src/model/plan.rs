@@ -160,6 +160,8 @@ pub enum Due {
 pub enum Regate {
     /// The policy has changed.
     Policy,
+    /// The waivers have changed.
+    Waivers,
     /// The advisories are newer.
     Advisories,
 }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     Advisories, Arch, Basis, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles,
-    Digest, Entry, Evidence, EvidencePolicy, Facts, FailedRecord, FailureClass, Finding,
+    Digest, Entry, Evidence, EvidencePolicy, Facts, FailedRecord, FailureClass, Finding, GateLists,
     GatePolicy, History, Image, Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord,
     Probe, Provenance, Rebuild, RejectedRecord, Resources, SCHEMA, Scan, Severity, Source, Stage,
     Status, StoreAddress, StrategyName, Timeouts, Tool, VerifiedRecord, Version, VersionBase,
@@ -53,6 +53,10 @@ pub(crate) fn image(name: &str) -> Image {
         rebuild: Rebuild { every: Cadence::Monthly, max_age: MaxAge::Auto },
         evidence: EvidencePolicy::AUTO,
         gate: policy(),
+        waivers: None,
+        kev: None,
+        checks: Vec::new(),
+        max_size: None,
         stores: vec![StoreAddress::Directory("/srv/images".into())],
         channel: "candidate".parse().unwrap(),
     }
@@ -94,6 +98,7 @@ pub(crate) fn evidence() -> Evidence {
         },
         facts: Facts::default(),
         findings: Vec::new(),
+        checks: Vec::new(),
         pending_asked: false,
         obstacles: Vec::new(),
         set_aside: Vec::new(),
@@ -138,6 +143,8 @@ pub(crate) fn finding(id: &str, package: &str, severity: Severity, fixed: Option
         title: String::new(),
         url: None,
         published: None,
+        fixed_at: None,
+        ratings: BTreeMap::new(),
     }
 }
 
@@ -236,11 +243,14 @@ impl Past {
                 built_at: None,
             },
             policy: Some(policy().digest()),
+            waivers: Some(GateLists::default().waivers_digest()),
             advisories_updated_at: Some(at),
             verdict,
             reasons: Vec::new(),
             locations: vec!["file:///srv/images/rejected".into()],
             artifacts: Vec::new(),
+            inventory: None,
+            findings: None,
             report: Digest::of(b"report"),
         };
         self.push(at, Entry::Rejected(Box::new(record)))
@@ -313,6 +323,7 @@ pub(crate) fn version_record(
         packages: 120,
         package_set: Digest::of(b"packages"),
         inventory: Digest::of(b"inventory"),
+        findings: None,
         report: Digest::of(b"report"),
         verdict: Decision::Passed,
         tests: Vec::new(),

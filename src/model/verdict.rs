@@ -1,8 +1,9 @@
 //! The decision of the gate.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Finding;
+use super::{Finding, RuleName, Version, Violation, Waiver};
 
 /// The decision over one artifact, with every reason for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,10 @@ pub struct Verdict {
     pub warnings: Vec<Reason>,
     /// Every finding with the bucket it ended in, gravest first.
     pub findings: Vec<Judged>,
+    /// The rules that the image breaks: what blocks first, then by name.
+    pub violations: Vec<Violation>,
+    /// The rules that nobody could check: no evidence of what they ask for was gathered.
+    pub unchecked: Vec<RuleName>,
 }
 
 /// Passed, blocked, or nothing was proven.
@@ -86,15 +91,78 @@ pub enum ReasonId {
     UnknownUpdates,
     /// Another state of the system is on the disk and was not judged by itself.
     SetAside,
+    /// Far fewer packages than the version before.
+    PackagesDropped,
+    /// Golden rules that the image breaks.
+    Rules,
+    /// Golden rules that nobody could check.
+    RulesNotChecked,
+    /// What is new cannot be told: the version to compare with, or what it has, is not known.
+    NothingGranted,
+    /// Waivers that end soon.
+    WaiverEnds,
+    /// A waiver has ended, and what it permitted blocks again.
+    WaiverEnded,
+    /// A waiver that permits nothing any more.
+    WaiverStale,
+    /// Findings of kernels that are installed and are not the newest one.
+    SupersededKernel,
+    /// A checker of the user's did not come to an answer.
+    CheckFailed,
 }
 
 /// A finding and where it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
-    /// The finding.
+    /// The finding, with the severity that counts.
     pub finding: Finding,
+    /// Where it ended.
+    pub fate: Fate,
+}
+
+impl Judged {
     /// Its one bucket.
-    pub bucket: Bucket,
+    pub fn bucket(&self) -> Bucket {
+        self.fate.bucket()
+    }
+}
+
+/// Where a finding ends, and what is to know of that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It blocks.
+    Blocks,
+    /// It would block, and may wait for its fix.
+    InGrace {
+        /// When it begins to block.
+        until: Timestamp,
+    },
+    /// It would block, and the version that is out has it as well.
+    NotNew {
+        /// That version.
+        since: Version,
+    },
+    /// It would block, and somebody permits it.
+    Waived(Box<Waiver>),
+    /// Grave enough to block, but there is no fix.
+    Unfixed,
+    /// Its severity does not block.
+    BelowThreshold,
+}
+
+impl Fate {
+    /// The bucket.
+    pub fn bucket(&self) -> Bucket {
+        match self {
+            Self::Blocks => Bucket::Blocks,
+            Self::InGrace { .. } => Bucket::InGrace,
+            Self::NotNew { .. } => Bucket::NotNew,
+            Self::Waived(_) => Bucket::Waived,
+            Self::Unfixed => Bucket::Unfixed,
+            Self::BelowThreshold => Bucket::BelowThreshold,
+        }
+    }
 }
 
 /// Where a finding ends. Exactly one for each, so that counts add up.
@@ -103,10 +171,28 @@ pub struct Judged {
 pub enum Bucket {
     /// It blocks.
     Blocks,
+    /// It would block, and may wait for its fix.
+    InGrace,
+    /// It would block, and the version that is out has it as well.
+    NotNew,
+    /// It would block, and somebody permits it.
+    Waived,
     /// Grave enough to block, but there is no fix.
     Unfixed,
     /// Its severity does not block.
     BelowThreshold,
+}
+
+impl Bucket {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 6] = [
+        Self::Blocks,
+        Self::InGrace,
+        Self::NotNew,
+        Self::Waived,
+        Self::Unfixed,
+        Self::BelowThreshold,
+    ];
 }
 
 impl Verdict {
@@ -114,7 +200,7 @@ impl Verdict {
     pub fn in_bucket(&self, bucket: Bucket) -> impl Iterator<Item = &Finding> {
         self.findings
             .iter()
-            .filter(move |judged| judged.bucket == bucket)
+            .filter(move |judged| judged.bucket() == bucket)
             .map(|judged| &judged.finding)
     }
 }

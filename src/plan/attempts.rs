@@ -21,6 +21,7 @@ pub(super) struct Attempts<'a> {
     limit: usize,
     /// What it is judged by now.
     policy: Digest,
+    waivers: Digest,
     advisories_at: Timestamp,
 }
 
@@ -55,6 +56,7 @@ impl<'a> Attempts<'a> {
             // A build that is never tried is not meant by any limit.
             limit: usize::try_from(inputs.retry_limit).unwrap_or(usize::MAX).max(1),
             policy: candidate.image.judged_by(),
+            waivers: candidate.waivers,
             advisories_at: inputs.advisories_at,
         }
     }
@@ -98,6 +100,8 @@ impl<'a> Attempts<'a> {
         let attempt = self.rejected.filter(|attempt| attempt.kept)?;
         let why = if attempt.policy.is_some_and(|policy| policy != self.policy) {
             Regate::Policy
+        } else if attempt.waivers.is_some_and(|waivers| waivers != self.waivers) {
+            Regate::Waivers
         } else if attempt.advisories_updated_at? < self.advisories_at {
             Regate::Advisories
         } else {

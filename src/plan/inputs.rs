@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::{
-    Change, ChannelName, Definition, History, Image, ImageName, ParentRecord, Version,
+    Change, ChannelName, Definition, Digest, History, Image, ImageName, ParentRecord, Version,
 };
 
 /// Everything that a plan is made from, beside the time.
@@ -29,6 +29,8 @@ pub struct Candidate<'a> {
     pub definition: &'a Definition,
     /// Its past.
     pub history: &'a History,
+    /// Digest of the waivers that hold for it, or have held.
+    pub waivers: Digest,
     /// Its parents as they are now.
     pub parents: Vec<ParentNow<'a>>,
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::{Candidate, ParentNow, PlanInputs, Selection, plan};
 use crate::model::samples::{Past, definition, image};
 use crate::model::{
-    Cadence, Change, Decision, Definition, Entry, History, Image, ImageName, MaxAge, Parent,
-    ParentRecord, Plan,
+    Cadence, Change, Decision, Definition, Entry, GateLists, History, Image, ImageName, MaxAge,
+    Parent, ParentRecord, Plan,
 };
 
 mod properties;
@@ -73,6 +73,7 @@ impl World {
             image,
             definition,
             history: &histories[&image.name],
+            waivers: GateLists::default().waivers_digest(),
             parents: self.parents(image, &histories),
         });
         let inputs = PlanInputs {

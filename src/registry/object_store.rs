@@ -443,7 +443,7 @@ mod tests {
         insta::with_settings!({filters => [(r#""size":\d+"#, r#""size":202"#)]}, {
             insta::assert_snapshot!(shard, @r#"
             {
-            "format":2,"images":{
+            "format":3,"images":{
             "debian-12":{
             "size":202,"history":{
             "head":3,"reserved":["1.0.20261123"],"published":["1.0.20261123"],"satisfied":{

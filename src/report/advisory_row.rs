@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 
-use crate::model::{Bucket, Judged, Severity, Verdict};
+use crate::model::{Bucket, Fate, Judged, Severity, Verdict};
 
 /// One advisory that applies to one source package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct AdvisoryRow<'a> {
     /// How bad it is.
     pub severity: Severity,
     /// Where its findings ended.
-    pub bucket: Bucket,
+    pub fate: &'a Fate,
     /// The installed packages that it applies to; never empty.
     pub packages: Vec<&'a str>,
     /// The source package.
@@ -32,8 +32,9 @@ impl<'a> AdvisoryRow<'a> {
     /// The findings of the buckets that `wanted` picks, in the verdict's order: gravest first.
     pub fn of(verdict: &'a Verdict, wanted: impl Fn(Bucket) -> bool) -> Vec<Self> {
         let mut rows = IndexMap::new();
-        for Judged { finding, bucket } in &verdict.findings {
-            if !wanted(*bucket) {
+        for Judged { finding, fate } in &verdict.findings {
+            let bucket = fate.bucket();
+            if !wanted(bucket) {
                 continue;
             }
             let key = (&finding.id, &finding.source, &finding.installed, &finding.fixed, bucket);
@@ -41,7 +42,7 @@ impl<'a> AdvisoryRow<'a> {
                 .or_insert_with(|| Self {
                     id: &finding.id,
                     severity: finding.severity,
-                    bucket: *bucket,
+                    fate,
                     packages: Vec::new(),
                     source: &finding.source,
                     installed: &finding.installed,

@@ -54,6 +54,7 @@ pub(super) fn due() -> Vec<Due> {
         Due::ChangedPaths { paths: paths.map(Into::into).into() },
         Due::ParentChanged { parent: parent() },
         Due::CanBeRegated { version: version("1.0.20261101"), why: Regate::Policy },
+        Due::CanBeRegated { version: version("1.0.20261101"), why: Regate::Waivers },
         Due::CanBeRegated { version: version("1.0.20261101"), why: Regate::Advisories },
         Due::Retry {
             attempt: 2,

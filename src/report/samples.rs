@@ -2,16 +2,17 @@
 
 mod plan;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::model::{
-    Advisories, Bucket, ChangeKind, Decision, Digest, Due, ExitCode, Failure, FailureClass,
-    Finding, ImageOutcome, InventoryDiff, Judged, NotDue, OsIdentity, Package, PackageChange,
-    Probe, Reason, ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, TestCase,
-    TestResult, Tool, Verdict,
+    Advisories, ChangeKind, Decision, Digest, Due, ExitCode, Failure, FailureClass, Fate, Finding,
+    ImageOutcome, InventoryDiff, Judged, NotDue, OsIdentity, Package, PackageChange, Probe, Reason,
+    ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, TestCase, TestResult, Tool,
+    Verdict,
 };
 
 use super::{ChannelMove, Compared, ComparedVersion, ImageReport, Report, StageReport};
@@ -82,17 +83,19 @@ fn finding(
         title: title.to_owned(),
         url: Some(format!("https://avd.aquasec.com/nvd/{}", id.to_lowercase())),
         published: Some(timestamp("2026-10-02T00:00:00Z")),
+        fixed_at: None,
+        ratings: BTreeMap::new(),
     }
 }
 
-fn judged(bucket: Bucket, finding: Finding) -> Judged {
-    Judged { finding, bucket }
+fn judged(fate: Fate, finding: Finding) -> Judged {
+    Judged { finding, fate }
 }
 
 fn harmless_findings() -> Vec<Judged> {
     vec![
         judged(
-            Bucket::Unfixed,
+            Fate::Unfixed,
             finding(
                 Severity::Critical,
                 "CVE-2023-45853",
@@ -104,7 +107,7 @@ fn harmless_findings() -> Vec<Judged> {
             ),
         ),
         judged(
-            Bucket::BelowThreshold,
+            Fate::BelowThreshold,
             finding(
                 Severity::Medium,
                 "CVE-2025-14524",
@@ -116,7 +119,7 @@ fn harmless_findings() -> Vec<Judged> {
             ),
         ),
         judged(
-            Bucket::BelowThreshold,
+            Fate::BelowThreshold,
             finding(
                 Severity::Medium,
                 "CVE-2025-14524",
@@ -128,7 +131,7 @@ fn harmless_findings() -> Vec<Judged> {
             ),
         ),
         judged(
-            Bucket::BelowThreshold,
+            Fate::BelowThreshold,
             finding(Severity::Unknown, "CVE-2026-54370", "libacl1", "acl", "2.3.1-3", None, ""),
         ),
     ]
@@ -140,7 +143,7 @@ fn blocking_findings() -> Vec<Judged> {
         .into_iter()
         .map(|package| {
             judged(
-                Bucket::Blocks,
+                Fate::Blocks,
                 finding(
                     Severity::Critical,
                     "CVE-2026-40355",
@@ -154,7 +157,7 @@ fn blocking_findings() -> Vec<Judged> {
         })
         .collect();
     findings.push(judged(
-        Bucket::Blocks,
+        Fate::Blocks,
         finding(
             Severity::High,
             "CVE-2026-0861",
@@ -220,7 +223,14 @@ fn image(name: &str, outcome: ImageOutcome, ended: (Stage, StageOutcome)) -> Ima
 }
 
 fn verdict(decision: Decision, reasons: Vec<Reason>, findings: Vec<Judged>) -> Verdict {
-    Verdict { decision, reasons, warnings: Vec::new(), findings }
+    Verdict {
+        decision,
+        reasons,
+        warnings: Vec::new(),
+        findings,
+        violations: Vec::new(),
+        unchecked: Vec::new(),
+    }
 }
 
 fn reason(id: ReasonId, message: &str, help: &str) -> Reason {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{AdvisoryRow, ImageReport, untrusted::one_line};
+use super::{AdvisoryRow, ImageReport, sentence, untrusted::one_line};
 use crate::model::{Bucket, Decision, Severity, Verdict};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -16,14 +16,13 @@ const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The report of a scan of the artifact `path` as a SARIF log.
 pub fn sarif(image: &ImageReport, path: &str) -> String {
     let verdict = image.verdict.as_ref();
-    let rows: Vec<(AdvisoryRow<'_>, Bucket)> =
-        [Bucket::Blocks, Bucket::Unfixed, Bucket::BelowThreshold]
-            .into_iter()
-            .flat_map(|bucket| {
-                let rows = verdict.map(|verdict| AdvisoryRow::of(verdict, |it| it == bucket));
-                rows.unwrap_or_default().into_iter().map(move |row| (row, bucket))
-            })
-            .collect();
+    let rows: Vec<(AdvisoryRow<'_>, Bucket)> = Bucket::ALL
+        .into_iter()
+        .flat_map(|bucket| {
+            let rows = verdict.map(|verdict| AdvisoryRow::of(verdict, |it| it == bucket));
+            rows.unwrap_or_default().into_iter().map(move |row| (row, bucket))
+        })
+        .collect();
     let mut rules = BTreeMap::new();
     for (row, _) in &rows {
         rules.entry(row.id.to_owned()).or_insert_with(|| rule(row));
@@ -94,11 +93,12 @@ fn score(severity: Severity) -> &'static str {
 }
 
 fn result(row: &AdvisoryRow<'_>, bucket: Bucket, rules: &[&String], path: &str) -> Value {
-    let (level, why) = match bucket {
-        Bucket::Blocks => ("error", "it blocks"),
-        Bucket::Unfixed => ("note", "there is no fix yet"),
-        Bucket::BelowThreshold => ("warning", "it is below the threshold"),
+    let level = match bucket {
+        Bucket::Blocks => "error",
+        Bucket::InGrace | Bucket::NotNew | Bucket::BelowThreshold => "warning",
+        Bucket::Waived | Bucket::Unfixed => "note",
     };
+    let why = sentence::fate(row.fate);
     let (named, more) = row.named_packages();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let fixed = row.fixed.map_or_else(String::new, |fixed| format!(", fixed in {fixed}"));
@@ -130,12 +130,12 @@ fn result(row: &AdvisoryRow<'_>, bucket: Bucket, rules: &[&String], path: &str) 
 mod tests {
     use super::*;
     use crate::model::samples::finding;
-    use crate::model::{ImageOutcome, Judged, Reason, ReasonId};
+    use crate::model::{Fate, ImageOutcome, Judged, Reason, ReasonId};
 
     fn report(decision: Decision) -> ImageReport {
-        let judged = |id: &str, package: &str, severity, bucket| Judged {
-            finding: finding(id, package, severity, (bucket == Bucket::Blocks).then_some("2")),
-            bucket,
+        let judged = |id: &str, package: &str, severity, fate| Judged {
+            finding: finding(id, package, severity, (fate == Fate::Blocks).then_some("2")),
+            fate,
         };
         let reasons = vec![Reason {
             id: ReasonId::OsMismatch,
@@ -146,10 +146,12 @@ mod tests {
             decision,
             reasons: if decision == Decision::Untrusted { reasons } else { Vec::new() },
             warnings: Vec::new(),
+            violations: Vec::new(),
+            unchecked: Vec::new(),
             findings: vec![
-                judged("CVE-2026-1", "openssl", Severity::Critical, Bucket::Blocks),
-                judged("CVE-2026-2", "curl", Severity::High, Bucket::Unfixed),
-                judged("CVE-2026-1", "curl", Severity::Low, Bucket::BelowThreshold),
+                judged("CVE-2026-1", "openssl", Severity::Critical, Fate::Blocks),
+                judged("CVE-2026-2", "curl", Severity::High, Fate::Unfixed),
+                judged("CVE-2026-1", "curl", Severity::Low, Fate::BelowThreshold),
             ],
         };
         let mut report = ImageReport::new("disk".parse().unwrap(), ImageOutcome::Passed);

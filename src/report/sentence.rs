@@ -4,8 +4,8 @@
 use jiff::Zoned;
 
 use crate::model::{
-    BlockingFinding, Decision, Due, ExitCode, ImageOutcome, NotDue, Regate, Skipped, TestTally,
-    Upstream, UpstreamChange,
+    BlockingFinding, Decision, Due, ExitCode, Fate, ImageOutcome, NotDue, Regate, Skipped,
+    TestTally, Upstream, UpstreamChange,
 };
 
 use super::quantity::{self, count, day, moment, span};
@@ -183,6 +183,7 @@ pub fn due(why: &Due) -> String {
         Due::CanBeRegated { version, why } => {
             let why = match why {
                 Regate::Policy => "the policy has changed",
+                Regate::Waivers => "the waivers have changed",
                 Regate::Advisories => "there are newer advisories",
             };
             format!("{version} did not pass, and is judged again without a build: {why}")
@@ -283,6 +284,21 @@ fn some(things: impl IntoIterator<Item = impl AsRef<str>>, most: usize) -> Optio
     }
 }
 
+/// Why a finding does what it does.
+pub fn fate(fate: &Fate) -> String {
+    match fate {
+        Fate::Blocks => "it blocks".to_owned(),
+        Fate::InGrace { until } => format!("in grace until {}", until.strftime("%Y-%m-%d")),
+        Fate::NotNew { since } => format!("not new: {since} has it as well"),
+        Fate::Waived(waiver) => {
+            let by = waiver.by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
+            format!("waived{by} until {}: {}", waiver.until, waiver.reason)
+        }
+        Fate::Unfixed => "no fix yet".to_owned(),
+        Fate::BelowThreshold => "below the threshold".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::reasons;
@@ -328,6 +344,7 @@ mod tests {
         touched by this change: packer/debian.pkr.hcl, packer/a.sh, packer/b.sh and 2 more
         its parent debian-12 is touched by this change
         1.0.20261101 did not pass, and is judged again without a build: the policy has changed
+        1.0.20261101 did not pass, and is judged again without a build: the waivers have changed
         1.0.20261101 did not pass, and is judged again without a build: there are newer advisories
         never built; this is attempt 2 of 3, the one before failed: provisioner `shell` failed: script exited with status 100
         asked for by name

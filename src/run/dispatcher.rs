@@ -21,8 +21,8 @@ use super::turn::Turns;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::model::{
-    Budget, Catalog, Commit, Event, ExitCode, Failure, History, ImageName, ImageOutcome, NoteLevel,
-    Plan, Planned, RunId, Skipped, Tool,
+    Budget, Catalog, Commit, Event, ExitCode, Failure, GateLists, History, ImageName, ImageOutcome,
+    NoteLevel, Plan, Planned, RunId, Skipped, Tool,
 };
 use crate::packer::plugins::TemplatePlugins;
 use crate::process::{Cancellation, Launcher};
@@ -71,6 +71,8 @@ pub struct Pipeline<'a> {
     pub plan: &'a Plan,
     /// The past of every image of the plan.
     pub histories: &'a BTreeMap<ImageName, History>,
+    /// What people keep for the gate in files of their own.
+    pub lists: &'a BTreeMap<ImageName, GateLists>,
     /// What earlier runs had left half done, and is done now.
     pub caught_up: Vec<CaughtUp>,
     /// What was done after runs that were stopped half-way.

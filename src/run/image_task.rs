@@ -18,9 +18,9 @@ use super::turn::Turn;
 use super::{Pipeline, build, phrase, publish, test};
 use crate::gate::{self, Case};
 use crate::model::{
-    Address, Artifact, Basis, BuildRecord, Decision, Evidence, ExitCode, FailedRecord, Failure,
-    FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned, Provenance, Scan,
-    Stage, StageOutcome, Stored, TestResult, Verdict, Version,
+    Address, Artifact, Basis, Before, BuildRecord, Decision, Evidence, ExitCode, Expected,
+    FailedRecord, Failure, FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord,
+    Planned, Provenance, Scan, Stage, StageOutcome, Stored, TestResult, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::process::{Log, close_log};
@@ -402,13 +402,16 @@ impl<'a> ImageTask<'a> {
         let evidence = seen.evidence;
         progress.report.looked = Some(Looked::of(&evidence));
         progress.report.advisories = scan.as_ref().map(|scan| scan.advisories.clone());
+        let expected = Expected::os(self.image.os.clone());
         let judge = async {
             Ok(gate::judge(&Case {
                 subject: artifact.disk().digest,
-                expected: &self.image.os,
+                expected: &expected,
                 evidence: &evidence,
                 scan: scan.as_ref(),
                 policy: &self.image.gate,
+                lists: &pipeline.lists[&self.image.name],
+                before: &Before::default(),
                 now: pipeline.clock.now(),
             }))
         };

@@ -9,8 +9,9 @@ use super::progress::{Progress, Stopped};
 use super::secrets::Seen;
 use crate::model::{
     About, Advisories, ArtifactRecord, DefinitionParts, Digest, Document, Failure, FailureClass,
-    ImageOutcome, NoteLevel, Provenance, Publication, RejectedRecord, Stage, StageOutcome,
-    StoreAddress, Stored, TestResult, TestTally, VerifiedRecord, Version, VersionRecord,
+    FindingsDocument, ImageOutcome, NoteLevel, Provenance, Publication, RejectedRecord, Stage,
+    StageOutcome, StoreAddress, Stored, TestResult, TestTally, VerifiedRecord, Version,
+    VersionRecord,
 };
 use crate::publish::{self as stores, Origin, StoreError};
 use crate::registry::{self, Entered, RegistryError};
@@ -115,11 +116,14 @@ pub(super) async fn reject(
             version: examined.version,
             provenance: task.provenance(&examined.build.provenance),
             policy: Some(task.image.judged_by()),
+            waivers: Some(task.run.pipeline.lists[&task.image.name].waivers_digest()),
             advisories_updated_at: advisories(examined).map(|advisories| advisories.updated_at),
             verdict: examined.verdict.decision,
             reasons: examined.verdict.reasons.iter().map(|reason| reason.message.clone()).collect(),
             locations: kept.iter().map(|file| file.location.clone()).collect(),
             artifacts: artifact_records(kept),
+            inventory: None,
+            findings: None,
             report: report.map_err(|error| error.failure())?,
         };
         let image = &task.image.name;
@@ -145,6 +149,14 @@ pub(super) async fn reject(
 /// What the packages were matched against, if they were.
 fn advisories(examined: &Examined) -> Option<&Advisories> {
     examined.scan.as_ref().map(|scan| &scan.advisories)
+}
+
+/// Everything that was found, unjudged.
+fn found(examined: &Examined) -> FindingsDocument {
+    let scanned = examined.scan.iter().flat_map(|scan| &scan.findings);
+    let findings = scanned.chain(&examined.evidence.findings).cloned().collect();
+    let made = advisories(examined).map(|advisories| advisories.updated_at);
+    FindingsDocument::of(findings, made)
 }
 
 async fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) -> Publication {
@@ -319,6 +331,7 @@ async fn record(
             packages: inventory.packages.len(),
             package_set: inventory.package_set(),
             inventory: registry.put_blob(inventory.document.as_bytes()).await?,
+            findings: Some(registry.put_blob(&found(examined).to_json()).await?),
             report: registry.put_blob(report.as_bytes()).await?,
             verdict: examined.verdict.decision,
             tests,

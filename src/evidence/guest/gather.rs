@@ -118,6 +118,8 @@ fn findings(pending: &[Pending]) -> Vec<Finding> {
         },
         url: None,
         published: None,
+        fixed_at: None,
+        ratings: BTreeMap::new(),
     };
     pending.iter().map(finding).collect()
 }

@@ -64,6 +64,7 @@ pub(crate) fn record(version: Version) -> VersionRecord {
         packages: 208,
         package_set: Digest::of(b"packages"),
         inventory: Digest::of(b"inventory"),
+        findings: None,
         report: Digest::of(b"report"),
         verdict: Decision::Passed,
         tests: Vec::new(),
@@ -88,11 +89,14 @@ pub(crate) fn rejection(version: Version) -> RejectedRecord {
             built_at: None,
         },
         policy: Some(Digest::of(b"policy")),
+        waivers: None,
         advisories_updated_at: None,
         verdict: Decision::Blocked,
         reasons: vec!["1 finding".to_owned()],
         locations: Vec::new(),
         artifacts: Vec::new(),
+        inventory: None,
+        findings: None,
         report: Digest::of(b"report"),
     }
 }

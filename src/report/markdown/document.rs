@@ -220,11 +220,10 @@ fn advisories(rows: &[AdvisoryRow<'_>], most: usize, with_bucket: bool) -> Strin
         if more > 0 {
             packages.push(format!("{more} more"));
         }
-        let bucket = match row.bucket {
-            _ if !with_bucket => "",
-            Bucket::Blocks => " it blocks |",
-            Bucket::Unfixed => " no fix |",
-            Bucket::BelowThreshold => " below the threshold |",
+        let bucket = if with_bucket {
+            format!(" {} |", prose(&sentence::fate(row.fate)))
+        } else {
+            String::new()
         };
         let _ = writeln!(
             text,

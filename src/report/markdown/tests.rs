@@ -40,7 +40,7 @@ fn a_published_image() {
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
-    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
+    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
@@ -97,7 +97,7 @@ fn a_blocked_image_names_advisory_package_and_fix() {
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
-    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
+    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
@@ -233,7 +233,7 @@ fn a_verified_image() {
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
-    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
+    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
@@ -346,7 +346,7 @@ fn several_images_show_what_needs_attention_first() {
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
-    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
+    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
@@ -356,7 +356,7 @@ fn several_images_show_what_needs_attention_first() {
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
-    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
+    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
@@ -366,7 +366,7 @@ fn several_images_show_what_needs_attention_first() {
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
-    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
+    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
@@ -417,7 +417,7 @@ fn demo_data_is_loud() {
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
-    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
+    | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 

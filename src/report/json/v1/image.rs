@@ -342,7 +342,7 @@ impl<'a> Finding<'a> {
         Self {
             id: &finding.id,
             severity: finding.severity,
-            bucket: judged.bucket,
+            bucket: judged.bucket(),
             package: &finding.package,
             source: &finding.source,
             installed: &finding.installed,

@@ -279,6 +279,7 @@ mod tests {
         {"paths":["packer/debian.pkr.hcl","packer/a.sh","packer/b.sh","packer/c.sh","images.yml"],"reason":"changed-paths"}
         {"parent":"debian-12","reason":"parent-changed"}
         {"newest":"1.0.20261101","reason":"can-be-regated","regate":"policy"}
+        {"newest":"1.0.20261101","reason":"can-be-regated","regate":"waivers"}
         {"newest":"1.0.20261101","reason":"can-be-regated","regate":"advisories"}
         {"attempt":2,"attempt_limit":3,"last_failure":"provisioner `shell` failed: script exited with status 100","reason":"never-built"}
         {"reason":"asked-for"}

@@ -1,0 +1,67 @@
+//! Why an image is blocked, in sentences.
+
+use std::collections::BTreeSet;
+
+use super::reason;
+use crate::model::{Finding, Level, Reason, ReasonId, Violation};
+
+/// How many findings a sentence names before it counts the rest.
+const NAMED: usize = 3;
+
+/// One sentence for all findings that block, the gravest named.
+pub(super) fn of_findings(blocking: &[&Finding]) -> Option<Reason> {
+    if blocking.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = blocking.iter().take(NAMED).map(|finding| describe(finding)).collect();
+    let verb = if blocking.len() == 1 { "finding blocks" } else { "findings block" };
+    let message =
+        format!("{} {verb}: {}{}", blocking.len(), named.join(", "), and_more(blocking.len()));
+    Some(reason(ReasonId::Findings, message, remedy(blocking)))
+}
+
+/// One sentence for all rules that block.
+pub(super) fn of_violations(violations: &[Violation]) -> Option<Reason> {
+    let blocking = violations.iter().filter(|violation| violation.level == Level::Block);
+    let blocking: Vec<&Violation> = blocking.collect();
+    let first = blocking.first()?;
+    let named = blocking.iter().take(NAMED);
+    let named: Vec<String> =
+        named.map(|violation| format!("{} ({})", violation.message, violation.rule)).collect();
+    let verb = if blocking.len() == 1 { "rule is broken" } else { "rules are broken" };
+    let message =
+        format!("{} {verb}: {}{}", blocking.len(), named.join("; "), and_more(blocking.len()));
+    Some(reason(ReasonId::Rules, message, first.help.clone()))
+}
+
+fn and_more(count: usize) -> String {
+    match count.saturating_sub(NAMED) {
+        0 => String::new(),
+        count => format!(", and {count} more"),
+    }
+}
+
+fn describe(finding: &Finding) -> String {
+    let fix = match &finding.fixed {
+        Some(fixed) => format!("fixed in {fixed}"),
+        None => "no fix yet".to_owned(),
+    };
+    let Finding { id, severity, package, installed, .. } = finding;
+    format!("{id} ({severity}) in {package} {installed}, {fix}")
+}
+
+fn remedy(blocking: &[&Finding]) -> String {
+    let fixable: BTreeSet<&str> = blocking
+        .iter()
+        .filter(|finding| finding.fixed.is_some())
+        .map(|finding| finding.source.as_str())
+        .collect();
+    if fixable.is_empty() {
+        return "set `ignore_unfixed: true` to accept findings that nobody can fix yet".to_owned();
+    }
+    let packages: Vec<&str> = fixable.into_iter().take(NAMED).collect();
+    format!(
+        "bring the fixed versions into the image: upgrade {} in the template, or use a newer base",
+        packages.join(", ")
+    )
+}
