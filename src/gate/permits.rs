@@ -1,5 +1,7 @@
 //! Waivers: what they permit, and what there is to say of them.
 
+use std::collections::BTreeMap;
+
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, civil};
@@ -9,7 +11,8 @@ use crate::model::{Fate, Finding, Judged, Reason, ReasonId, Waiver};
 
 /// The waivers of an image, ready to be asked.
 pub(super) struct Permits<'a> {
-    waivers: Vec<(&'a Waiver, Vec<GlobMatcher>)>,
+    /// By what they are about.
+    waivers: BTreeMap<&'a str, Vec<Permit<'a>>>,
     today: civil::Date,
     notice: SignedDuration,
 }
@@ -17,14 +20,12 @@ pub(super) struct Permits<'a> {
 impl<'a> Permits<'a> {
     /// The waivers of `case`.
     pub(super) fn of_case(case: &Case<'a>) -> Self {
-        let ready = |waiver: &'a Waiver| {
-            // One that is no glob permits nothing; reading the file has told it.
-            let globs = waiver.packages.iter();
-            let globs = globs.filter_map(|glob| matcher(glob)).collect();
-            (waiver, globs)
-        };
+        let mut waivers: BTreeMap<&str, Vec<Permit<'_>>> = BTreeMap::new();
+        for waiver in &case.lists.waivers {
+            waivers.entry(&waiver.id).or_default().push(Permit::of(waiver));
+        }
         Self {
-            waivers: case.lists.waivers.iter().map(ready).collect(),
+            waivers,
             today: case.now.to_zoned(TimeZone::UTC).date(),
             notice: case.policy.waiver_notice.try_into().unwrap_or(SignedDuration::MAX),
         }
@@ -43,28 +44,21 @@ impl<'a> Permits<'a> {
 
     /// The waivers that name `finding`, whether they still hold or not.
     fn about<'s>(&'s self, finding: &'s Finding) -> impl Iterator<Item = &'a Waiver> + 's {
-        let names = |globs: &[GlobMatcher]| {
-            globs
-                .iter()
-                .any(|glob| glob.is_match(&finding.package) || glob.is_match(&finding.source))
-        };
-        self.waivers.iter().filter_map(move |(waiver, globs)| {
-            let meant = waiver.id == finding.id && (waiver.packages.is_empty() || names(globs));
-            meant.then_some(*waiver)
-        })
+        let permits = self.waivers.get(finding.id.as_str()).into_iter().flatten();
+        permits.filter(|permit| permit.names(finding)).map(|permit| permit.waiver)
     }
 
     /// What people should know of the waivers: which end soon, and which have ended.
     pub(super) fn warnings(&self, findings: &[Judged]) -> Vec<Reason> {
         let mut warnings = Vec::new();
-        for (waiver, _) in &self.waivers {
-            let about = |judged: &&Judged| {
-                self.about(&judged.finding).any(|about| std::ptr::eq(about, *waiver))
-            };
+        for permit in self.waivers.values().flatten() {
+            let waiver = permit.waiver;
+            let about =
+                |judged: &&Judged| judged.finding.id == waiver.id && permit.names(&judged.finding);
             let mut met = findings.iter().filter(about);
             let told = if self.holds(waiver) {
                 let used =
-                    |judged: &Judged| matches!(&judged.fate, Fate::Waived(by) if **by == **waiver);
+                    |judged: &Judged| matches!(&judged.fate, Fate::Waived(by) if **by == *waiver);
                 (self.ends_soon(waiver) && met.any(used)).then(|| ends(waiver))
             } else {
                 met.any(|judged| judged.fate == Fate::Blocks).then(|| ended(waiver))
@@ -77,6 +71,49 @@ impl<'a> Permits<'a> {
     fn ends_soon(&self, waiver: &Waiver) -> bool {
         let left = waiver.until.duration_since(self.today);
         left <= self.notice
+    }
+}
+
+/// A waiver with its globs.
+struct Permit<'a> {
+    waiver: &'a Waiver,
+    packages: Vec<Name>,
+}
+
+/// What names packages. Most waivers name one as it is.
+enum Name {
+    Literal(String),
+    Glob(GlobMatcher),
+}
+
+impl Name {
+    /// What is no glob names nothing; reading the file has told it.
+    fn of(text: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | ':');
+        if text.chars().all(plain) {
+            return Some(Self::Literal(text.to_owned()));
+        }
+        Some(Self::Glob(matcher(text)?))
+    }
+
+    fn is_match(&self, name: &str) -> bool {
+        match self {
+            Self::Literal(literal) => literal == name,
+            Self::Glob(glob) => glob.is_match(name),
+        }
+    }
+}
+
+impl<'a> Permit<'a> {
+    fn of(waiver: &'a Waiver) -> Self {
+        let packages = waiver.packages.iter().filter_map(|name| Name::of(name)).collect();
+        Self { waiver, packages }
+    }
+
+    /// Whether it is about the package of `finding`, whose id it has.
+    fn names(&self, finding: &Finding) -> bool {
+        let names = |name: &Name| name.is_match(&finding.package) || name.is_match(&finding.source);
+        self.waiver.packages.is_empty() || self.packages.iter().any(names)
     }
 }
 

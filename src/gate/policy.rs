@@ -40,14 +40,16 @@ pub(super) fn fate(finding: &Finding, case: &Case<'_>, permits: &Permits<'_>) ->
     if let Some(waiver) = permits.of(finding) {
         return Fate::Waived(Box::new(waiver.clone()));
     }
-    if finding.severity == Severity::Critical {
-        return Fate::Blocks;
-    }
-    if policy.new_only.is_some()
-        && let Some(granted) = &case.before.granted
-        && granted.findings.contains(&FindingKey::from(finding))
+    let critical = finding.severity == Severity::Critical;
+    let granted = case.before.granted.as_ref();
+    if let Some(granted) =
+        granted.filter(|known| known.findings.contains(&FindingKey::from(finding)))
+        && (case.before.only_introduced || policy.new_only.is_some() && !critical)
     {
         return Fate::NotNew { since: granted.version };
+    }
+    if critical {
+        return Fate::Blocks;
     }
     match grace(finding, policy, case.now) {
         Some(until) if !case.lists.exploited.contains(&finding.id) => Fate::InGrace { until },

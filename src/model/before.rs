@@ -7,8 +7,11 @@ use super::{Finding, ImageRelease, Os, Source, Version};
 /// What the gate has to know of earlier versions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Before {
-    /// The version that `new_only` takes for granted, with its findings.
+    /// The version whose findings are not new: the one that `new_only` names, or the one that is out.
     pub granted: Option<KnownFindings>,
+    /// Whether it is a change that is judged, of which nothing is published: only what it introduces
+    /// counts then, however grave the rest is.
+    pub only_introduced: bool,
     /// The newest published version, and how many packages it has.
     pub packages: Option<(Version, usize)>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Advisories, OsIdentity, Severity, Tool};
 
 /// One advisory that applies to one installed package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
     /// Advisory id: `CVE-2026-40355`.
     pub id: String,
@@ -39,7 +39,7 @@ pub struct Finding {
 }
 
 /// What the vendor says of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Not said.
