@@ -73,6 +73,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
             dry_run: arguments.dry_run,
             force: arguments.selection.force,
             reuse_prepared: arguments.dry_run && session.context.is_pull_request(),
+            only_introduced: arguments.dry_run && session.context.is_pull_request(),
             grace: arguments.grace,
             budget: arguments.budget,
             committed: committed_only(session, arguments),

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Case, reason};
-use crate::model::{Basis, EolRule, Probe, Reason, ReasonId, Severity, StrategyName};
+use crate::model::{
+    Basis, EolRule, KnownPackages, Probe, Reason, ReasonId, Severity, StrategyName,
+};
 
 /// The result of all checks.
 pub(super) struct Trust {
@@ -19,13 +21,14 @@ pub(super) struct Trust {
 
 /// Every check, in the order in which people should read the answers: what is wrong with the
 /// image, then with the scan, then with the database.
-const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 13] = [
+const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 14] = [
     evidence_is_of_this_artifact,
     skipping_still_holds,
     everything_was_read,
     operating_system_was_identified,
     operating_system_is_the_expected_one,
     packages_are_plausible,
+    packages_are_no_fewer_for_nothing,
     scanner_was_asked,
     scanner_saw_the_same_system,
     scanner_did_not_complain,
@@ -46,6 +49,8 @@ pub(super) fn examine(case: &Case<'_>) -> Trust {
             updates_of_unknown_weight(case),
             demonstration_data(case),
             end_of_life_warning(case),
+            far_fewer_packages_than_before(case),
+            nothing_granted(case),
         ]
         .into_iter()
         .flatten()
@@ -226,6 +231,44 @@ fn packages_are_plausible(case: &Case<'_>) -> Option<Reason> {
             "check that the image keeps its package database (/var/lib/dpkg, /var/lib/rpm)",
         )
     })
+}
+
+/// An image that has lost half of its packages, if it has.
+fn dropped(case: &Case<'_>) -> Option<(KnownPackages, usize)> {
+    let known = case.before.packages.filter(|_| rests_on_packages(case))?;
+    let found = case.evidence.inventory.packages.len();
+    (2 * found < known.count).then_some((known, found))
+}
+
+fn told_of_drop(known: KnownPackages, found: usize, help: &str) -> Reason {
+    let KnownPackages { version, count, .. } = known;
+    let message = format!("{found} packages were found, and {version} has {count}");
+    reason(ReasonId::PackagesDropped, message, help)
+}
+
+/// The same definition does not lose half of its packages: the database was cut off, or is elsewhere.
+fn packages_are_no_fewer_for_nothing(case: &Case<'_>) -> Option<Reason> {
+    let (known, found) = dropped(case).filter(|(known, _)| known.same_definition)?;
+    let help = "check that the image keeps its whole package database; what somebody has taken out on \
+        purpose is believed once the template says so";
+    Some(told_of_drop(known, found, help))
+}
+
+/// A definition that has changed may have lost them on purpose.
+fn far_fewer_packages_than_before(case: &Case<'_>) -> Option<Reason> {
+    let (known, found) = dropped(case).filter(|(known, _)| !known.same_definition)?;
+    let help = "check that this was meant; if not, the package database may be cut off";
+    Some(told_of_drop(known, found, help))
+}
+
+/// Where nobody knows what the other version has, everything counts.
+fn nothing_granted(case: &Case<'_>) -> Option<Reason> {
+    let channel = case.policy.new_only.as_ref().filter(|_| case.before.granted.is_none())?;
+    let message = format!(
+        "what is new cannot be told, so every finding counts: of what `{channel}` names, no findings are known"
+    );
+    let help = "nothing to do: it is known from the next version on that enters the channel";
+    Some(reason(ReasonId::NothingGranted, message, help))
 }
 
 /// Whether the scanner has anything to say about the system: else that is what is told.

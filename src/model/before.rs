@@ -12,8 +12,19 @@ pub struct Before {
     /// Whether it is a change that is judged, of which nothing is published: only what it introduces
     /// counts then, however grave the rest is.
     pub only_introduced: bool,
-    /// The newest published version, and how many packages it has.
-    pub packages: Option<(Version, usize)>,
+    /// The packages of the newest published version.
+    pub packages: Option<KnownPackages>,
+}
+
+/// How many packages a version has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownPackages {
+    /// The version.
+    pub version: Version,
+    /// How many.
+    pub count: usize,
+    /// Whether it was built from the definition that is built now.
+    pub same_definition: bool,
 }
 
 /// The findings of a version.

@@ -35,6 +35,7 @@ mod rule;
 #[cfg(test)]
 pub(crate) mod samples;
 mod severity;
+mod since;
 mod strategy;
 mod test_result;
 mod text;
@@ -47,7 +48,7 @@ mod waiver;
 pub use advisories::{Advisories, Probe};
 pub use artifact::{Artifact, ArtifactFile};
 pub use artifact_record::ArtifactRecord;
-pub use before::{Before, BuildAccess, Expected, FindingKey, KnownFindings};
+pub use before::{Before, BuildAccess, Expected, FindingKey, KnownFindings, KnownPackages};
 pub use build_record::BuildRecord;
 pub use catalog::{
     Address, Arch, Cadence, Catalog, Check, Image, MaxAge, Parent, Prepare, Rebuild, Source,
@@ -85,6 +86,7 @@ pub use publication::{About, Document, Publication, Stored};
 pub use resources::{Budget, Resources};
 pub use rule::{CheckResult, Hardening, Level, RuleLevels, RuleName, Violation};
 pub use severity::{ParseSeverityError, Severity};
+pub use since::Since;
 pub use strategy::{EvidencePolicy, SbomSource, Scope, Strategy, StrategyName};
 pub use test_result::{CaseOutcome, TestCase, TestResult, TestTally};
 pub use text::{ParentFact, Piece, Placeholder, Text};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     Advisories, ChannelName, Decision, Digest, Due, Evidence, ExitCode, Facts, ImageName,
-    ImageOutcome, OsIdentity, RunId, Skipped, Stage, StageOutcome, Stored, StrategyName,
+    ImageOutcome, OsIdentity, RunId, Since, Skipped, Stage, StageOutcome, Stored, StrategyName,
     TestResult, Tool, Verdict, Version,
 };
 
@@ -77,6 +77,8 @@ pub struct ImageReport {
     pub advisories: Option<Advisories>,
     /// What the gate said, if it came to that.
     pub verdict: Option<Verdict>,
+    /// What of the findings has changed since the version that is out, if that is known.
+    pub since: Option<Since>,
     /// What its tests found, if it came to that.
     pub tests: Vec<TestResult>,
     /// The files that were published.
@@ -241,6 +243,7 @@ impl ImageReport {
             digest: None,
             advisories: None,
             verdict: None,
+            since: None,
             tests: Vec::new(),
             stored: Vec::new(),
             kept: Vec::new(),

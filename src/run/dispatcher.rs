@@ -40,6 +40,9 @@ pub struct Options {
     pub force: bool,
     /// What `prepare` has made for an earlier build of this kind is used again: for pull requests.
     pub reuse_prepared: bool,
+    /// Whether it is a change that is judged, of which nothing is published: only the findings that it
+    /// introduces count.
+    pub only_introduced: bool,
     /// Publish only what is in a commit, where there is a repository.
     pub committed: bool,
     /// How long builds may take to clean up after themselves.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
+use super::before::past;
 use super::dispatcher::Run;
 use super::examine::{Examiner, Subject};
 use super::handed_in::keep;
@@ -18,9 +19,9 @@ use super::turn::Turn;
 use super::{Pipeline, build, phrase, publish, test};
 use crate::gate::{self, Case};
 use crate::model::{
-    Address, Artifact, Basis, Before, BuildRecord, Decision, Evidence, ExitCode, Expected,
-    FailedRecord, Failure, FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord,
-    Planned, Provenance, Scan, Stage, StageOutcome, Stored, TestResult, Verdict, Version,
+    Address, Artifact, Basis, BuildRecord, Decision, Evidence, ExitCode, Expected, FailedRecord,
+    Failure, FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned,
+    Provenance, Scan, Since, Stage, StageOutcome, Stored, TestResult, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::process::{Log, close_log};
@@ -404,19 +405,31 @@ impl<'a> ImageTask<'a> {
         progress.report.advisories = scan.as_ref().map(|scan| scan.advisories.clone());
         let expected = Expected::os(self.image.os.clone());
         let judge = async {
-            Ok(gate::judge(&Case {
+            let past = past(
+                pipeline.registry,
+                self.image,
+                self.history,
+                &build.provenance.definition,
+                pipeline.options.only_introduced,
+            );
+            let past = past.await.map_err(|error| error.failure())?;
+            let verdict = gate::judge(&Case {
                 subject: artifact.disk().digest,
                 expected: &expected,
                 evidence: &evidence,
                 scan: scan.as_ref(),
                 policy: &self.image.gate,
                 lists: &pipeline.lists[&self.image.name],
-                before: &Before::default(),
+                before: &past.before,
                 now: pipeline.clock.now(),
-            }))
+            });
+            let since = past.out.map(|(version, before)| {
+                Since::of(version, &before, verdict.findings.iter().map(|judged| &judged.finding))
+            });
+            Ok((verdict, since))
         };
-        let verdict = progress
-            .stage(Stage::Gate, None, judge, |verdict| {
+        let (verdict, since) = progress
+            .stage(Stage::Gate, None, judge, |(verdict, _)| {
                 let outcome = match verdict.decision {
                     Decision::Passed => StageOutcome::Done,
                     Decision::Blocked | Decision::Untrusted => StageOutcome::Objected,
@@ -424,6 +437,7 @@ impl<'a> ImageTask<'a> {
                 (outcome, Some(phrase::of_verdict(verdict)))
             })
             .await?;
+        progress.report.since = since.filter(|_| verdict.decision != Decision::Untrusted);
         progress.report.verdict = Some(verdict.clone());
         Ok(Examined { version, build, evidence, scan, verdict })
     }

@@ -4,6 +4,7 @@
 //! ([`image_task`]) owns one image on its way from a reserved version to a record, and turns every
 //! failure into a report instead of passing it on: one image never stops another.
 
+mod before;
 mod build;
 mod catch_up;
 mod crash_log;
