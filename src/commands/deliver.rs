@@ -77,6 +77,9 @@ fn report(session: &Session, format: Format, report: &Report) {
     if let Some(directory) = &report.directory {
         let path = directory.join("report.json");
         check(session, "keep the report", fs_err::write(path, &document));
+        let path = directory.join("report.sarif");
+        let sarif = report::sarif::report(report);
+        check(session, "keep the report for code scanning", fs_err::write(path, sarif));
     }
     let terminal = &session.terminal;
     let printed = match format {
@@ -104,7 +107,7 @@ fn image(session: &Session, format: ScanFormat, image: &ImageReport, path: &str)
     match format {
         ScanFormat::Text => terminal.text(&report::terminal::image(image, terminal.width())),
         ScanFormat::Json => terminal.data(&json::v1::image(image)),
-        ScanFormat::Sarif => terminal.data(&report::sarif::sarif(image, path)),
+        ScanFormat::Sarif => terminal.data(&report::sarif::scan(image, path)),
     }
 }
 

@@ -94,7 +94,12 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         cancellation: session.cancellation.clone(),
         events: session.events.clone(),
     };
-    run::run(&pipeline).await.map_err(|error| no_state(&error))
+    let mut report = run::run(&pipeline).await.map_err(|error| no_state(&error))?;
+    for image in &mut report.images {
+        let entry = planning.catalog.images.get(&image.image);
+        image.place = entry.map(|entry| session.place(&planning.catalog, entry));
+    }
+    Ok(report)
 }
 
 /// Has the forge's runner mask what the images' children know, in all forms in which they may print it:

@@ -20,7 +20,7 @@ use crate::model::{
     Strategy,
 };
 use crate::process::{Log, close_log};
-use crate::report::{ImageReport, Looked};
+use crate::report::{ImageReport, Looked, Place};
 use crate::run::{
     Examiner, HandedInError, Kept, RunDirectory, Subject, forget_old_runs, handed_in, new_run_id,
     objection, state_folder,
@@ -37,6 +37,8 @@ struct Role {
     arch: Arch,
     evidence: EvidencePolicy,
     gate: GatePolicy,
+    /// Where `images.yml` has it, if it does.
+    place: Option<Place>,
     workdir: Utf8PathBuf,
     env: Vec<String>,
     timeout: Duration,
@@ -117,6 +119,7 @@ fn role(session: &Session, arguments: &cli::Scan) -> Result<Role, Failure> {
             arch: arguments.arch.unwrap_or(Arch::Amd64),
             evidence: EvidencePolicy::AUTO,
             gate: GatePolicy::default(),
+            place: None,
             workdir: session.directory.clone(),
             env: Vec::new(),
             timeout: SCANNER,
@@ -160,6 +163,7 @@ fn of_image(session: &Session, name: &ImageName) -> Result<Role, Failure> {
         arch: image.arch,
         evidence: image.evidence.clone(),
         gate: image.gate.clone(),
+        place: Some(session.place(&catalog, image)),
         workdir: image.workdir.clone(),
         env: image.env.clone(),
         timeout: image.timeout.test,
@@ -248,6 +252,8 @@ async fn examine(
     }
     report.advisories = scan.map(|scan| scan.advisories);
     report.verdict = Some(verdict);
+    report.waive_until = role.gate.waive_until(session.clock.now());
+    report.place.clone_from(&role.place);
     report.looked = Some(Looked::with_facts(&evidence));
     report.os = evidence.os;
     Ok(report)

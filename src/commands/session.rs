@@ -9,8 +9,9 @@ use crate::config::{self, Checked, Looked};
 use crate::diagnostics::{Problems, Style, annotations};
 use crate::environment::Environment;
 use crate::inputs::{Git, Repository};
-use crate::model::{Address, Catalog, Failure, FailureClass, Tool};
+use crate::model::{Address, Catalog, Failure, FailureClass, Image, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher};
+use crate::report::Place;
 use crate::run::Events;
 use crate::runner::{Context, Runner, annotations as annotation_lines};
 use crate::terminal::Terminal;
@@ -116,13 +117,25 @@ impl Session {
     /// The root of the repository with the file that `problems` are of, as forges see it.
     pub(super) fn root(&self, problems: &Problems) -> Utf8PathBuf {
         let file = problems.sources().first().map(|(_, file)| file.path.as_path());
-        let folders = file.and_then(Utf8Path::parent).map(Utf8Path::ancestors);
+        file.map_or_else(|| self.directory.clone(), |file| self.root_above(file))
+    }
+
+    /// The root of the repository with `file`.
+    fn root_above(&self, file: &Utf8Path) -> Utf8PathBuf {
+        let folders = file.parent().map(Utf8Path::ancestors);
         let workspace = self.context.workspace.as_deref();
         let is_root = |folder: &&Utf8Path| {
             workspace == Some(folder) || folder.join(".git").symlink_metadata().is_ok()
         };
         let root = folders.and_then(|mut folders| folders.find(is_root));
         root.unwrap_or(&self.directory).to_owned()
+    }
+
+    /// Where the catalog has `image`, as forges see the file.
+    pub(super) fn place(&self, catalog: &Catalog, image: &Image) -> Place {
+        let root = self.root_above(&catalog.path);
+        let file = catalog.path.strip_prefix(&root).unwrap_or(&catalog.path);
+        Place { file: file.to_string(), line: image.line }
     }
 
     /// The address that the option `option` gives.

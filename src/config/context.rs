@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use crate::diagnostics::{Diagnostic, Level, Problems, closest};
+use crate::diagnostics::{Diagnostic, Level, Problems, Span, closest};
 
 /// Where paths start, and where problems go.
 pub(super) struct Context {
@@ -14,16 +14,30 @@ pub(super) struct Context {
     pub(super) failed: bool,
     /// Everything that was found wrong.
     pub(super) problems: Problems,
+    /// A place whose line is known, from 1: lines are asked for in the order of the file.
+    line: (usize, usize),
 }
 
 impl Context {
+    /// For a file in `folder`.
+    pub(super) fn new(folder: Utf8PathBuf, problems: Problems) -> Self {
+        Self { folder, matrix: Vec::new(), failed: false, problems, line: (0, 1) }
+    }
+
+    /// The line that `span` begins in.
+    pub(super) fn line(&mut self, span: Span) -> usize {
+        let Some(file) = self.problems.sources().get(span.source) else { return 1 };
+        let (from, line) = if span.start >= self.line.0 { self.line } else { (0, 1) };
+        let between = file.text.get(from..span.start).unwrap_or_default();
+        self.line = (span.start, line + between.matches('\n').count());
+        self.line.1
+    }
+
     /// Another one in which something is read beside the rest of the file.
     pub(super) fn beside(&self) -> Self {
         Self {
             folder: self.folder.clone(),
-            matrix: Vec::new(),
-            failed: false,
-            problems: Problems::new(self.problems.sources().clone()),
+            ..Self::new(self.folder.clone(), Problems::new(self.problems.sources().clone()))
         }
     }
 

@@ -109,12 +109,8 @@ pub fn look(path: &Utf8Path, bytes: &[u8]) -> Looked {
     };
     let mut sources = Sources::default();
     let source = sources.add(path, text);
-    let mut context = Context {
-        folder: path.parent().unwrap_or(path).to_owned(),
-        matrix: Vec::new(),
-        failed: false,
-        problems: Problems::new(sources),
-    };
+    let folder = path.parent().unwrap_or(path).to_owned();
+    let mut context = Context::new(folder, Problems::new(sources));
     let root = decoded
         .map_err(|undecoded| undecoded.problem(source))
         .and_then(|text| yaml::parse(&text, source));

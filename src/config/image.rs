@@ -160,6 +160,7 @@ fn image(
     Some(Image {
         name: reading.name.clone()?,
         entry: entry.position,
+        line: context.line(entry.key.node.span),
         matrix: entry.combination.clone(),
         enabled: layer.enabled.unwrap_or(true),
         labels: layer.labels.unwrap_or_default(),

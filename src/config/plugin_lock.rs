@@ -38,12 +38,7 @@ pub fn look(
         Ok(text) => problems.add_source(path, text.clone()),
         Err(undecoded) => problems.add_source(path, undecoded.shown.clone()),
     };
-    let mut context = Context {
-        folder: path.parent().unwrap_or(path).to_owned(),
-        matrix: Vec::new(),
-        failed: false,
-        problems,
-    };
+    let mut context = Context::new(path.parent().unwrap_or(path).to_owned(), problems);
     let root = decoded
         .map_err(|undecoded| undecoded.problem(source))
         .and_then(|text| yaml::parse(&text, source));

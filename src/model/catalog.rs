@@ -71,6 +71,9 @@ pub struct Image {
     pub name: ImageName,
     /// Position of its entry in the file. Images of one matrix share it.
     pub entry: u32,
+    /// The line of the file that its entry begins in, from 1. Decides nothing.
+    #[serde(skip)]
+    pub line: usize,
     /// The values of its matrix that it stands for, if it comes from one.
     pub matrix: IndexMap<String, String>,
     /// Whether it is built at all.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use super::{ChannelName, Digest, RuleLevels, Severity};
@@ -55,6 +57,17 @@ impl GatePolicy {
     /// Its digest: changes when something may be judged in another way.
     pub fn digest(&self) -> Digest {
         Digest::of(&serde_json::to_vec(self).expect("a policy is plain data"))
+    }
+}
+
+/// How long a waiver is proposed to hold: a month to bring the fix in.
+const PROPOSED: Duration = Duration::from_hours(30 * 24);
+
+impl GatePolicy {
+    /// The last day that is proposed for a waiver which is written `now`, in UTC.
+    pub fn waive_until(&self, now: Timestamp) -> Option<civil::Date> {
+        let length = SignedDuration::try_from(PROPOSED.min(self.max_waiver)).ok()?;
+        Some(now.checked_add(length).ok()?.to_zoned(TimeZone::UTC).date())
     }
 }
 

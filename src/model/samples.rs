@@ -23,6 +23,7 @@ pub(crate) fn image(name: &str) -> Image {
     Image {
         name: name.parse().unwrap(),
         entry: 0,
+        line: 1,
         matrix: IndexMap::new(),
         enabled: true,
         labels: Vec::new(),

@@ -25,9 +25,12 @@ mod table;
 mod tally;
 pub mod terminal;
 pub mod untrusted;
+mod waiver_entry;
 
 pub use advisory_row::AdvisoryRow;
 pub use compared::{Compared, ComparedVersion};
-pub use model::{CaughtUp, ChannelMove, Deed, ImageReport, Looked, Reaped, Report, StageReport};
-pub use standing::Standing;
+pub use model::{
+    CaughtUp, ChannelMove, Deed, ImageReport, Looked, Place, Reaped, Report, StageReport,
+};
+pub use standing::{Conclusion, Standing};
 pub use tally::Tally;

@@ -5,13 +5,15 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
+use jiff::civil;
+
 use crate::model::{
-    Advisories, ChannelName, Decision, Digest, Due, Evidence, ExitCode, Facts, ImageName,
+    Advisories, Bucket, ChannelName, Decision, Digest, Due, Evidence, ExitCode, Facts, ImageName,
     ImageOutcome, OsIdentity, RunId, Since, Skipped, Stage, StageOutcome, Stored, StrategyName,
     TestResult, Tool, Verdict, Version,
 };
 
-use super::{Standing, Tally};
+use super::{Conclusion, Standing, Tally};
 
 /// The report of one run.
 #[derive(Debug, Clone)]
@@ -79,6 +81,10 @@ pub struct ImageReport {
     pub verdict: Option<Verdict>,
     /// What of the findings has changed since the version that is out, if that is known.
     pub since: Option<Since>,
+    /// The last day that a waiver could name which is written now, for entries to paste.
+    pub waive_until: Option<civil::Date>,
+    /// Where `images.yml` has it, if it does.
+    pub place: Option<Place>,
     /// What its tests found, if it came to that.
     pub tests: Vec<TestResult>,
     /// The files that were published.
@@ -87,6 +93,15 @@ pub struct ImageReport {
     pub kept: Vec<Stored>,
     /// The log of the build.
     pub log: Option<Utf8PathBuf>,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as seen from the root of the repository where there is one.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
 }
 
 /// How an image was looked into.
@@ -244,6 +259,8 @@ impl ImageReport {
             advisories: None,
             verdict: None,
             since: None,
+            waive_until: None,
+            place: None,
             tests: Vec::new(),
             stored: Vec::new(),
             kept: Vec::new(),
@@ -254,6 +271,16 @@ impl ImageReport {
     /// How it stands.
     pub fn standing(&self) -> Standing {
         Standing::of(&self.outcome)
+    }
+
+    /// What a check says of it.
+    pub fn conclusion(&self) -> Conclusion {
+        let known = |verdict: &Verdict| verdict.in_bucket(Bucket::NotNew).next().is_some();
+        match self.standing().is_good() {
+            true if self.verdict.as_ref().is_some_and(known) => Conclusion::Neutral,
+            true => Conclusion::Success,
+            false => Conclusion::Failure,
+        }
     }
 
     /// How many findings there are; nothing if that was not proven.

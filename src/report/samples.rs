@@ -10,12 +10,12 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::model::{
     Advisories, ChangeKind, Decision, Digest, Due, ExitCode, Failure, FailureClass, Fate, Finding,
-    ImageOutcome, InventoryDiff, Judged, NotDue, OsIdentity, Package, PackageChange, Probe, Reason,
-    ReasonId, Severity, Skipped, Stage, StageOutcome, Status, Stored, TestCase, TestResult, Tool,
-    Verdict,
+    ImageOutcome, InventoryDiff, Judged, Level, NotDue, OsIdentity, Package, PackageChange, Probe,
+    Reason, ReasonId, Severity, Since, Skipped, Stage, StageOutcome, Status, Stored, TestCase,
+    TestResult, Tool, Verdict, Violation, Waiver,
 };
 
-use super::{ChannelMove, Compared, ComparedVersion, ImageReport, Report, StageReport};
+use super::{ChannelMove, Compared, ComparedVersion, ImageReport, Place, Report, StageReport};
 
 pub(super) use plan::{catalog, plan};
 
@@ -92,8 +92,68 @@ fn judged(fate: Fate, finding: Finding) -> Judged {
     Judged { finding, fate }
 }
 
-fn harmless_findings() -> Vec<Judged> {
+fn waiver(id: &str) -> Waiver {
+    Waiver {
+        id: id.to_owned(),
+        images: vec!["debian-*".to_owned()],
+        packages: Vec::new(),
+        reason: "only servers with client certificates are affected".to_owned(),
+        until: "2026-12-31".parse().unwrap(),
+        by: Some("jo".to_owned()),
+        line: 3,
+    }
+}
+
+fn violation(rule: &str, level: Level, message: &str, help: &str, place: &str) -> Violation {
+    Violation {
+        rule: rule.into(),
+        level,
+        message: message.to_owned(),
+        help: help.to_owned(),
+        places: vec![place.to_owned()],
+    }
+}
+
+/// Rules as an image breaks them that nobody has cleaned up.
+fn violations() -> Vec<Violation> {
     vec![
+        violation(
+            "private-keys",
+            Level::Block,
+            "a private key is left in the image",
+            "remove it at the end of the build, and make a new one: this one is known now",
+            "/root/.ssh/id_ed25519",
+        ),
+        violation(
+            "shell-history",
+            Level::Warn,
+            "/root/.bash_history has 3 KB",
+            "remove it at the end of the build",
+            "/root/.bash_history",
+        ),
+    ]
+}
+
+/// What has come and gone since the version that is out.
+fn since() -> Since {
+    let (new, fixed) = ("CVE-2026-40355", "CVE-2026-31000");
+    let krb5 = |severity, id| finding(severity, id, "krb5-locales", "krb5", "1", Some("2"), "");
+    Since {
+        version: "1.0.20261001".parse().unwrap(),
+        new: vec![krb5(Severity::Critical, new)],
+        fixed: vec![krb5(Severity::Medium, fixed)],
+    }
+}
+
+fn harmless_findings() -> Vec<Judged> {
+    let openssl = |id: &str, fate: Fate| {
+        let (installed, fixed) = ("3.0.17-1~deb12u2", Some("3.0.17-1~deb12u3"));
+        judged(fate, finding(Severity::High, id, "libssl3", "openssl", installed, fixed, ""))
+    };
+    vec![
+        openssl("CVE-2026-50001", Fate::InGrace { until: timestamp("2026-11-28T00:00:00Z") }),
+        openssl("CVE-2026-50002", Fate::NotNew { since: "1.0.20261001".parse().unwrap() }),
+        openssl("CVE-2026-50003", Fate::Waived(Box::new(waiver("CVE-2026-50003")))),
         judged(
             Fate::Unfixed,
             finding(
@@ -228,7 +288,7 @@ fn verdict(decision: Decision, reasons: Vec<Reason>, findings: Vec<Judged>) -> V
         reasons,
         warnings: Vec::new(),
         findings,
-        violations: Vec::new(),
+        violations: if decision == Decision::Blocked { violations() } else { Vec::new() },
         unchecked: Vec::new(),
     }
 }
@@ -255,7 +315,10 @@ fn published_image(name: &str) -> ImageReport {
             from: Some("1.0.20261001".parse().unwrap()),
             to: version,
         }),
-        verdict: Some(verdict(Decision::Passed, Vec::new(), harmless_findings())),
+        verdict: Some(Verdict {
+            unchecked: vec!["shell-history".into(), "private-keys".into()],
+            ..verdict(Decision::Passed, Vec::new(), harmless_findings())
+        }),
         stored: vec![stored(name, &format!("{name}/1.0.20261123"))],
         ..image(name, ImageOutcome::Published { version }, (Stage::Record, StageOutcome::Done))
     }
@@ -285,6 +348,9 @@ fn blocked_image(name: &str) -> ImageReport {
             )],
             blocking_findings(),
         )),
+        since: Some(since()),
+        waive_until: Some("2026-12-23".parse().unwrap()),
+        place: Some(Place { file: "images.yml".to_owned(), line: 12 }),
         kept: vec![stored(name, "rejected")],
         ..image(
             name,

@@ -4,12 +4,12 @@
 use jiff::Zoned;
 
 use crate::model::{
-    BlockingFinding, Decision, Due, ExitCode, Fate, ImageOutcome, NotDue, Regate, Skipped,
-    TestTally, Upstream, UpstreamChange,
+    BlockingFinding, Bucket, Decision, Due, ExitCode, Fate, Finding, ImageOutcome, NotDue, Regate,
+    Severity, Since, Skipped, TestTally, Upstream, UpstreamChange, Verdict, Violation,
 };
 
 use super::quantity::{self, count, day, moment, span};
-use super::{ChannelMove, Deed, ImageReport, Reaped, Report, Standing};
+use super::{AdvisoryRow, ChannelMove, Deed, ImageReport, Reaped, Report, Standing};
 
 /// What the run did, in one sentence.
 pub fn headline(report: &Report) -> String {
@@ -297,6 +297,54 @@ pub fn fate(fate: &Fate) -> String {
         Fate::Unfixed => "no fix yet".to_owned(),
         Fate::BelowThreshold => "below the threshold".to_owned(),
     }
+}
+
+/// What was found to break a rule, and where.
+pub fn violation(violation: &Violation) -> String {
+    let Violation { message, places, .. } = violation;
+    // Most messages name the first place themselves.
+    let rest: Vec<&str> =
+        places.iter().map(String::as_str).filter(|place| !message.contains(place)).collect();
+    if rest.is_empty() { message.clone() } else { format!("{message}: {}", rest.join(", ")) }
+}
+
+/// What would block and does not, and how much of it there is; empty if there is nothing of the kind.
+pub fn excused(verdict: &Verdict) -> String {
+    let counts = [
+        (Bucket::InGrace, "in grace"),
+        (Bucket::NotNew, "not new"),
+        (Bucket::Waived, "waived"),
+        (Bucket::Unfixed, "without a fix"),
+    ];
+    let counts =
+        counts.map(|(bucket, word)| (AdvisoryRow::of(verdict, |it| it == bucket).len(), word));
+    let said = counts.iter().filter(|(count, _)| *count > 0);
+    said.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+/// What of the findings has come and gone: `1.0.20261101: 2 new (1 high, 1 medium), 3 fixed`.
+pub fn since(since: &Since) -> String {
+    let Since { version, new, fixed } = since;
+    if new.is_empty() && fixed.is_empty() {
+        return format!("{version}: the same findings");
+    }
+    let by_severity = |findings: &[Finding]| {
+        let counts = Severity::GRAVEST_FIRST.map(|severity| {
+            (findings.iter().filter(|finding| finding.severity == severity).count(), severity)
+        });
+        let said = counts.iter().filter(|(count, _)| *count > 0);
+        let said = said
+            .map(|(count, severity)| format!("{count} {}", severity.as_str().to_ascii_lowercase()));
+        let said = said.collect::<Vec<_>>().join(", ");
+        if said.is_empty() { said } else { format!(" ({said})") }
+    };
+    format!(
+        "{version}: {} new{}, {} fixed{}",
+        new.len(),
+        by_severity(new),
+        fixed.len(),
+        by_severity(fixed)
+    )
 }
 
 #[cfg(test)]

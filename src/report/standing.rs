@@ -1,5 +1,7 @@
 //! How an image stands after a run, in one word.
 
+use serde::Serialize;
+
 use crate::model::{ExitCode, Failure, ImageOutcome};
 
 /// How an image stands, from good to bad. Finer than the outcome where people act differently,
@@ -76,6 +78,19 @@ impl Standing {
             Self::Cancelled | Self::Blocked | Self::Failed => "✗",
         }
     }
+}
+
+/// What a check says of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Conclusion {
+    /// Nothing to object to.
+    Success,
+    /// It has findings that would block, and the version that is out has them as well: nothing that
+    /// the change under test could be blamed for.
+    Neutral,
+    /// It is not as it should be.
+    Failure,
 }
 
 /// The failure in an outcome that is not good.

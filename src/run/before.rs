@@ -54,7 +54,7 @@ pub(super) async fn past(
         version,
         findings: findings.iter().map(Into::into).collect(),
     });
-    Ok(Past { before: Before { granted, packages, only_introduced }, out })
+    Ok(Past { before: Before { granted, only_introduced, packages }, out })
 }
 
 fn record(log: &[LogEntry], version: Version) -> Option<&VersionRecord> {

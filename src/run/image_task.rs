@@ -439,6 +439,7 @@ impl<'a> ImageTask<'a> {
             .await?;
         progress.report.since = since.filter(|_| verdict.decision != Decision::Untrusted);
         progress.report.verdict = Some(verdict.clone());
+        progress.report.waive_until = self.image.gate.waive_until(pipeline.clock.now());
         Ok(Examined { version, build, evidence, scan, verdict })
     }
 

@@ -53,6 +53,7 @@ struct Row {
 
 /// Everything that is to know of a policy, with HIGH and CRITICAL in `fail_on`.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "the switches of a policy, each on and off")]
 struct Column {
     ignore_unfixed: bool,
     grace: bool,
@@ -123,8 +124,7 @@ fn documented(row: Row, column: Column) -> Bucket {
     let severity = match (column.source, nvd) {
         (SeveritySource::Vendor, _) | (_, Nvd::Silent | Nvd::Unrated) => severity,
         (SeveritySource::Nvd, Nvd::Low) => Severity::Low,
-        (SeveritySource::Highest, Nvd::Low) if severity == Severity::Unknown => Severity::Low,
-        (SeveritySource::Highest, Nvd::Low) => severity,
+        (SeveritySource::Highest, Nvd::Low) => severity.max(Severity::Low),
         (_, Nvd::Critical) => Severity::Critical,
     };
     let critical = severity == Severity::Critical;
@@ -155,7 +155,7 @@ fn id(number: usize) -> String {
     format!("CVE-2026-{number:06}")
 }
 
-fn found(number: usize, row: &Row) -> Finding {
+fn found(number: usize, row: Row) -> Finding {
     let mut found = finding(&id(number), "libkrb5-3", row.severity, row.has_fix.then_some("2"));
     found.source = "krb5".into();
     found.fixed_at = at(row.fixed);
@@ -195,7 +195,7 @@ fn permitted(number: usize, permission: Permission) -> Option<Waiver> {
 fn every_combination_ends_in_the_documented_bucket() {
     let rows = rows();
     let numbered = || rows.iter().enumerate();
-    let scan = scan(numbered().map(|(number, row)| found(number, row)).collect());
+    let scan = scan(numbered().map(|(number, row)| found(number, *row)).collect());
     let lists = GateLists {
         waivers: numbered().filter_map(|(number, row)| permitted(number, row.permission)).collect(),
         exploited: std::sync::Arc::new(

@@ -10,6 +10,7 @@ use super::super::untrusted::shorten;
 use super::super::{AdvisoryRow, ImageReport, Report, sentence};
 use super::escape::{code, link, prose};
 use super::fit::{Document, Weight};
+use super::gate;
 
 /// So many blocking advisories are listed for an image; further ones are counted.
 const MAX_BLOCKING: usize = 30;
@@ -59,6 +60,10 @@ pub fn report(report: &Report, limit: usize) -> String {
     document.push(Weight::Detail, tests(&images));
     document.push(Weight::Detail, files(&images));
     document.push(Weight::Detail, times(&images));
+    for image in &images {
+        document.push(Weight::Detail, gate::since(image));
+        document.push(Weight::Detail, gate::other_rules(image));
+    }
     for image in &images {
         document.push(Weight::Background, other_findings(image));
     }
@@ -200,6 +205,10 @@ fn attention(document: &mut Document, image: &ImageReport) {
     if let Some(verdict) = judged {
         let rows = AdvisoryRow::of(verdict, |bucket| bucket == Bucket::Blocks);
         document.push(Weight::Blocking, advisories(&rows, MAX_BLOCKING, false));
+        document.push(Weight::Blocking, gate::blocking_rules(&verdict.violations));
+        if let Some(until) = image.waive_until {
+            document.push(Weight::Detail, gate::entries(image, &rows, until));
+        }
     }
 }
 
@@ -244,7 +253,7 @@ fn advisories(rows: &[AdvisoryRow<'_>], most: usize, with_bucket: bool) -> Strin
 }
 
 /// A part that is folded away until somebody wants it.
-fn details(summary: &str, content: &str) -> String {
+pub(super) fn details(summary: &str, content: &str) -> String {
     format!("<details><summary>{summary}</summary>\n\n{}\n\n</details>\n\n", content.trim_end())
 }
 

@@ -3,6 +3,7 @@
 mod document;
 mod escape;
 mod fit;
+mod gate;
 mod plan;
 #[cfg(test)]
 mod tests;

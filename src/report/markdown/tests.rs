@@ -16,7 +16,7 @@ fn a_published_image() {
 
     | Image | Result | Version | Channel | Size | Packages | Critical | High | Medium | Low | Unknown | Took |
     |:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | ✓ published | 1.0.20261123 | candidate | 612.4 MiB | 318 | 0 / 1 | 0 / 0 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
+    | **debian-12** | ✓ published | 1.0.20261123 | candidate | 612.4 MiB | 318 | 0 / 1 | 3 / 3 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
 
     <sub>Findings of each severity: with a fix / all.</sub>
 
@@ -36,10 +36,19 @@ fn a_published_image() {
 
     </details>
 
-    <details><summary>debian-12: findings that do not block (3)</summary>
+    <details><summary>debian-12: golden rules that do not block (0)</summary>
+
+    Not checked: `shell-history`, `private-keys`.
+
+    </details>
+
+    <details><summary>debian-12: findings that do not block (6)</summary>
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
+    | HIGH | [CVE-2026-50001](https://avd.aquasec.com/nvd/cve-2026-50001) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | in grace until 2026-11-28 |  |
+    | HIGH | [CVE-2026-50002](https://avd.aquasec.com/nvd/cve-2026-50002) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | not new: 1.0.20261001 has it as well |  |
+    | HIGH | [CVE-2026-50003](https://avd.aquasec.com/nvd/cve-2026-50003) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | waived by jo until 2026-12-31: only servers with client certificates are affected |  |
     | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
@@ -64,12 +73,12 @@ fn nothing_due() {
 
 #[test]
 fn a_blocked_image_names_advisory_package_and_fix() {
-    insta::assert_snapshot!(whole(&samples::blocked()), @"
+    insta::assert_snapshot!(whole(&samples::blocked()), @r#"
     ## goldsmith: 1 image blocked
 
     | Image | Result | Version | Channel | Size | Packages | Critical | High | Medium | Low | Unknown | Took |
     |:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | ✗ blocked | – | – | 612.4 MiB | 318 | 1 / 2 | 1 / 1 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 2 s |
+    | **debian-12** | ✗ blocked | – | – | 612.4 MiB | 318 | 1 / 2 | 4 / 4 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 2 s |
 
     <sub>Findings of each severity: with a fix / all.</sub>
 
@@ -85,6 +94,27 @@ fn a_blocked_image_names_advisory_package_and_fix() {
     | CRITICAL | [CVE-2026-40355](https://avd.aquasec.com/nvd/cve-2026-40355) | `krb5-locales`, `libgssapi-krb5-2`, `libk5crypto3`, 2 more | `1.20.1-2+deb12u4` | `1.20.1-2+deb12u5` | krb5: heap overflow when a ticket's authorization data is parsed |
     | HIGH | [CVE-2026-0861](https://avd.aquasec.com/nvd/cve-2026-0861) | `libc6` | `2.36-9+deb12u10` | `2.36-9+deb12u14` | glibc: integer overflow in memalign leads to heap corruption |
 
+    | Rule | What was found | What to do |
+    |:--|:--|:--|
+    | `private-keys` | a private key is left in the image: /root/.ssh/id&#95;ed25519 | remove it at the end of the build, and make a new one: this one is known now |
+
+    <details><summary>Does it not matter here? Entries for waivers.yml, which want a reason</summary>
+
+    ```yaml
+    - id: CVE-2026-40355
+      images: [debian-12]
+      packages: [krb5]
+      reason: ""
+      until: 2026-12-23
+    - id: CVE-2026-0861
+      images: [debian-12]
+      packages: [glibc]
+      reason: ""
+      until: 2026-12-23
+    ```
+
+    </details>
+
     <details><summary>Time of each stage</summary>
 
     | Image | reserve | prepare | build | evidence | scan | gate | test | publish | record |
@@ -93,10 +123,30 @@ fn a_blocked_image_names_advisory_package_and_fix() {
 
     </details>
 
-    <details><summary>debian-12: findings that do not block (3)</summary>
+    <details><summary>debian-12: 1 new and 1 fixed since 1.0.20261001</summary>
+
+    | | Severity | Advisory | Source | Fixed in |
+    |:--|:--|:--|:--|:--|
+    | new | CRITICAL | `CVE-2026-40355` | `krb5` | `2` |
+    | fixed | MEDIUM | `CVE-2026-31000` | `krb5` | `2` |
+
+    </details>
+
+    <details><summary>debian-12: golden rules that do not block (1)</summary>
+
+    | Rule | What was found | What to do |
+    |:--|:--|:--|
+    | `shell-history` | /root/.bash&#95;history has 3 KB | remove it at the end of the build |
+
+    </details>
+
+    <details><summary>debian-12: findings that do not block (6)</summary>
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
+    | HIGH | [CVE-2026-50001](https://avd.aquasec.com/nvd/cve-2026-50001) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | in grace until 2026-11-28 |  |
+    | HIGH | [CVE-2026-50002](https://avd.aquasec.com/nvd/cve-2026-50002) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | not new: 1.0.20261001 has it as well |  |
+    | HIGH | [CVE-2026-50003](https://avd.aquasec.com/nvd/cve-2026-50003) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | waived by jo until 2026-12-31: only servers with client certificates are affected |  |
     | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
@@ -104,7 +154,7 @@ fn a_blocked_image_names_advisory_package_and_fix() {
     </details>
 
     <sub>goldsmith 0.1.0 · packer 1.16.0 · trivy 0.74.0 · advisories made 8 h ago · 4 min 2 s, of which goldsmith itself took 412 ms · run 20261123t102646z-5f3a9c</sub>
-    ");
+    "#);
 }
 
 #[test]
@@ -217,7 +267,7 @@ fn a_verified_image() {
 
     | Image | Result | Version | Channel | Size | Packages | Critical | High | Medium | Low | Unknown | Took |
     |:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | ✓ verified fresh | 1.0.20261001 | – | 612.4 MiB | 318 | 0 / 1 | 0 / 0 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
+    | **debian-12** | ✓ verified fresh | 1.0.20261001 | – | 612.4 MiB | 318 | 0 / 1 | 3 / 3 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
 
     <sub>Findings of each severity: with a fix / all.</sub>
 
@@ -229,10 +279,13 @@ fn a_verified_image() {
 
     </details>
 
-    <details><summary>debian-12: findings that do not block (3)</summary>
+    <details><summary>debian-12: findings that do not block (6)</summary>
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
+    | HIGH | [CVE-2026-50001](https://avd.aquasec.com/nvd/cve-2026-50001) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | in grace until 2026-11-28 |  |
+    | HIGH | [CVE-2026-50002](https://avd.aquasec.com/nvd/cve-2026-50002) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | not new: 1.0.20261001 has it as well |  |
+    | HIGH | [CVE-2026-50003](https://avd.aquasec.com/nvd/cve-2026-50003) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | waived by jo until 2026-12-31: only servers with client certificates are affected |  |
     | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
@@ -275,16 +328,16 @@ fn a_cancelled_image() {
 
 #[test]
 fn several_images_show_what_needs_attention_first() {
-    insta::assert_snapshot!(whole(&samples::mixed()), @"
+    insta::assert_snapshot!(whole(&samples::mixed()), @r#"
     ## goldsmith: 1 image published, 1 verified fresh, 1 blocked, 1 untrusted, 1 failed
 
     | Image | Result | Version | Channel | Size | Packages | Critical | High | Medium | Low | Unknown | Took |
     |:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
     | **rocky-9** | ✗ failed | – | – | – | – | – | – | – | – | – | 3 min 53 s |
     | **k8s-1.35-debian-12** | ? untrusted | – | – | 612.4 MiB | 318 | – | – | – | – | – | 4 min 2 s |
-    | **debian-12** | ✗ blocked | – | – | 612.4 MiB | 318 | 1 / 2 | 1 / 1 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 2 s |
-    | **debian-13** | ✓ verified fresh | 1.0.20261001 | – | 612.4 MiB | 318 | 0 / 1 | 0 / 0 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
-    | **ubuntu-2404** | ✓ published | 1.0.20261123 | candidate | 612.4 MiB | 318 | 0 / 1 | 0 / 0 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
+    | **debian-12** | ✗ blocked | – | – | 612.4 MiB | 318 | 1 / 2 | 4 / 4 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 2 s |
+    | **debian-13** | ✓ verified fresh | 1.0.20261001 | – | 612.4 MiB | 318 | 0 / 1 | 3 / 3 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
+    | **ubuntu-2404** | ✓ published | 1.0.20261123 | candidate | 612.4 MiB | 318 | 0 / 1 | 3 / 3 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
 
     <sub>Findings of each severity: with a fix / all.</sub>
 
@@ -315,6 +368,27 @@ fn several_images_show_what_needs_attention_first() {
     | CRITICAL | [CVE-2026-40355](https://avd.aquasec.com/nvd/cve-2026-40355) | `krb5-locales`, `libgssapi-krb5-2`, `libk5crypto3`, 2 more | `1.20.1-2+deb12u4` | `1.20.1-2+deb12u5` | krb5: heap overflow when a ticket's authorization data is parsed |
     | HIGH | [CVE-2026-0861](https://avd.aquasec.com/nvd/cve-2026-0861) | `libc6` | `2.36-9+deb12u10` | `2.36-9+deb12u14` | glibc: integer overflow in memalign leads to heap corruption |
 
+    | Rule | What was found | What to do |
+    |:--|:--|:--|
+    | `private-keys` | a private key is left in the image: /root/.ssh/id&#95;ed25519 | remove it at the end of the build, and make a new one: this one is known now |
+
+    <details><summary>Does it not matter here? Entries for waivers.yml, which want a reason</summary>
+
+    ```yaml
+    - id: CVE-2026-40355
+      images: [debian-12]
+      packages: [krb5]
+      reason: ""
+      until: 2026-12-23
+    - id: CVE-2026-0861
+      images: [debian-12]
+      packages: [glibc]
+      reason: ""
+      until: 2026-12-23
+    ```
+
+    </details>
+
     <details><summary>Not built: 2 images</summary>
 
     - **alpine-3** is not due: built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1 December 2026, 02:00 UTC
@@ -342,30 +416,62 @@ fn several_images_show_what_needs_attention_first() {
 
     </details>
 
-    <details><summary>debian-12: findings that do not block (3)</summary>
+    <details><summary>debian-12: 1 new and 1 fixed since 1.0.20261001</summary>
+
+    | | Severity | Advisory | Source | Fixed in |
+    |:--|:--|:--|:--|:--|
+    | new | CRITICAL | `CVE-2026-40355` | `krb5` | `2` |
+    | fixed | MEDIUM | `CVE-2026-31000` | `krb5` | `2` |
+
+    </details>
+
+    <details><summary>debian-12: golden rules that do not block (1)</summary>
+
+    | Rule | What was found | What to do |
+    |:--|:--|:--|
+    | `shell-history` | /root/.bash&#95;history has 3 KB | remove it at the end of the build |
+
+    </details>
+
+    <details><summary>ubuntu-2404: golden rules that do not block (0)</summary>
+
+    Not checked: `shell-history`, `private-keys`.
+
+    </details>
+
+    <details><summary>debian-12: findings that do not block (6)</summary>
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
+    | HIGH | [CVE-2026-50001](https://avd.aquasec.com/nvd/cve-2026-50001) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | in grace until 2026-11-28 |  |
+    | HIGH | [CVE-2026-50002](https://avd.aquasec.com/nvd/cve-2026-50002) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | not new: 1.0.20261001 has it as well |  |
+    | HIGH | [CVE-2026-50003](https://avd.aquasec.com/nvd/cve-2026-50003) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | waived by jo until 2026-12-31: only servers with client certificates are affected |  |
     | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
     </details>
 
-    <details><summary>debian-13: findings that do not block (3)</summary>
+    <details><summary>debian-13: findings that do not block (6)</summary>
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
+    | HIGH | [CVE-2026-50001](https://avd.aquasec.com/nvd/cve-2026-50001) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | in grace until 2026-11-28 |  |
+    | HIGH | [CVE-2026-50002](https://avd.aquasec.com/nvd/cve-2026-50002) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | not new: 1.0.20261001 has it as well |  |
+    | HIGH | [CVE-2026-50003](https://avd.aquasec.com/nvd/cve-2026-50003) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | waived by jo until 2026-12-31: only servers with client certificates are affected |  |
     | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
 
     </details>
 
-    <details><summary>ubuntu-2404: findings that do not block (3)</summary>
+    <details><summary>ubuntu-2404: findings that do not block (6)</summary>
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
+    | HIGH | [CVE-2026-50001](https://avd.aquasec.com/nvd/cve-2026-50001) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | in grace until 2026-11-28 |  |
+    | HIGH | [CVE-2026-50002](https://avd.aquasec.com/nvd/cve-2026-50002) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | not new: 1.0.20261001 has it as well |  |
+    | HIGH | [CVE-2026-50003](https://avd.aquasec.com/nvd/cve-2026-50003) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | waived by jo until 2026-12-31: only servers with client certificates are affected |  |
     | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |
@@ -373,7 +479,7 @@ fn several_images_show_what_needs_attention_first() {
     </details>
 
     <sub>goldsmith 0.1.0 · packer 1.16.0 · trivy 0.74.0 · advisories made 8 h ago · 20 min 10 s, of which goldsmith itself took 412 ms · run 20261123t102646z-5f3a9c</sub>
-    ");
+    "#);
 }
 
 #[test]
@@ -386,7 +492,7 @@ fn demo_data_is_loud() {
 
     | Image | Result | Version | Channel | Size | Packages | Critical | High | Medium | Low | Unknown | Took |
     |:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
-    | **debian-12** | ✓ published | 1.0.20261123 | candidate | 612.4 MiB | 318 | 0 / 1 | 0 / 0 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
+    | **debian-12** | ✓ published | 1.0.20261123 | candidate | 612.4 MiB | 318 | 0 / 1 | 3 / 3 | 1 / 1 | 0 / 0 | 0 / 1 | 4 min 6 s |
 
     <sub>Findings of each severity: with a fix / all.</sub>
 
@@ -413,10 +519,19 @@ fn demo_data_is_loud() {
 
     </details>
 
-    <details><summary>debian-12: findings that do not block (3)</summary>
+    <details><summary>debian-12: golden rules that do not block (0)</summary>
+
+    Not checked: `shell-history`, `private-keys`.
+
+    </details>
+
+    <details><summary>debian-12: findings that do not block (6)</summary>
 
     | Severity | Advisory | Packages | Installed | Fixed in | Why it does not block | Title |
     |:--|:--|:--|:--|:--|:--|:--|
+    | HIGH | [CVE-2026-50001](https://avd.aquasec.com/nvd/cve-2026-50001) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | in grace until 2026-11-28 |  |
+    | HIGH | [CVE-2026-50002](https://avd.aquasec.com/nvd/cve-2026-50002) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | not new: 1.0.20261001 has it as well |  |
+    | HIGH | [CVE-2026-50003](https://avd.aquasec.com/nvd/cve-2026-50003) | `libssl3` | `3.0.17-1~deb12u2` | `3.0.17-1~deb12u3` | waived by jo until 2026-12-31: only servers with client certificates are affected |  |
     | CRITICAL | [CVE-2023-45853](https://avd.aquasec.com/nvd/cve-2023-45853) | `zlib1g` | `1:1.2.13.dfsg-1` | – | no fix yet | zlib: integer overflow and resultant heap-based buffer overflow in zipOpenNewFileInZip4&#95;6 |
     | MEDIUM | [CVE-2025-14524](https://avd.aquasec.com/nvd/cve-2025-14524) | `curl`, `libcurl4` | `7.88.1-10+deb12u12` | `7.88.1-10+deb12u15` | below the threshold | curl: bearer token leak on redirect |
     | UNKNOWN | [CVE-2026-54370](https://avd.aquasec.com/nvd/cve-2026-54370) | `libacl1` | `2.3.1-3` | – | below the threshold |  |

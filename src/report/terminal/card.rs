@@ -4,19 +4,29 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use crate::model::{Bucket, Decision, Reason, ReasonId, StageOutcome, Stored, TestResult};
+use jiff::civil;
 
+use crate::model::{
+    Bucket, Decision, Level, Reason, ReasonId, RuleName, Severity, StageOutcome, Stored,
+    TestResult, Violation,
+};
+
+use super::super::item::item;
 use super::super::quantity::{duration, size};
 use super::super::standing::failure_of;
 use super::super::style::{self, paint};
 use super::super::table::{NO_BREAK, wrap};
 use super::super::untrusted::{one_line, shorten};
-use super::super::{AdvisoryRow, ImageReport, StageReport, Standing, sentence};
+use super::super::{AdvisoryRow, ImageReport, StageReport, Standing, sentence, waiver_entry};
 
 /// So many advisories are listed; further ones are counted.
 const MAX_ADVISORIES: usize = 20;
 /// So many failed cases of a test are listed; further ones are counted.
 const MAX_CASES: usize = 20;
+/// So many broken rules are listed.
+const MAX_RULES: usize = 30;
+/// So many entries for waivers.yml are shown; the Markdown report has more.
+const MAX_ENTRIES: usize = 3;
 /// Reasons come from tools and guests and can be of any length.
 const MAX_REASON: usize = 600;
 
@@ -30,6 +40,10 @@ pub(super) fn card(image: &ImageReport, facts: bool, width: usize) -> String {
         card.advisories(&rows);
         if verdict.decision != Decision::Passed {
             card.reasons(&verdict.reasons);
+        }
+        card.rules(&verdict.violations);
+        if let Some(until) = image.waive_until {
+            card.entries(image, &rows, until);
         }
     }
     card.tests(&image.tests);
@@ -113,6 +127,69 @@ impl Card {
                 self.labelled("also", style::STRONG, &reason.message);
             }
             self.labelled("hint", style::HINT, &reason.help);
+        }
+    }
+
+    /// The rules that are broken, a line each: what blocks with what to do about it.
+    fn rules(&mut self, violations: &[Violation]) {
+        if violations.is_empty() {
+            return;
+        }
+        self.line("", "");
+        let shown = &violations[..violations.len().min(MAX_RULES)];
+        let longest = shown.iter().map(|it| it.rule.as_str().len()).max().unwrap_or(0);
+        for violation in shown {
+            let (word, style) = match violation.level {
+                Level::Block => ("block", style::of_severity(Severity::High)),
+                Level::Warn | Level::Off => ("warn ", style::WARNING),
+            };
+            let rule = one_line(violation.rule.as_str());
+            let label = format!(
+                "    {}  {}  ",
+                paint(style, word),
+                paint(style::STRONG, &format!("{rule:<longest$}"))
+            );
+            let columns = 4 + word.len() + 2 + longest + 2;
+            let said = sentence::violation(violation);
+            self.text.push_str(&item(
+                &label,
+                columns,
+                &shorten(&one_line(&said), MAX_REASON),
+                Style::new(),
+                self.width,
+            ));
+            if violation.level == Level::Block {
+                let help = shorten(&violation.help, MAX_REASON);
+                self.text.push_str(&item(
+                    &" ".repeat(columns),
+                    columns,
+                    &help,
+                    style::HINT,
+                    self.width,
+                ));
+            }
+        }
+        if violations.len() > shown.len() {
+            let more = format!("and {} more", violations.len() - shown.len());
+            self.line("    ", &paint(style::QUIET, &more));
+        }
+    }
+
+    /// What to write into waivers.yml to permit what blocks, to be pasted.
+    fn entries(&mut self, image: &ImageReport, rows: &[AdvisoryRow<'_>], until: civil::Date) {
+        if rows.is_empty() {
+            return;
+        }
+        self.line("", "");
+        self.labelled(
+            "or",
+            style::HINT,
+            "permit what does not matter here, in waivers.yml, with the reason:",
+        );
+        for line in
+            waiver_entry::entries(&image.image, &rows[..rows.len().min(MAX_ENTRIES)], until).lines()
+        {
+            self.line("", line);
         }
     }
 
@@ -210,6 +287,14 @@ impl Card {
             }
             None if image.verdict.is_some() => self.fact("findings", "unknown, nothing was proven"),
             None => {}
+        }
+        if let Some(verdict) = &image.verdict {
+            self.fact("excused", &sentence::excused(verdict));
+            let unchecked = verdict.unchecked.iter().map(RuleName::as_str).collect::<Vec<_>>();
+            self.fact("not checked", &unchecked.join(", "));
+        }
+        if let Some(since) = &image.since {
+            self.fact("since", &sentence::since(since));
         }
         for (index, test) in image.tests.iter().enumerate() {
             let label = if index == 0 { "tests" } else { "" };

@@ -18,8 +18,10 @@ fn a_published_image() {
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318
-        fixable     1 medium
+        fixable     3 high, 1 medium
         no fix      1 critical, 1 unknown
+        excused     1 in grace, 1 not new, 1 waived, 1 without a fix
+        not checked shell-history, private-keys
         stages      reserve 3 ms · prepare 41 s · build 3 min 12 s · evidence 8.1 s · scan 640 ms ·
                     gate 2 ms · publish 4.4 s · record 18 ms
         took        4 min 6 s
@@ -47,7 +49,7 @@ fn nothing_due() {
 
 #[test]
 fn a_blocked_image_names_advisory_package_and_fix() {
-    insta::assert_snapshot!(plain(&samples::blocked(), 100), @"
+    insta::assert_snapshot!(plain(&samples::blocked(), 100), @r#"
     ✗ debian-12 is blocked: 2 advisories with a fix: CVE-2026-40355 (CRITICAL) in krb5, CVE-2026-0861
       (HIGH) in glibc
 
@@ -60,13 +62,32 @@ fn a_blocked_image_names_advisory_package_and_fix() {
       hint: install the fixed versions and build again; if a finding does not matter here, say so in
             waivers.yml
 
+        block  private-keys   a private key is left in the image: /root/.ssh/id_ed25519
+                              remove it at the end of the build, and make a new one: this one is known
+                              now
+        warn   shell-history  /root/.bash_history has 3 KB
+
+      or: permit what does not matter here, in waivers.yml, with the reason:
+    - id: CVE-2026-40355
+      images: [debian-12]
+      packages: [krb5]
+      reason: ""
+      until: 2026-12-23
+    - id: CVE-2026-0861
+      images: [debian-12]
+      packages: [glibc]
+      reason: ""
+      until: 2026-12-23
+
         why         the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001
         version     1.0.20261123 reserved; the artifact is kept under it
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318
-        fixable     1 critical, 1 high, 1 medium
+        fixable     1 critical, 4 high, 1 medium
         no fix      1 critical, 1 unknown
+        excused     1 in grace, 1 not new, 1 waived, 1 without a fix
+        since       1.0.20261001: 1 new (1 critical), 1 fixed (1 medium)
         stages      reserve 3 ms · prepare 41 s · build 3 min 12 s · evidence 8.1 s · scan 640 ms ·
                     gate 2 ms (objected)
         took        4 min 2 s
@@ -75,7 +96,7 @@ fn a_blocked_image_names_advisory_package_and_fix() {
     1 image blocked in 4 min 2 s
     goldsmith itself took 412 ms · packer 1.16.0 · trivy 0.74.0 · advisories made 8 h ago
     details in /srv/work/.goldsmith/runs/20261123t102646z-5f3a9c
-    ");
+    "#);
 }
 
 #[test]
@@ -157,8 +178,9 @@ fn a_verified_image() {
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318
-        fixable     1 medium
+        fixable     3 high, 1 medium
         no fix      1 critical, 1 unknown
+        excused     1 in grace, 1 not new, 1 waived, 1 without a fix
         stages      reserve 3 ms · prepare 41 s · build 3 min 12 s · evidence 8.1 s · scan 640 ms ·
                     gate 2 ms · record 18 ms
         took        4 min 6 s
@@ -189,16 +211,16 @@ fn a_cancelled_image() {
 
 #[test]
 fn several_images_have_a_table_and_what_needs_attention_comes_last() {
-    insta::assert_snapshot!(plain(&samples::mixed(), 100), @"
+    insta::assert_snapshot!(plain(&samples::mixed(), 100), @r#"
     - alpine-3  not due: built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1
                 December 2026, 02:00 UTC
     - 1 image not selected
 
     image               result       version            size  crit  high  med  low  unk        took
-    debian-12           ✗ blocked    -             612.4 MiB   1/2   1/1  1/1  0/0  0/1   4 min 2 s
-    ubuntu-2404         ✓ published  1.0.20261123  612.4 MiB   0/1   0/0  1/1  0/0  0/1   4 min 6 s
+    debian-12           ✗ blocked    -             612.4 MiB   1/2   4/4  1/1  0/0  0/1   4 min 2 s
+    ubuntu-2404         ✓ published  1.0.20261123  612.4 MiB   0/1   3/3  1/1  0/0  0/1   4 min 6 s
     rocky-9             ✗ failed     -                     -     -     -    -    -    -  3 min 53 s
-    debian-13           ✓ fresh      1.0.20261001  612.4 MiB   0/1   0/0  1/1  0/0  0/1   4 min 6 s
+    debian-13           ✓ fresh      1.0.20261001  612.4 MiB   0/1   3/3  1/1  0/0  0/1   4 min 6 s
     k8s-1.35-debian-12  ? untrusted  -             612.4 MiB     -     -    -    -    -   4 min 2 s
     findings of each severity: with a fix / all
 
@@ -214,13 +236,32 @@ fn several_images_have_a_table_and_what_needs_attention_comes_last() {
       hint: install the fixed versions and build again; if a finding does not matter here, say so in
             waivers.yml
 
+        block  private-keys   a private key is left in the image: /root/.ssh/id_ed25519
+                              remove it at the end of the build, and make a new one: this one is known
+                              now
+        warn   shell-history  /root/.bash_history has 3 KB
+
+      or: permit what does not matter here, in waivers.yml, with the reason:
+    - id: CVE-2026-40355
+      images: [debian-12]
+      packages: [krb5]
+      reason: ""
+      until: 2026-12-23
+    - id: CVE-2026-0861
+      images: [debian-12]
+      packages: [glibc]
+      reason: ""
+      until: 2026-12-23
+
         why         the slot of 1 November 2026, 02:00 UTC has begun; newest is 1.0.20261001
         version     1.0.20261123 reserved; the artifact is kept under it
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318
-        fixable     1 critical, 1 high, 1 medium
+        fixable     1 critical, 4 high, 1 medium
         no fix      1 critical, 1 unknown
+        excused     1 in grace, 1 not new, 1 waived, 1 without a fix
+        since       1.0.20261001: 1 new (1 critical), 1 fixed (1 medium)
         stages      reserve 3 ms · prepare 41 s · build 3 min 12 s · evidence 8.1 s · scan 640 ms ·
                     gate 2 ms (objected)
         took        4 min 2 s
@@ -255,7 +296,7 @@ fn several_images_have_a_table_and_what_needs_attention_comes_last() {
     1 image published, 1 verified fresh, 1 blocked, 1 untrusted, 1 failed in 20 min 10 s
     goldsmith itself took 412 ms · packer 1.16.0 · trivy 0.74.0 · advisories made 8 h ago
     details in /srv/work/.goldsmith/runs/20261123t102646z-5f3a9c
-    ");
+    "#);
 }
 
 #[test]
@@ -273,8 +314,10 @@ fn demo_data_is_loud() {
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318
-        fixable     1 medium
+        fixable     3 high, 1 medium
         no fix      1 critical, 1 unknown
+        excused     1 in grace, 1 not new, 1 waived, 1 without a fix
+        not checked shell-history, private-keys
         stages      reserve 3 ms · prepare 41 s · build 3 min 12 s · evidence 8.1 s · scan 640 ms ·
                     gate 2 ms · publish 4.4 s · record 18 ms
         took        4 min 6 s
@@ -306,8 +349,10 @@ fn a_scan_shows_its_image_alone() {
         os          debian 12.12
         size        612.4 MiB, sha256:cae66afe3057…
         packages    318
-        fixable     1 medium
+        fixable     3 high, 1 medium
         no fix      1 critical, 1 unknown
+        excused     1 in grace, 1 not new, 1 waived, 1 without a fix
+        not checked shell-history, private-keys
         stages      reserve 3 ms · prepare 41 s · build 3 min 12 s ·
                     evidence 8.1 s · scan 640 ms · gate 2 ms · publish 4.4 s ·
                     record 18 ms

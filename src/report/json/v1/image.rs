@@ -1,17 +1,17 @@
 //! What became of one image.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    self, Bucket, CaseOutcome, ChannelName, Decision, Digest, Facts, FailureClass, ImageName,
-    ImageOutcome, ReasonId, Severity, StageOutcome, Status, StrategyName, Version,
+    self, CaseOutcome, ChannelName, Digest, Facts, FailureClass, ImageName, ImageOutcome,
+    StageOutcome, StrategyName, Version,
 };
 use crate::report::standing::failure_of;
-use crate::report::{self, ImageReport, StageReport, Standing, Tally, sentence};
+use crate::report::{self, Conclusion, ImageReport, StageReport, Standing, sentence};
 
+use super::verdict::{Since, Verdict};
 use super::{Why, document::seconds};
 
 /// What became of one image.
@@ -22,6 +22,9 @@ pub struct Image<'a> {
     /// `published`, `verified-fresh`, `passed` (and not to be published), `blocked`, `untrusted`,
     /// `failed` or `cancelled`.
     pub result: &'static str,
+    /// What a check of a pull request says of it: `success`, `neutral` (it has what would block, and so
+    /// has the version that is out) or `failure`.
+    pub conclusion: Conclusion,
     /// The same as an English sentence. May quote tools and guests.
     pub summary: String,
     /// Why it was built; `null` for a scan.
@@ -36,6 +39,8 @@ pub struct Image<'a> {
     pub failure: Option<Failure<'a>>,
     /// What the gate said, if it came to that.
     pub verdict: Option<Verdict<'a>>,
+    /// What of the findings has changed since the version that is out, if that is known.
+    pub since: Option<Since<'a>>,
     /// The operating system that was found inside.
     pub os: Option<Os<'a>>,
     /// How many packages were found inside.
@@ -112,69 +117,6 @@ pub struct Failure<'a> {
     pub hints: &'a [String],
     /// The full log.
     pub log: Option<&'a Utf8Path>,
-}
-
-/// What the gate said.
-#[derive(Debug, Serialize)]
-pub struct Verdict<'a> {
-    /// `passed`, `blocked` or `untrusted`.
-    pub decision: Decision,
-    /// Why it is not `passed`.
-    pub reasons: Vec<Reason<'a>>,
-    /// What decides nothing and should be known.
-    pub warnings: Vec<Reason<'a>>,
-    /// How many findings there are, by severity; all five are there. An advisory counts once for a
-    /// source package. Where the decision is `untrusted`, nothing follows from a zero.
-    pub counts: IndexMap<&'static str, Counts>,
-    /// Every finding, gravest first.
-    pub findings: Vec<Finding<'a>>,
-}
-
-/// A reason or a warning.
-#[derive(Debug, Serialize)]
-pub struct Reason<'a> {
-    /// The rule that speaks.
-    pub id: ReasonId,
-    /// What it says.
-    pub message: &'a str,
-    /// What to do about it.
-    pub help: &'a str,
-}
-
-/// How many findings there are.
-#[derive(Debug, Serialize)]
-pub struct Counts {
-    /// With a fix.
-    pub fixable: usize,
-    /// Without one.
-    pub unfixed: usize,
-}
-
-/// One advisory that applies to one installed package.
-#[derive(Debug, Serialize)]
-pub struct Finding<'a> {
-    /// Advisory id.
-    pub id: &'a str,
-    /// How bad it is.
-    pub severity: Severity,
-    /// Where it ended: `blocks`, `unfixed` or `below-threshold`.
-    pub bucket: Bucket,
-    /// The installed (binary) package.
-    pub package: &'a str,
-    /// The source package.
-    pub source: &'a str,
-    /// Installed version.
-    pub installed: &'a str,
-    /// Version that has the fix.
-    pub fixed: Option<&'a str>,
-    /// What the vendor says of it.
-    pub status: Status,
-    /// One line for people; may be empty.
-    pub title: &'a str,
-    /// Link to the advisory.
-    pub url: Option<&'a str>,
-    /// When the advisory was published.
-    pub published_at: Option<Timestamp>,
 }
 
 /// An operating system.
@@ -265,6 +207,8 @@ impl<'a> Image<'a> {
             channel: image.channel.as_ref().map(ChannelMove::of),
             failure: Failure::of(&image.outcome),
             verdict: image.verdict.as_ref().map(Verdict::of),
+            since: image.since.as_ref().map(Since::of),
+            conclusion: image.conclusion(),
             os: image.os.as_ref().map(|os| Os { family: &os.family, release: &os.release }),
             packages: image.packages,
             evidence: image.looked.as_ref().map(Evidence::of),
@@ -305,53 +249,6 @@ impl<'a> Failure<'a> {
             hints: &failure.hints,
             log: failure.log.as_deref(),
         })
-    }
-}
-
-impl<'a> Verdict<'a> {
-    fn of(verdict: &'a model::Verdict) -> Self {
-        let tally = Tally::of(verdict);
-        Self {
-            decision: verdict.decision,
-            reasons: verdict.reasons.iter().map(Reason::of).collect(),
-            warnings: verdict.warnings.iter().map(Reason::of).collect(),
-            counts: Severity::GRAVEST_FIRST
-                .into_iter()
-                .map(|severity| {
-                    let counts = Counts {
-                        fixable: tally.fixable(severity),
-                        unfixed: tally.unfixed(severity),
-                    };
-                    (severity.as_str(), counts)
-                })
-                .collect(),
-            findings: verdict.findings.iter().map(Finding::of).collect(),
-        }
-    }
-}
-
-impl<'a> Reason<'a> {
-    fn of(reason: &'a model::Reason) -> Self {
-        Self { id: reason.id, message: &reason.message, help: &reason.help }
-    }
-}
-
-impl<'a> Finding<'a> {
-    fn of(judged: &'a model::Judged) -> Self {
-        let finding = &judged.finding;
-        Self {
-            id: &finding.id,
-            severity: finding.severity,
-            bucket: judged.bucket(),
-            package: &finding.package,
-            source: &finding.source,
-            installed: &finding.installed,
-            fixed: finding.fixed.as_deref(),
-            status: finding.status,
-            title: &finding.title,
-            url: finding.url.as_deref(),
-            published_at: finding.published,
-        }
     }
 }
 

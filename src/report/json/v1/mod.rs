@@ -16,15 +16,14 @@ mod page;
 mod plan;
 mod reap;
 mod run;
+mod verdict;
 mod why;
 
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
 pub use document::{compared, image, plan, reap, report};
-pub use image::{
-    Advisories, ChannelMove, Counts, Evidence, Failure, File, Finding, Image, Os, Reason, Stage,
-    Verdict,
-};
+pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
 pub use plan::{Plan, Planned, UpstreamChange};
 pub use reap::{Deed, Reap, Reaped};
 pub use run::{CaughtUp, Run, Tool};
+pub use verdict::{Changed, Counts, Finding, Reason, Since, Verdict, Violation, Waiver};
 pub use why::{Details, NewFinding, Skipped, Why};

@@ -157,6 +157,7 @@ mod tests {
             {
               "name": "debian-12",
               "result": "published",
+              "conclusion": "neutral",
               "summary": "debian-12 passed the gate and is published as 1.0.20261123",
               "why": {
                 "reason": "slot-began",
@@ -185,7 +186,7 @@ mod tests {
                     "unfixed": 1
                   },
                   "HIGH": {
-                    "fixable": 0,
+                    "fixable": 3,
                     "unfixed": 0
                   },
                   "MEDIUM": {
@@ -201,7 +202,61 @@ mod tests {
                     "unfixed": 1
                   }
                 },
+                "buckets": {
+                  "blocks": 0,
+                  "in-grace": 1,
+                  "not-new": 1,
+                  "waived": 1,
+                  "unfixed": 1,
+                  "below-threshold": 2
+                },
                 "findings": [
+                  {
+                    "id": "CVE-2026-50001",
+                    "severity": "HIGH",
+                    "bucket": "in-grace",
+                    "grace_until": "2026-11-28T00:00:00Z",
+                    "package": "libssl3",
+                    "source": "openssl",
+                    "installed": "3.0.17-1~deb12u2",
+                    "fixed": "3.0.17-1~deb12u3",
+                    "status": "fixed",
+                    "title": "",
+                    "url": "https://avd.aquasec.com/nvd/cve-2026-50001",
+                    "published_at": "2026-10-02T00:00:00Z"
+                  },
+                  {
+                    "id": "CVE-2026-50002",
+                    "severity": "HIGH",
+                    "bucket": "not-new",
+                    "not_new_since": "1.0.20261001",
+                    "package": "libssl3",
+                    "source": "openssl",
+                    "installed": "3.0.17-1~deb12u2",
+                    "fixed": "3.0.17-1~deb12u3",
+                    "status": "fixed",
+                    "title": "",
+                    "url": "https://avd.aquasec.com/nvd/cve-2026-50002",
+                    "published_at": "2026-10-02T00:00:00Z"
+                  },
+                  {
+                    "id": "CVE-2026-50003",
+                    "severity": "HIGH",
+                    "bucket": "waived",
+                    "waiver": {
+                      "reason": "only servers with client certificates are affected",
+                      "until": "2026-12-31",
+                      "by": "jo"
+                    },
+                    "package": "libssl3",
+                    "source": "openssl",
+                    "installed": "3.0.17-1~deb12u2",
+                    "fixed": "3.0.17-1~deb12u3",
+                    "status": "fixed",
+                    "title": "",
+                    "url": "https://avd.aquasec.com/nvd/cve-2026-50003",
+                    "published_at": "2026-10-02T00:00:00Z"
+                  },
                   {
                     "id": "CVE-2023-45853",
                     "severity": "CRITICAL",
@@ -254,8 +309,14 @@ mod tests {
                     "url": "https://avd.aquasec.com/nvd/cve-2026-54370",
                     "published_at": "2026-10-02T00:00:00Z"
                   }
+                ],
+                "rules": [],
+                "rules_not_checked": [
+                  "shell-history",
+                  "private-keys"
                 ]
               },
+              "since": null,
               "os": {
                 "family": "debian",
                 "release": "12.12"
@@ -366,6 +427,14 @@ mod tests {
           [
             "verdict",
             {
+              "buckets": {
+                "below-threshold": 0,
+                "blocks": 1,
+                "in-grace": 0,
+                "not-new": 0,
+                "unfixed": 0,
+                "waived": 0
+              },
               "counts": {
                 "CRITICAL": {
                   "fixable": 1,
@@ -411,6 +480,27 @@ mod tests {
                   "message": "2 advisories with a fix: CVE-2026-40355 (CRITICAL) in krb5, CVE-2026-0861 (HIGH) in glibc"
                 }
               ],
+              "rules": [
+                {
+                  "help": "remove it at the end of the build, and make a new one: this one is known now",
+                  "id": "private-keys",
+                  "level": "block",
+                  "message": "a private key is left in the image",
+                  "places": [
+                    "/root/.ssh/id_ed25519"
+                  ]
+                },
+                {
+                  "help": "remove it at the end of the build",
+                  "id": "shell-history",
+                  "level": "warn",
+                  "message": "/root/.bash_history has 3 KB",
+                  "places": [
+                    "/root/.bash_history"
+                  ]
+                }
+              ],
+              "rules_not_checked": [],
               "warnings": []
             }
           ]
