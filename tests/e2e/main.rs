@@ -12,6 +12,7 @@ mod demo;
 mod docker;
 mod edits;
 mod evidence;
+mod false_greens;
 mod family;
 mod guest;
 mod judge;
