@@ -9,7 +9,7 @@
 #   hotfixes.json      a list: HotFixID, Description, InstalledOn (day)
 #   programs.json      a list: Name, Version, Publisher, Architecture
 #   capabilities.json  a list: Name, State
-#   pending.json       a list: Title, KBs (a list), Severity; not there if Windows Update cannot be asked
+#   pending.json       a list: Title, KBs (a list), Severity, Since; not there if Windows Update cannot be asked
 #   root.json          true or false: whether an administrator has looked
 #   left-out.json      a list: What, Why
 #   complete           empty: the last of all, which proves that nothing was cut off
@@ -136,6 +136,9 @@ try {
                 Title = [string] $update.Title
                 KBs = [object[]] @($update.KBArticleIDs | ForEach-Object { [string] $_ })
                 Severity = [string] $update.MsrcSeverity
+                # In UTC, says its documentation (IUpdate::LastDeploymentChangeTime).
+                Since = $update.LastDeploymentChangeTime.ToString('yyyy-MM-ddTHH:mm:ss',
+                    [Globalization.CultureInfo]::InvariantCulture) + 'Z'
             }
         }
         Write-List 'pending.json' $updates

@@ -1,5 +1,7 @@
 //! What `collect.sh` leaves in its parts.
 
+use jiff::Timestamp;
+
 use crate::model::Severity;
 
 /// The longest text that is taken from a guest, in bytes.
@@ -18,6 +20,8 @@ pub struct Pending {
     pub available: String,
     /// How bad it is not to have it, as the package manager says: `security`, `Important`.
     pub severity: Option<String>,
+    /// Since when there is the update, where the package manager says it.
+    pub since: Option<Timestamp>,
 }
 
 impl Pending {
@@ -42,7 +46,7 @@ pub fn pending(text: &str) -> Vec<Pending> {
         let (package, installed, available, severity) = (next()?, next()?, next()?, next()?);
         let severity = Some(severity).filter(|it| !it.is_empty());
         let named = !package.is_empty();
-        named.then_some(Pending { package, installed, available, severity })
+        named.then_some(Pending { package, installed, available, severity, since: None })
     });
     read.take(MOST).collect()
 }
@@ -200,12 +204,14 @@ mod tests {
                 severity: Some(
                     "security",
                 ),
+                since: None,
             },
             Pending {
                 package: "linux-image",
                 installed: "",
                 available: "6.1",
                 severity: None,
+                since: None,
             },
         ]
         "#);

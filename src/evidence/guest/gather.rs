@@ -118,7 +118,7 @@ fn findings(pending: &[Pending]) -> Vec<Finding> {
         },
         url: None,
         published: None,
-        fixed_at: None,
+        fixed_at: update.since,
         ratings: BTreeMap::new(),
     };
     pending.iter().map(finding).collect()

@@ -85,6 +85,8 @@ struct Update {
     articles: Vec<String>,
     #[serde(default)]
     severity: String,
+    #[serde(default)]
+    since: String,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +152,7 @@ impl Windows {
                 installed: String::new(),
                 available: cut(&articles.join(" ")),
                 severity: Some(cut(&update.severity)).filter(|it| !it.is_empty()),
+                since: update.since.parse().ok(),
             }
         });
         Ok(read.collect())
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn updates_the_stamp_and_what_is_missing_are_read() {
-        let pending = r#"[{"Title":"2026-11 Cumulative Update","KBs":["5034129"],"Severity":"Critical"},{"Title":"Defender","KBs":[],"Severity":""}]"#;
+        let pending = r#"[{"Title":"2026-11 Cumulative Update","KBs":["5034129"],"Severity":"Critical","Since":"2026-11-10T18:00:00Z"},{"Title":"Defender","KBs":[],"Severity":""}]"#;
         insta::assert_debug_snapshot!(Windows::pending(pending).unwrap(), @r#"
         [
             Pending {
@@ -239,12 +242,16 @@ mod tests {
                 severity: Some(
                     "Critical",
                 ),
+                since: Some(
+                    2026-11-10T18:00:00Z,
+                ),
             },
             Pending {
                 package: "Defender",
                 installed: "",
                 available: "",
                 severity: None,
+                since: None,
             },
         ]
         "#);
