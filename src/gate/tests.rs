@@ -6,7 +6,8 @@ mod truth_table;
 use super::*;
 use crate::model::samples::{evidence, finding, policy, scan};
 use crate::model::{
-    Basis, EolRule, Inventory, Obstacle, Os, OsIdentity, Probe, Severity, StrategyName,
+    Basis, EolRule, Inventory, KnownPackages, Obstacle, Os, OsIdentity, Probe, Severity,
+    StrategyName, Waiver,
 };
 
 const NOW: &str = "2026-11-23T12:00:00Z";
@@ -225,4 +226,86 @@ fn a_finding_blocks_by_severity_and_fix_alone() {
             }
         }
     }
+}
+
+fn judge_after(before: &Before, policy: &GatePolicy) -> Verdict {
+    judge(&Case {
+        subject: Digest::of(b"disk"),
+        expected: &debian(),
+        evidence: &evidence(),
+        scan: Some(&scan(Vec::new())),
+        policy,
+        lists: &GateLists::default(),
+        before,
+        now: NOW.parse().unwrap(),
+    })
+}
+
+#[test]
+fn an_image_that_has_lost_half_of_its_packages_is_untrusted_unless_its_definition_has_changed() {
+    let warned = |verdict: &Verdict| -> Vec<ReasonId> {
+        verdict.warnings.iter().map(|warning| warning.id).collect()
+    };
+    for (count, same_definition, doubted, told) in [
+        (240, true, false, false),
+        (241, true, true, false),
+        (241, false, false, true),
+        (100, true, false, false),
+    ] {
+        let version = "1.0.20261101".parse().unwrap();
+        let packages = Some(KnownPackages { version, count, same_definition });
+        let verdict = judge_after(&Before { packages, ..Before::default() }, &policy());
+        assert_eq!(ids(&verdict).contains(&ReasonId::PackagesDropped), doubted, "{count}");
+        assert_eq!(verdict.decision == Decision::Untrusted, doubted, "{count}");
+        assert_eq!(warned(&verdict).contains(&ReasonId::PackagesDropped), told, "{count}");
+    }
+}
+
+#[test]
+fn where_nobody_knows_what_is_granted_everything_counts_and_that_is_said() {
+    let policy = GatePolicy { new_only: Some("stable".parse().unwrap()), ..policy() };
+    let verdict = judge_after(&Before::default(), &policy);
+    assert_eq!(verdict.warnings[0].id, ReasonId::NothingGranted);
+    let granted = Some(crate::model::KnownFindings {
+        version: "1.0.20261101".parse().unwrap(),
+        findings: std::collections::BTreeSet::new(),
+    });
+    let verdict = judge_after(&Before { granted, ..Before::default() }, &policy);
+    assert_eq!(verdict.warnings, Vec::new());
+}
+
+#[test]
+fn a_waiver_is_announced_before_its_end_and_missed_after_it() {
+    let told = |until: &str| {
+        let waiver = Waiver {
+            id: "CVE-2026-1".into(),
+            images: Vec::new(),
+            packages: vec!["cur?".into()],
+            reason: "no client here".into(),
+            until: until.parse().unwrap(),
+            by: None,
+            line: 1,
+        };
+        let lists = GateLists { waivers: vec![waiver], ..GateLists::default() };
+        let found = finding("CVE-2026-1", "curl", Severity::High, Some("2"));
+        let verdict = judge(&Case {
+            subject: Digest::of(b"disk"),
+            expected: &debian(),
+            evidence: &evidence(),
+            scan: Some(&scan(vec![found])),
+            policy: &policy(),
+            lists: &lists,
+            before: &Before::default(),
+            now: NOW.parse().unwrap(),
+        });
+        let warned = verdict.warnings.iter().map(|warning| warning.message.clone());
+        format!("{:?} {}", verdict.decision, warned.collect::<String>())
+    };
+    let told = ["2026-12-01", "2026-11-30", "2026-11-23", "2026-11-22"].map(told);
+    insta::assert_snapshot!(told.join("\n"), @"
+    Passed 
+    Passed the waiver of CVE-2026-1 ends on 2026-11-30: no client here
+    Passed the waiver of CVE-2026-1 ends on 2026-11-23: no client here
+    Blocked the waiver of CVE-2026-1 has ended on 2026-11-22, so it blocks again: no client here
+    ");
 }

@@ -7,7 +7,7 @@
 //!                       logs/<image>.log      while it is written, see `process/log.rs`;
 //!                       logs/<image>.log.zst  when the image has come to its end
 //!                       work/           scratch; gone when the run is over, but for kept artifacts
-//!                       report.json
+//!                       report.json, report.sarif
 //! ```
 //!
 //! It lies outside the repository, so that a checkout which is wiped takes nothing along.
