@@ -61,7 +61,8 @@ fn gather(
 ) -> Result<Gathered, EvidenceError> {
     let folder = fresh(question.scratch, "tree")?;
     let collected = Collected::from(source, question.scope, folder, question.cancellation)?;
-    let gathered = Gathered::of(question, strategy, &collected);
+    let mut gathered = Gathered::of(question, strategy, &collected);
+    gathered.secrets = Some(collected.secrets()?);
     if gathered.os.is_none() && gathered.databases.is_empty() {
         return Err(EvidenceError::NoSystem { path: question.path.to_owned(), because: None });
     }

@@ -23,6 +23,9 @@ const FILE: u64 = 2 << 30;
 const SYSTEM: u64 = 4 << 30;
 /// All that is taken with the libraries of languages.
 const FULL: u64 = 64 << 30;
+/// The largest file that is looked into for secrets, and all of them.
+const SECRET: u64 = 1 << 20;
+const SECRETS: u64 = 32 << 20;
 /// Files that are taken.
 const FILES: usize = 2_000_000;
 /// Links that are followed.
@@ -43,6 +46,8 @@ pub(super) struct Collected {
     pub(super) files: BTreeMap<Vec<u8>, Taken>,
     /// The links that were met on the way to something that is wanted, with where they lead.
     links: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Those of the files that may hold secrets.
+    may_hold_secrets: BTreeSet<Vec<u8>>,
     /// What was counted.
     pub(super) census: Census,
     /// What could not be read.
@@ -63,14 +68,27 @@ impl Collected {
         folder: Utf8PathBuf,
         cancellation: &Cancellation,
     ) -> io::Result<Self> {
-        Self::with(source, scope, &[], folder, cancellation)
+        let mut secrets = Selection::default();
+        selection::secrets().for_each(|pattern| secrets.add(pattern.as_bytes()));
+        Self::take(source, scope, &[], secrets, folder, cancellation)
     }
 
-    /// The same, and what matches these patterns too.
+    /// The same, without what may hold secrets, and what matches these patterns too.
     pub(super) fn with(
         source: &mut dyn Source,
         scope: Scope,
         more: &[&str],
+        folder: Utf8PathBuf,
+        cancellation: &Cancellation,
+    ) -> io::Result<Self> {
+        Self::take(source, scope, more, Selection::default(), folder, cancellation)
+    }
+
+    fn take(
+        source: &mut dyn Source,
+        scope: Scope,
+        more: &[&str],
+        secrets: Selection,
         folder: Utf8PathBuf,
         cancellation: &Cancellation,
     ) -> io::Result<Self> {
@@ -87,10 +105,13 @@ impl Collected {
                 folder,
                 files: BTreeMap::new(),
                 links: BTreeMap::new(),
+                may_hold_secrets: BTreeSet::new(),
                 census: Census::default(),
                 obstacles: Vec::new(),
             },
             selection,
+            secrets,
+            bytes_of_secrets: 0,
             scope,
             first: true,
             folders: BTreeSet::new(),
@@ -167,6 +188,25 @@ impl Collected {
     /// Where a link leads, as it says.
     pub(super) fn link(&self, path: &str) -> Option<&[u8]> {
         self.links.get(path.as_bytes()).map(Vec::as_slice)
+    }
+
+    /// A tree of its own of the files that may hold secrets, beside the other one.
+    pub(super) fn secrets(&self) -> io::Result<Utf8PathBuf> {
+        let folder = Utf8PathBuf::from(format!("{}-secrets", self.folder));
+        fs_err::create_dir(&folder)?;
+        fs_err::set_permissions(&folder, Permissions::from_mode(0o700))?;
+        for path in &self.may_hold_secrets {
+            if !self.files.contains_key(path) {
+                continue;
+            }
+            let relative = path.strip_prefix(b"/").unwrap_or(path);
+            let to = folder.as_std_path().join(std::ffi::OsStr::from_bytes(relative));
+            if let Some(parent) = to.parent() {
+                fs_err::create_dir_all(parent)?;
+            }
+            fs_err::hard_link(self.place(path), to)?;
+        }
+        Ok(folder)
     }
 
     /// The path without links.
@@ -252,6 +292,9 @@ impl Collected {
 struct Collector<'c> {
     collected: Collected,
     selection: Selection,
+    /// What may hold secrets.
+    secrets: Selection,
+    bytes_of_secrets: u64,
     scope: Scope,
     /// Whether this is the first time that the files pass.
     first: bool,
@@ -279,6 +322,7 @@ impl Visitor for Collector<'_> {
             Kind::Regular if file.path == b"/etc/hostname" => false,
             Kind::Regular => {
                 self.selection.has(file.path)
+                    || self.may_hold_secrets(file)
                     || self.first && self.collected.census.is_of_interest(file)
                     || self.first
                         && self.scope == Scope::Full
@@ -301,7 +345,13 @@ impl Visitor for Collector<'_> {
             self.collected.links.insert(file.path.to_vec(), target);
             return Ok(());
         }
+        let may_hold_secrets = self.may_hold_secrets(file);
+        if may_hold_secrets {
+            self.bytes_of_secrets += file.size;
+            self.collected.may_hold_secrets.insert(file.path.to_vec());
+        }
         if self.first
+            && !may_hold_secrets
             && !self.selection.has(file.path)
             && self.collected.census.is_of_interest(file)
         {
@@ -327,6 +377,14 @@ impl Visitor for Collector<'_> {
 }
 
 impl Collector<'_> {
+    /// Whether a file is looked into for secrets. Large ones hold none that anybody wrote by hand.
+    fn may_hold_secrets(&self, file: &Met<'_>) -> bool {
+        self.first
+            && (1..=SECRET).contains(&file.size)
+            && self.bytes_of_secrets + file.size <= SECRETS
+            && self.secrets.has(file.path)
+    }
+
     fn keep(&mut self, file: &Met<'_>, content: &mut dyn Read) -> io::Result<()> {
         let limit = if self.scope == Scope::Full { FULL } else { SYSTEM };
         if file.size > FILE || self.bytes + file.size > limit || self.collected.files.len() >= FILES

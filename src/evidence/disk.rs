@@ -23,6 +23,7 @@ pub fn disk(question: &Question<'_>) -> Result<Gathered, EvidenceError> {
     let main = roots[chosen];
     let collected = collect(question, main, "tree")?;
     let mut gathered = Gathered::of(question, StrategyName::Disk, &collected);
+    gathered.secrets = Some(collected.secrets()?);
     gathered.place.clone_from(&main.place);
     gathered.obstacles.extend(disk.unreadable().iter().map(unreadable));
     gathered.obstacles.extend(main.missing.iter().map(|missing| Obstacle {

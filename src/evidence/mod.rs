@@ -37,7 +37,7 @@ use thiserror::Error;
 
 use crate::model::{
     Basis, Digest, Evidence, Facts, Failure, FailureClass, Finding, Obstacle, Os, OsIdentity,
-    Scope, StrategyName,
+    Scope, SecretFact, StrategyName,
 };
 use crate::process::{self, Cancellation};
 use collector::Collected;
@@ -83,6 +83,7 @@ pub struct Gathered {
     name: String,
     place: String,
     tree: Utf8PathBuf,
+    secrets: Option<Utf8PathBuf>,
     os: Option<OsIdentity>,
     databases: Vec<Database>,
     facts: Facts,
@@ -96,6 +97,16 @@ impl Gathered {
     /// The folder with what was collected, as a small root file system.
     pub fn tree(&self) -> &Utf8Path {
         &self.tree
+    }
+
+    /// The folder with what may hold secrets; none if the strategy cannot see how the image ends up.
+    pub fn secrets(&self) -> Option<&Utf8Path> {
+        self.secrets.as_deref()
+    }
+
+    /// Adds what a scanner took for secrets in [`Gathered::secrets`].
+    pub fn add_secrets(&mut self, secrets: Vec<SecretFact>) {
+        self.facts.secrets = Some(secrets);
     }
 
     /// Adds what else was not read.
@@ -146,6 +157,7 @@ impl Gathered {
             name: question.path.file_name().unwrap_or("image").to_owned(),
             place: String::new(),
             tree: collected.folder.clone(),
+            secrets: None,
             os: os::identify(collected),
             databases,
             facts: facts::of(collected),

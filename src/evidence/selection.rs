@@ -76,7 +76,80 @@ const FACTS: &[&str] = &[
     "etc/cloud/cloud.cfg.d/*",
     "etc/cloud/cloud-init.disabled",
     "etc/fstab",
+    "etc/login.defs",
+    "etc/issue",
 ];
+
+/// What may hold secrets, of the system and of its users' homes. Only small files are taken of these.
+const SECRETS: &[&str] = &[
+    "etc/environment",
+    "etc/profile",
+    "etc/profile.d/*",
+    "etc/default/*",
+    "etc/sysconfig/*",
+    "etc/apt/auth.conf",
+    "etc/apt/auth.conf.d/*",
+    "etc/apt/sources.list",
+    "etc/apt/sources.list.d/*",
+    "etc/apt/apt.conf.d/*",
+    "etc/yum.repos.d/*",
+    "etc/*.conf",
+    "etc/*.env",
+    "etc/*/*.conf",
+    "etc/*/*.env",
+    "etc/*/*.toml",
+    "etc/*/*.yaml",
+    "etc/*/*.yml",
+    "etc/*/*.json",
+    "etc/cloud/cloud.cfg.d/*",
+    "etc/kubernetes/*.conf",
+    "etc/rancher/*/*.yaml",
+    "etc/systemd/system/*.service",
+    "etc/systemd/system/*/*.conf",
+    "preseed.cfg",
+    ".env",
+    "opt/.env",
+    "opt/*/.env",
+    "srv/*/.env",
+    "tmp/*",
+    "var/tmp/*",
+    "var/lib/cloud/instances/*/user-data.txt",
+    "var/lib/cloud/instances/*/vendor-data.txt",
+    "var/lib/cloud/seed/*/user-data",
+    "var/log/cloud-init.log",
+    "var/log/cloud-init-output.log",
+];
+const SECRETS_OF_HOMES: &[&str] = &[
+    "*_history",
+    ".history",
+    ".*rc",
+    ".profile",
+    ".*_profile",
+    ".env",
+    ".netrc",
+    ".git-credentials",
+    ".gitconfig",
+    ".pgpass",
+    ".my.cnf",
+    ".pypirc",
+    ".vault-token",
+    "*.json",
+    "*.cfg",
+    "*.sh",
+    ".aws/*",
+    ".azure/*.json",
+    ".cargo/credentials*",
+    ".config/gcloud/*.json",
+    ".config/gh/*.yml",
+    ".config/pip/pip.conf",
+    ".config/rclone/rclone.conf",
+    ".docker/config.json",
+    ".kube/config",
+    ".m2/settings.xml",
+    ".ssh/config",
+    ".terraform.d/credentials.tfrc.json",
+];
+const HOMES: [&str; 2] = ["root", "home/*"];
 
 /// Files with the names that package managers of languages write (Trivy,
 /// pkg/fanal/analyzer/language: what it reads in a root file system), wherever they lie.
@@ -104,6 +177,13 @@ pub(super) fn patterns(scope: Scope) -> impl Iterator<Item = &'static str> {
         Scope::Full => OWNERS,
     };
     PACKAGES.iter().chain(FACTS).chain(owners).copied()
+}
+
+/// The patterns of what may hold secrets.
+pub(super) fn secrets() -> impl Iterator<Item = String> {
+    let of_homes =
+        HOMES.iter().flat_map(|home| SECRETS_OF_HOMES.iter().map(move |it| format!("{home}/{it}")));
+    SECRETS.iter().map(|pattern| (*pattern).to_owned()).chain(of_homes)
 }
 
 /// Whether a file is wanted for the libraries of languages: by its name, or since it is a program,

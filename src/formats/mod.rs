@@ -3,3 +3,4 @@
 pub(crate) mod cyclonedx;
 pub(crate) mod operating_system;
 pub(crate) mod purl;
+pub(crate) mod version_order;

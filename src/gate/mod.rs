@@ -60,7 +60,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     } else {
         Decision::Blocked
     };
-    reasons.extend(objection::of_findings(&blocking));
+    let superseded = rules::Superseded::of(&case.evidence.inventory.packages);
+    let (of_kernels, others): (Vec<&Finding>, Vec<&Finding>) =
+        blocking.into_iter().partition(|finding| superseded.has(finding));
+    reasons.extend(objection::of_findings(&others));
+    reasons.extend(objection::of_kernels(&of_kernels, &superseded.names()));
     reasons.extend(objection::of_violations(&inspection.violations));
     let mut warnings = trust.warnings;
     warnings.extend(permits.warnings(&findings));

@@ -20,6 +20,25 @@ pub(super) fn of_findings(blocking: &[&Finding]) -> Option<Reason> {
     Some(reason(ReasonId::Findings, message, remedy(blocking)))
 }
 
+/// One sentence for all findings of kernels that nothing boots any more.
+pub(super) fn of_kernels(blocking: &[&Finding], kernels: &[String]) -> Option<Reason> {
+    if blocking.is_empty() {
+        return None;
+    }
+    let (verb, object) =
+        if blocking.len() == 1 { ("finding is", "a kernel") } else { ("findings are", "kernels") };
+    let named = kernels.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{} {verb} of {object} that {} installed and not the newest: {named}{}",
+        blocking.len(),
+        if blocking.len() == 1 { "is" } else { "are" },
+        and_more(kernels.len())
+    );
+    let help = "reboot into the newest kernel during the build and remove the others: \
+                `apt-get autoremove --purge`, or `dnf remove --oldinstallonly`";
+    Some(reason(ReasonId::SupersededKernel, message, help))
+}
+
 /// One sentence for all rules that block.
 pub(super) fn of_violations(violations: &[Violation]) -> Option<Reason> {
     let blocking = violations.iter().filter(|violation| violation.level == Level::Block);

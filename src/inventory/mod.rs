@@ -1,7 +1,6 @@
 //! What has changed between two inventories. Pure.
 
 mod diff;
-mod version_order;
 
+pub use crate::formats::version_order::VersionOrder;
 pub use diff::diff;
-pub use version_order::VersionOrder;

@@ -44,6 +44,14 @@ pub struct Facts {
     pub world_writable: Option<Vec<FileFact>>,
     /// Private keys and files with credentials, by their names and beginnings.
     pub credentials: Option<Vec<FileFact>>,
+    /// Tokens, keys and passwords in files, as the scanner knows them by their looks.
+    pub secrets: Option<Vec<SecretFact>>,
+    /// Lines of `/etc/fstab` that say something.
+    pub fstab: Option<Vec<Line>>,
+    /// Lines of `/etc/login.defs` that say something.
+    pub login_defs: Option<Vec<Line>>,
+    /// Lines of `/etc/issue`.
+    pub issue: Option<Vec<Line>>,
     /// How much there is.
     pub sizes: Option<Sizes>,
 }
@@ -140,6 +148,21 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// Something in a file that looks like a secret. Never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SecretFact {
+    /// The file.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The scanner's rule: `github-pat`.
+    pub rule: String,
+    /// Whose secrets it looks for: `GitHub`, `AWS`, `AsymmetricPrivateKey`.
+    pub category: String,
+    /// What it looks for, in words.
+    pub title: String,
+}
+
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -169,6 +192,14 @@ pub struct CloudInit {
     /// Whether it removes SSH host keys at the first boot (`ssh_deletekeys`, which is so unless
     /// something else is said).
     pub deletes_host_keys: bool,
+}
+
+impl CloudInit {
+    /// Whether it makes new SSH host keys at the first boot: it is there, it runs, and is not told to
+    /// leave them.
+    pub fn replaces_host_keys(&self) -> bool {
+        self.installed && !self.disabled && self.deletes_host_keys
+    }
 }
 
 /// How much there is.

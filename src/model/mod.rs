@@ -20,6 +20,7 @@ mod facts;
 mod failure;
 mod findings;
 mod findings_document;
+mod golden_rules;
 mod history;
 mod inventory_diff;
 mod log_entry;
@@ -62,11 +63,12 @@ pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
 pub use evidence::{Basis, Evidence, Inventory, Obstacle, Package};
 pub use facts::{
     Account, AuthorizedKey, CloudInit, Facts, FileFact, FolderSize, ImageRelease, Line, MachineId,
-    Password, PasswordHash, Sizes,
+    Password, PasswordHash, SecretFact, Sizes,
 };
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
 pub use findings_document::FindingsDocument;
+pub use golden_rules::{GOLDEN_RULES, GoldenRule};
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
 pub use inventory_diff::{ChangeKind, InventoryDiff, PackageChange};
 pub use log_entry::{

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::GoldenRule;
+
 /// The name of a rule: `machine-id`, `cis-5.1.20`, or of another checker's: `checkov/CKV_1`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -44,12 +46,13 @@ pub enum Level {
 /// What the rules of an image lead to: `generalize` and `hardening`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleLevels {
-    /// One level for all golden rules; each rule's own where there is none.
+    /// One level for all rules but those of profiles; each rule's own where there is none.
     pub all: Option<Level>,
-    /// The levels of single rules: they count more.
+    /// The levels of single rules, those of profiles too: they count more.
     pub of: BTreeMap<RuleName, Level>,
-    /// The hardening profile, if there is one.
-    pub hardening: Option<Hardening>,
+    /// The hardening profiles, and what breaking their rules leads to.
+    #[serde(default)]
+    pub hardening: BTreeMap<Hardening, Level>,
 }
 
 impl RuleLevels {
@@ -57,10 +60,23 @@ impl RuleLevels {
     pub fn of(&self, rule: &RuleName, own: Level) -> Level {
         self.of.get(rule).copied().or(self.all).unwrap_or(own)
     }
+
+    /// What breaking a golden rule leads to.
+    pub fn of_golden(&self, rule: &GoldenRule) -> Level {
+        let name = RuleName::from(rule.name);
+        match &rule.profile {
+            None => self.of(&name, rule.own),
+            // Nobody who does not ask for a profile is bothered with it, whatever `all` says.
+            Some(profile) => {
+                let level = self.hardening.get(profile).copied().unwrap_or(Level::Off);
+                self.of.get(&name).copied().unwrap_or(level)
+            }
+        }
+    }
 }
 
 /// A profile of rules beyond the golden ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hardening {
     /// Items of the CIS Debian Linux benchmark that files alone decide.

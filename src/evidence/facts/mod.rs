@@ -41,6 +41,9 @@ pub(super) fn of_files(collected: &Collected) -> Facts {
             collected,
             &["/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/", "/usr/etc/ssh/sshd_config"],
         )),
+        fstab: Some(lines(collected, &["/etc/fstab"])),
+        login_defs: Some(lines(collected, &["/etc/login.defs"])),
+        issue: Some(lines(collected, &["/etc/issue"])),
         ..Facts::default()
     }
 }
