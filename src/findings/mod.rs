@@ -6,7 +6,9 @@ mod cyclonedx;
 mod error;
 mod fuzz;
 mod sarif;
+mod sarif_checks;
 mod sarif_package;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod trivy_json;
@@ -15,4 +17,6 @@ pub use any::{ReportFormat, Reported, read_any};
 pub use error::ReadError;
 #[doc(hidden)]
 pub use fuzz::fuzz;
+pub use sarif_checks::read as read_checks;
+pub use secrets::read as read_secrets;
 pub use trivy_json::{TrivyReport, read};

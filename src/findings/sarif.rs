@@ -21,15 +21,15 @@ const TEXT: usize = 4_000;
 const ARGUMENTS: usize = 32;
 
 #[derive(Deserialize)]
-struct Log {
-    version: String,
-    runs: Option<Vec<Run>>,
+pub(super) struct Log {
+    pub(super) version: String,
+    pub(super) runs: Option<Vec<Run>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Run {
-    tool: Tool,
+pub(super) struct Run {
+    pub(super) tool: Tool,
     results: Option<Vec<Outcome>>,
     invocations: Option<Vec<Invocation>>,
     external_property_file_references: Option<External>,
@@ -41,15 +41,15 @@ struct External {
 }
 
 #[derive(Deserialize)]
-struct Tool {
-    driver: Component,
+pub(super) struct Tool {
+    pub(super) driver: Component,
     extensions: Option<Vec<Component>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Component {
-    name: String,
+pub(super) struct Component {
+    pub(super) name: String,
     version: Option<String>,
     semantic_version: Option<String>,
     rules: Option<Vec<Rule>>,
@@ -60,20 +60,20 @@ struct Component {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rule {
     id: Option<String>,
-    short_description: Option<Message>,
+    pub(super) short_description: Option<Message>,
     full_description: Option<Message>,
     /// How to get rid of it.
     pub(super) help: Option<Message>,
     help_uri: Option<String>,
-    default_configuration: Option<Configuration>,
+    pub(super) default_configuration: Option<Configuration>,
     message_strings: Option<HashMap<String, Message>>,
     /// Whatever the tool adds.
     pub(super) properties: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Deserialize)]
-struct Configuration {
-    level: Option<String>,
+pub(super) struct Configuration {
+    pub(super) level: Option<String>,
 }
 
 /// A text, or the name of one (§3.11).
@@ -88,15 +88,15 @@ pub(super) struct Message {
 /// A result (§3.27).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Outcome {
+pub(super) struct Outcome {
     rule_id: Option<String>,
     rule_index: Option<i64>,
     rule: Option<RuleReference>,
-    kind: Option<String>,
-    level: Option<String>,
-    message: Option<Message>,
-    locations: Option<Vec<Place>>,
-    suppressions: Option<Vec<serde::de::IgnoredAny>>,
+    pub(super) kind: Option<String>,
+    pub(super) level: Option<String>,
+    pub(super) message: Option<Message>,
+    pub(super) locations: Option<Vec<Place>>,
+    pub(super) suppressions: Option<Vec<serde::de::IgnoredAny>>,
     baseline_state: Option<String>,
     properties: Option<BTreeMap<String, Value>>,
 }
@@ -118,7 +118,7 @@ struct ComponentReference {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Place {
-    physical_location: Option<PhysicalLocation>,
+    pub(super) physical_location: Option<PhysicalLocation>,
     /// Places that are no files.
     pub(super) logical_locations: Option<Vec<LogicalLocation>>,
     /// What is told about the place.
@@ -127,12 +127,21 @@ pub(super) struct Place {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PhysicalLocation {
+pub(super) struct PhysicalLocation {
     artifact_location: Option<ArtifactLocation>,
+    pub(super) region: Option<Region>,
+}
+
+/// A part of a file (§3.30).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Region {
+    /// Its first line, from 1.
+    pub(super) start_line: Option<i64>,
 }
 
 #[derive(Deserialize)]
-struct ArtifactLocation {
+pub(super) struct ArtifactLocation {
     uri: Option<String>,
 }
 
@@ -215,7 +224,7 @@ pub(super) fn read(text: &str) -> Result<Reported, ReadError> {
 
 /// The results of a run that came to its end (§3.14.23: absent where only rules are told, null where
 /// the tool did not get to the scan).
-fn results(run: &Run) -> Result<&[Outcome], ReadError> {
+pub(super) fn results(run: &Run) -> Result<&[Outcome], ReadError> {
     let format = ReportFormat::Sarif;
     for invocation in run.invocations.as_deref().unwrap_or_default() {
         let notifications = [
@@ -241,7 +250,7 @@ fn results(run: &Run) -> Result<&[Outcome], ReadError> {
 
 /// Results also tell what was looked at and is in order, and what is in order by now (§3.27.9,
 /// §3.27.24).
-fn is_problem(result: &Outcome) -> bool {
+pub(super) fn is_problem(result: &Outcome) -> bool {
     let kind = result.kind.as_deref();
     !matches!(kind, Some("pass" | "notApplicable" | "informational"))
         && result.baseline_state.as_deref() != Some("absent")
@@ -257,14 +266,14 @@ fn made_at(runs: &[Run]) -> Option<Timestamp> {
 }
 
 /// The rules of a tool.
-struct Rules<'a> {
+pub(super) struct Rules<'a> {
     driver: &'a [Rule],
     extensions: Vec<&'a [Rule]>,
     by_id: HashMap<&'a str, &'a Rule>,
 }
 
 impl<'a> Rules<'a> {
-    fn of(tool: &'a Tool) -> Self {
+    pub(super) fn of(tool: &'a Tool) -> Self {
         let rules = |component: &'a Component| component.rules.as_deref().unwrap_or_default();
         let driver = rules(&tool.driver);
         let extensions = tool.extensions.as_deref().unwrap_or_default();
@@ -280,7 +289,7 @@ impl<'a> Rules<'a> {
 
     /// The rule of a result and its id (§3.27.5 to §3.27.7). Ids go before indexes, which grype once
     /// wrote as 0 throughout; an id can be more special than that of its rule (`CA1000/1`).
-    fn of_result(&self, result: &'a Outcome) -> (Option<&'a str>, Option<&'a Rule>) {
+    pub(super) fn of_result(&self, result: &'a Outcome) -> (Option<&'a str>, Option<&'a Rule>) {
         let reference = result.rule.as_ref();
         let id = result.rule_id.as_deref().or_else(|| reference?.id.as_deref());
         let index = result.rule_index.or_else(|| reference?.index);
@@ -365,7 +374,7 @@ fn score(value: &Value) -> Option<f64> {
 }
 
 /// The text of a message, its arguments filled in (§3.11.5), bounded.
-fn message(message: Option<&Message>, rule: Option<&Rule>) -> String {
+pub(super) fn message(message: Option<&Message>, rule: Option<&Rule>) -> String {
     let Some(message) = message else { return String::new() };
     let named = || rule?.message_strings.as_ref()?.get(message.id.as_deref()?)?.text.as_deref();
     let text = message.text.as_deref().or_else(named).unwrap_or_default();

@@ -105,11 +105,22 @@ impl Examiner {
             let evidence = evidence.map_err(|error| error.failure())?;
             return Ok(Seen { evidence, tree: None, scope });
         }
-        let gathered = self.gather(subject, chosen, scratch).await?;
+        let mut gathered = self.gather(subject, chosen, scratch).await?;
         let tree = gathered.tree().to_owned();
         let log = self.scanner.log.path();
-        let answer = self.scanner.list_tree(&tree, scope, scratch).await;
+        let secrets = gathered.secrets().map(Utf8Path::to_owned);
+        let secrets = async {
+            let Some(secrets) = &secrets else { return Ok(None) };
+            self.scanner.find_secrets(secrets, scratch).await.map(Some)
+        };
+        let (answer, secrets) =
+            tokio::join!(self.scanner.list_tree(&tree, scope, scratch), secrets);
         let Answer { text, complaints } = answer.map_err(|error| error.failure(log))?;
+        if let Some(secrets) = secrets.map_err(|error| error.failure(log))? {
+            let secrets = findings::read_secrets(&secrets)
+                .map_err(|error| Failure::caused_by(FailureClass::Scan, &error).log(log))?;
+            gathered.add_secrets(secrets);
+        }
         let evidence = gathered.complete(&text, complaints);
         let evidence = evidence.map_err(|error| error.failure().log(log))?;
         Ok(Seen { evidence, tree: Some(tree), scope })

@@ -103,6 +103,17 @@ impl Scanner {
         Ok(Answer { text, complaints: complaints::obstacles(&log) })
     }
 
+    /// Looks for secrets in the root file system `tree`: a report in Trivy's JSON, in which they are
+    /// masked. Needs no database. Trivy has no complaints of its own here: what it passes over is no text.
+    pub async fn find_secrets(
+        &self,
+        tree: &Utf8Path,
+        scratch: &Utf8Path,
+    ) -> Result<String, TrivyError> {
+        let arguments = ["rootfs", "--format", "json", "--scanners", "secret"];
+        Ok(self.ask("look for secrets", &arguments, None, tree, scratch).await?.0)
+    }
+
     /// Matches what is installed in the root file system `tree` against `database`: a report in Trivy's
     /// JSON, unfiltered. The complaints are what makes silence worthless.
     pub async fn match_tree(
