@@ -99,6 +99,12 @@ pub enum Command {
     Run(Run),
     /// Look inside an existing artifact and judge it
     Scan(Scan),
+    /// Judge builds again that did not pass and were kept aside, and publish what passes by now; build
+    /// nothing
+    Regate(Regate),
+    /// Match the inventories of all published versions against today's advisories: nothing is built
+    /// or booted
+    Rescan(Rescan),
     /// Show which packages have changed between two published versions
     Diff(Diff),
     /// Clean up after runs that were killed: here, and in the registry of the image matrix
@@ -285,6 +291,60 @@ pub enum ScanFormat {
     Json,
     /// For code scanning: SARIF 2.1.0.
     Sarif,
+}
+
+/// `goldsmith regate`.
+#[derive(Debug, Args)]
+pub struct Regate {
+    /// Images to look at, by name or glob; all when none is named
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Only images with this label; one of them, if there are several
+    #[arg(long = "label", value_name = "LABEL")]
+    pub labels: Vec<String>,
+    /// Where versions and channels are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Where the bytes go, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub store: Vec<String>,
+    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<Utf8PathBuf>,
+    /// OCI repository to download it from, once for each that is tried, in this order; else those of
+    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
+    pub db_repository: Vec<String>,
+    /// Judge, but publish and record nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish although the work tree has changes that are in no commit
+    #[arg(long)]
+    pub allow_dirty: bool,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith rescan`.
+#[derive(Debug, Args)]
+pub struct Rescan {
+    /// Images to look at, by name or glob; all that are recorded when none is named
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<Utf8PathBuf>,
+    /// OCI repository to download it from, once for each that is tried, in this order; else those of
+    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
+    pub db_repository: Vec<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// `goldsmith diff`.

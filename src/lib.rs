@@ -30,6 +30,7 @@ pub mod process;
 pub mod publish;
 pub mod registry;
 pub mod report;
+pub mod rescan;
 pub mod run;
 pub mod runner;
 mod side_by_side;

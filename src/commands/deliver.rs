@@ -64,6 +64,14 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 });
             Done { code, failure_reason, report: None, plan: None }
         }
+        Answer::Rescan(found) => {
+            asked_for(match format {
+                Format::Text => session.terminal.text(&found.text()),
+                Format::Json => session.terminal.data(&json::v1::rescan(&found)),
+            })?;
+            let code = found.exit_code();
+            Done { code, failure_reason: code.failure_reason(), report: None, plan: None }
+        }
         Answer::Run(done) => {
             report(session, format, &done);
             let failure_reason = failure_reason(&done);

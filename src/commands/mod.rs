@@ -11,6 +11,8 @@ mod planning;
 mod plugins;
 mod reap;
 mod refusals;
+mod regate;
+mod rescan;
 mod run;
 mod scan;
 mod session;
@@ -30,6 +32,7 @@ use crate::environment::Environment;
 use crate::evidence;
 use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, NoteLevel, Plan};
 use crate::process::{Cancellation, Launcher};
+use crate::report::rescan::Rescan;
 use crate::report::{Compared, ImageReport, Report};
 use crate::run::{Events, listen};
 use crate::runner::{Context, Runner};
@@ -61,6 +64,7 @@ enum Answer {
     Diff(Box<Compared>),
     Run(Report),
     Reap(reap::Done),
+    Rescan(Box<Rescan>),
     Lint(Problems, LintFormat),
     Schema,
     Text(String),
@@ -199,6 +203,9 @@ async fn dispatch(
             (diff::run(&session, asked).await.map(Box::new).map(Answer::Diff), asked.format)
         }
         Command::Run(asked) => (run::run(&session, asked).await.map(Answer::Run), asked.format),
+        Command::Regate(asked) => {
+            (regate::run(&session, asked).await.map(Answer::Run), asked.format)
+        }
         Command::Reap(asked) => (reap::run(&session, asked).await.map(Answer::Reap), asked.format),
         Command::Lint(asked) => {
             let found = lint::run(&session).await;
@@ -207,6 +214,10 @@ async fn dispatch(
         Command::Init(asked) => (init::run(&session, asked).map(Answer::Text), Format::Text),
         Command::Plugins(asked) => {
             (plugins::run(&session, asked).await.map(Answer::Text), Format::Text)
+        }
+        Command::Rescan(asked) => {
+            let found = rescan::run(&session, asked).await;
+            (found.map(Box::new).map(Answer::Rescan), asked.format)
         }
         Command::Schema => (Ok(Answer::Schema), Format::Json),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),

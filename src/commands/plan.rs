@@ -23,6 +23,7 @@ pub(super) async fn run(
         given: BTreeSet::new(),
         stores: &[],
         records: false,
+        regate: false,
         database: database.as_ref(),
     };
     let Planning { mut plan, catalog, later, histories, .. } =

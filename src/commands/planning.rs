@@ -35,6 +35,8 @@ pub(super) struct Wanted<'a> {
     pub(super) stores: &'a [String],
     /// Whether anything will be recorded.
     pub(super) records: bool,
+    /// Whether what did not pass and was kept is judged again, and nothing else is done.
+    pub(super) regate: bool,
     /// The advisories that were given. Without them, those at hand count if they are young.
     pub(super) database: Option<&'a Database>,
 }
@@ -56,7 +58,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     let (catalog, later, places) = catalog(session, &wanted)?;
     let catalog = Arc::new(catalog);
     refuse_folders_that_a_checkout_wipes(session, &catalog, wanted.records)?;
-    let Wanted { selection: arguments, given, records, database, .. } = wanted;
+    let Wanted { selection: arguments, given, records, regate, database, .. } = wanted;
     let graph = Graph::new(catalog.images.values()).map_err(|errors| circular(&errors))?;
     let names = selected(arguments, &given, &catalog)?;
     let changed = match &arguments.changed_since {
@@ -108,6 +110,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
             changed,
             by_name: !arguments.images.is_empty() && !arguments.due,
             force: arguments.force,
+            regate,
             given,
         },
         retry_limit: catalog.retry_limit,

@@ -22,6 +22,15 @@ use crate::trivy::{self, ADVISORIES, Database, Repositories, Scanner};
 
 /// Plans, and does what is due.
 pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Report, Failure> {
+    go(session, arguments, false).await
+}
+
+/// Plans, and does what is due; with `regate`, only what can be judged again without a build.
+pub(super) async fn go(
+    session: &Session,
+    arguments: &cli::Run,
+    regate: bool,
+) -> Result<Report, Failure> {
     let given = given(session, arguments)?;
     let state = run::state_folder(&session.environment)?;
     let database = given_database(session, arguments.db.as_deref())?;
@@ -30,6 +39,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         given: given.keys().cloned().collect(),
         stores: &arguments.store,
         records: !arguments.dry_run,
+        regate,
         database: database.as_ref(),
     };
     let mut reaped = Vec::new();
@@ -54,8 +64,9 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
         return Ok(Report { reaped, ..report });
     }
     let commit = commit(session, arguments, &planning.catalog).await?;
-    let tools = toolbox(session, &planning, &given).await?;
-    let built = planning.plan.build.iter().filter(|planned| !given.contains_key(&planned.image));
+    let tools = toolbox(session, &planning, &given, regate).await?;
+    let built = planning.plan.build.iter();
+    let built = built.filter(|planned| !regate && !given.contains_key(&planned.image));
     let built = built.map(|planned| &planning.catalog.images[&planned.image]);
     let plugins =
         plugins::ready(session, &planning.catalog, built, tools.packer.as_ref(), &state).await?;
@@ -74,6 +85,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Run) -> Result<Repor
             force: arguments.selection.force,
             reuse_prepared: arguments.dry_run && session.context.is_pull_request(),
             only_introduced: arguments.dry_run && session.context.is_pull_request(),
+            never_build: regate,
             grace: arguments.grace,
             budget: arguments.budget,
             committed: committed_only(session, arguments),
@@ -197,8 +209,10 @@ async fn toolbox(
     session: &Session,
     planning: &Planning,
     given: &BTreeMap<ImageName, Utf8PathBuf>,
+    regate: bool,
 ) -> Result<Toolbox, Failure> {
-    let builds = planning.plan.build.iter().any(|planned| !given.contains_key(&planned.image));
+    let mut planned = planning.plan.build.iter();
+    let builds = !regate && planned.any(|planned| !given.contains_key(&planned.image));
     let Session { environment, launcher, cancellation, .. } = session;
     let packer = if builds {
         let found = packer::probe(environment, launcher, cancellation).await;

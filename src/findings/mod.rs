@@ -19,4 +19,4 @@ pub use error::ReadError;
 pub use fuzz::fuzz;
 pub use sarif_checks::read as read_checks;
 pub use secrets::read as read_secrets;
-pub use trivy_json::{TrivyReport, read};
+pub use trivy_json::{ReferencedReport, TrivyReport, read, read_referenced};

@@ -142,6 +142,13 @@ pub enum Password {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PasswordHash(pub String);
 
+impl PasswordHash {
+    /// Whether it is there to be compared with: it is not where the account was read from a document.
+    pub fn is_known(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(…)")

@@ -160,7 +160,7 @@ impl History {
                     history.revoked.insert(*version, reason.clone());
                     history.stranded = history.stranded.filter(|stranded| stranded != version);
                 }
-                Entry::Rescanned { version, blocking } => {
+                Entry::Rescanned { version, blocking, .. } => {
                     let since = |finding| *first_seen.entry(finding).or_insert(entry.seq);
                     let seen: Vec<u64> = blocking.iter().map(since).collect();
                     if history.newest() == Some(*version) {

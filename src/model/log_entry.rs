@@ -69,6 +69,12 @@ pub enum Entry {
         version: Version,
         /// What would block it now; nothing if it would still pass.
         blocking: Vec<BlockingFinding>,
+        /// When these advisories were made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        advisories_updated_at: Option<Timestamp>,
+        /// Blob with its findings by them ([`super::FindingsDocument`]), if they were kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        findings: Option<Digest>,
     },
     /// A channel was moved.
     Moved {
@@ -208,6 +214,9 @@ pub struct RejectedRecord {
     /// Blob with its findings ([`super::FindingsDocument`]), if they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Digest>,
+    /// Blob with its evidence ([`super::EvidenceDocument`]), if nobody can gather that again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Digest>,
     /// Blob with the report (JSON v1).
     pub report: Digest,
 }
@@ -312,9 +321,18 @@ mod tests {
         "report": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     }"#;
 
+    /// Before findings were kept.
+    const RESCANNED: &str = r#"{
+        "schema": 1, "seq": 4, "at": "2026-11-23T10:00:00Z", "image": "debian-12", "run": "r1",
+        "entry": "rescanned", "version": "1.0.20261123",
+        "blocking": [{ "id": "CVE-2026-1", "source": "krb5", "fixed": "1.20" }]
+    }"#;
+
     #[test]
     fn entries_of_earlier_goldsmiths_are_read_and_written_as_they_were() {
-        for (text, new) in [(PUBLISHED, &[][..]), (REJECTED, &["materials", "tools"])] {
+        for (text, new) in
+            [(PUBLISHED, &[][..]), (REJECTED, &["materials", "tools"]), (RESCANNED, &[])]
+        {
             let before: serde_json::Value = serde_json::from_str(text).unwrap();
             let entry: LogEntry = serde_json::from_str(text).unwrap();
             let mut after = serde_json::to_value(&entry).unwrap();

@@ -3,6 +3,7 @@
 //!
 //! Values only. Nothing here reads a file, a clock or the environment.
 
+mod advice;
 mod advisories;
 mod artifact;
 mod artifact_record;
@@ -16,6 +17,7 @@ mod definition_parts;
 mod digest;
 mod event;
 mod evidence;
+mod evidence_document;
 mod facts;
 mod failure;
 mod findings;
@@ -46,6 +48,7 @@ mod verdict;
 mod version;
 mod waiver;
 
+pub use advice::{Advice, AdviceKind};
 pub use advisories::{Advisories, Probe};
 pub use artifact::{Artifact, ArtifactFile};
 pub use artifact_record::ArtifactRecord;
@@ -61,6 +64,7 @@ pub use definition_parts::DefinitionParts;
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use event::{Event, ImageOutcome, NoteLevel, Stage, StageOutcome};
 pub use evidence::{Basis, Evidence, Inventory, Obstacle, Package};
+pub use evidence_document::EvidenceDocument;
 pub use facts::{
     Account, AuthorizedKey, CloudInit, Facts, FileFact, FolderSize, ImageRelease, Line, MachineId,
     Password, PasswordHash, SecretFact, Sizes,

@@ -164,6 +164,8 @@ pub enum Regate {
     Waivers,
     /// The advisories are newer.
     Advisories,
+    /// Nothing that is known of: somebody asked for it.
+    Asked,
 }
 
 /// Why an image is not built.

@@ -252,6 +252,7 @@ impl Past {
             artifacts: Vec::new(),
             inventory: None,
             findings: None,
+            evidence: None,
             report: Digest::of(b"report"),
         };
         self.push(at, Entry::Rejected(Box::new(record)))
@@ -290,7 +291,10 @@ impl Past {
             fixed: Some("2".into()),
         };
         let (version, blocking) = (self.newest(), ids.iter().map(finding).collect());
-        self.push(at, Entry::Rescanned { version, blocking })
+        self.push(
+            at,
+            Entry::Rescanned { version, blocking, advisories_updated_at: None, findings: None },
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use super::attempts::{Attempts, SKEW};
 use super::calendar::Calendar;
 use super::planner::PlannedParent;
 use super::{Candidate, ParentNow, PlanInputs};
-use crate::model::{Change, Due, ImageName, NotDue, Satisfied};
+use crate::model::{BlockingFinding, Change, Due, ImageName, NotDue, Regate, Satisfied};
 
 /// One image, and everything that its decision depends on.
 pub(super) struct Decider<'a> {
@@ -33,6 +33,11 @@ impl Decider<'_> {
         }
         if selection.given.contains(&image.name) {
             return Ok(Due::ArtifactGiven);
+        }
+        if selection.regate {
+            let kept = self.candidate.history.rejected.as_ref().filter(|attempt| attempt.kept);
+            let version = kept.ok_or(NotDue::NotSelected)?.version;
+            return Ok(Due::CanBeRegated { version, why: Regate::Asked });
         }
         let mut parents = self.candidate.parents.iter();
         if let Some(parent) = parents.find(|parent| self.is_missing(parent)) {
@@ -137,7 +142,9 @@ impl Decider<'_> {
     fn finding(&self) -> Option<Due> {
         let history = self.candidate.history;
         let version = history.newest()?;
-        let findings = history.untried(&self.candidate.definition.digest);
+        let mut findings = history.untried(&self.candidate.definition.digest);
+        // No build brings a fix that there is not.
+        findings.retain(|BlockingFinding { fixed, .. }| fixed.is_some());
         (!findings.is_empty()).then_some(Due::Finding { version, findings })
     }
 

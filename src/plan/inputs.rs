@@ -48,6 +48,7 @@ pub struct ParentNow<'a> {
 
 /// What was asked for.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Selection {
     /// The images to look at; all when absent.
     pub names: Option<BTreeSet<ImageName>>,
@@ -60,6 +61,9 @@ pub struct Selection {
     pub by_name: bool,
     /// Build whatever is selected, due or not.
     pub force: bool,
+    /// Judge again what did not pass and was kept, whether or not anything has changed, and build
+    /// nothing.
+    pub regate: bool,
     /// Images whose artifact was handed in: they enter after the build.
     pub given: BTreeSet<ImageName>,
 }

@@ -1,6 +1,8 @@
 //! Questions to a log that was read.
 
-use crate::model::{ChannelName, Entry, LogEntry, RunId, Version, VersionRecord};
+use crate::model::{
+    BlockingFinding, ChannelName, Digest, Entry, LogEntry, RunId, Version, VersionRecord,
+};
 
 /// The number of the newest entry; 0 for an empty log.
 pub(super) fn head(log: &[LogEntry]) -> u64 {
@@ -49,6 +51,20 @@ pub(super) fn reserved_by(log: &[LogEntry], run: &RunId) -> Option<(u64, Version
 pub(super) fn published(log: &[LogEntry], version: Version) -> Option<(&LogEntry, &VersionRecord)> {
     log.iter().find_map(|entry| match &entry.entry {
         Entry::Published(record) if record.version == version => Some((entry, &**record)),
+        _ => None,
+    })
+}
+
+/// The last entry about what later advisories say of `version`: its number, what would block, and the
+/// blob with all findings.
+pub(super) fn last_rescan(
+    log: &[LogEntry],
+    version: Version,
+) -> Option<(u64, &Vec<BlockingFinding>, Option<&Digest>)> {
+    log.iter().rev().find_map(|entry| match &entry.entry {
+        Entry::Rescanned { version: of, blocking, findings, .. } if *of == version => {
+            Some((entry.seq, blocking, findings.as_ref()))
+        }
         _ => None,
     })
 }

@@ -41,7 +41,7 @@ pub use lease::{HEARTBEAT, Held, Lease, claim, leases, renew, still_ours};
 pub use object_store::ObjectStoreRegistry;
 pub use open::{look, open};
 pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};
-pub use record::{Fate, abandon, failed, published, rejected, verified};
+pub use record::{Fate, Rescanned, abandon, failed, published, rejected, rescanned, verified};
 pub use reserve::reserve;
 pub use transaction::Author;
 

@@ -1,8 +1,10 @@
 //! Recording how a build ended.
 
+use jiff::Timestamp;
+
 use crate::model::{
-    Entry, FailedRecord, ImageName, LogEntry, RejectedRecord, RunId, VerifiedRecord, Version,
-    VersionRecord,
+    BlockingFinding, Digest, Entry, FailedRecord, ImageName, LogEntry, RejectedRecord, RunId,
+    VerifiedRecord, Version, VersionRecord,
 };
 
 use super::projection::{Projection, refresh};
@@ -52,6 +54,50 @@ pub async fn verified(
     })
     .await?;
     Ok(done.seq)
+}
+
+/// Records what later advisories say of a published version: of `findings` is kept where they lie.
+/// Returns the entry's number. What the last entry of this kind says already is not said again.
+pub async fn rescanned(
+    registry: &dyn Registry,
+    author: &Author,
+    image: &ImageName,
+    rescanned: &Rescanned,
+) -> Result<u64, RegistryError> {
+    let version = rescanned.version;
+    let done = transact(registry, author, image, |log| {
+        if log::published(log, version).is_none() {
+            return Err(RegistryError::NotPublished { image: image.clone(), version });
+        }
+        Ok(match log::last_rescan(log, version) {
+            Some((seq, blocking, findings))
+                if *blocking == rescanned.blocking && findings == Some(&rescanned.findings) =>
+            {
+                Step::Already(seq)
+            }
+            _ => Step::Append(Entry::Rescanned {
+                version,
+                blocking: rescanned.blocking.clone(),
+                advisories_updated_at: Some(rescanned.advisories_updated_at),
+                findings: Some(rescanned.findings),
+            }),
+        })
+    })
+    .await?;
+    Ok(done.seq)
+}
+
+/// What later advisories say of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescanned {
+    /// The version.
+    pub version: Version,
+    /// What would block it now.
+    pub blocking: Vec<BlockingFinding>,
+    /// When the advisories were made.
+    pub advisories_updated_at: Timestamp,
+    /// Blob with its findings.
+    pub findings: Digest,
 }
 
 /// Records that the build of a reserved version did not pass. Returns the entry's number.

@@ -15,6 +15,7 @@ pub mod plan_matrix;
 pub mod quantity;
 #[cfg(test)]
 mod reasons;
+pub mod rescan;
 #[cfg(test)]
 mod samples;
 pub mod sarif;

@@ -56,6 +56,7 @@ pub(super) fn due() -> Vec<Due> {
         Due::CanBeRegated { version: version("1.0.20261101"), why: Regate::Policy },
         Due::CanBeRegated { version: version("1.0.20261101"), why: Regate::Waivers },
         Due::CanBeRegated { version: version("1.0.20261101"), why: Regate::Advisories },
+        Due::CanBeRegated { version: version("1.0.20261101"), why: Regate::Asked },
         Due::Retry {
             attempt: 2,
             of: 3,

@@ -185,6 +185,7 @@ pub fn due(why: &Due) -> String {
                 Regate::Policy => "the policy has changed",
                 Regate::Waivers => "the waivers have changed",
                 Regate::Advisories => "there are newer advisories",
+                Regate::Asked => "asked for",
             };
             format!("{version} did not pass, and is judged again without a build: {why}")
         }
@@ -394,6 +395,7 @@ mod tests {
         1.0.20261101 did not pass, and is judged again without a build: the policy has changed
         1.0.20261101 did not pass, and is judged again without a build: the waivers have changed
         1.0.20261101 did not pass, and is judged again without a build: there are newer advisories
+        1.0.20261101 did not pass, and is judged again without a build: asked for
         never built; this is attempt 2 of 3, the one before failed: provisioner `shell` failed: script exited with status 100
         asked for by name
         asked for with `--force`

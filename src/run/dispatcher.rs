@@ -43,6 +43,8 @@ pub struct Options {
     /// Whether it is a change that is judged, of which nothing is published: only the findings that it
     /// introduces count.
     pub only_introduced: bool,
+    /// Judge again what is kept, and build nothing.
+    pub never_build: bool,
     /// Publish only what is in a commit, where there is a repository.
     pub committed: bool,
     /// How long builds may take to clean up after themselves.

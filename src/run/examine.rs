@@ -63,6 +63,13 @@ pub struct Seen {
     scope: Scope,
 }
 
+impl Seen {
+    /// What was found at another time, when nobody can look any more.
+    pub(super) fn before(evidence: Evidence, scope: Scope) -> Self {
+        Self { evidence, tree: None, scope }
+    }
+}
+
 impl Examiner {
     /// Gathers the evidence of `subject`.
     pub async fn evidence(

@@ -9,19 +9,20 @@ use jiff::Timestamp;
 
 use super::before::past;
 use super::dispatcher::Run;
-use super::examine::{Examiner, Subject};
+use super::examine::{Examiner, Seen, Subject};
 use super::handed_in::keep;
 use super::journal::{Journal, Thing};
 use super::parents::BuiltUpon;
 use super::progress::{Progress, Stopped};
-use super::regate::{KeptAside, kept_aside};
+use super::regate::{KeptAside, kept_aside, still_broken};
 use super::turn::Turn;
 use super::{Pipeline, build, phrase, publish, test};
 use crate::gate::{self, Case};
 use crate::model::{
-    Address, Artifact, Basis, BuildRecord, Decision, Evidence, ExitCode, Expected, FailedRecord,
-    Failure, FailureClass, History, Image, ImageOutcome, NoteLevel, ParentRecord, Planned,
-    Provenance, Scan, Since, Stage, StageOutcome, Stored, TestResult, Verdict, Version,
+    Address, Artifact, Basis, BuildRecord, Decision, Evidence, EvidenceDocument, ExitCode,
+    Expected, FailedRecord, Failure, FailureClass, History, Image, ImageOutcome, NoteLevel,
+    ParentRecord, Planned, Provenance, Scan, Since, Stage, StageOutcome, Stored, TestResult,
+    Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::process::{Log, close_log};
@@ -51,6 +52,8 @@ pub(super) struct ImageTask<'a> {
     pub(super) built_upon: RefCell<Vec<BuiltUpon>>,
     /// Where it lies aside already, under its version; nothing for what was built in this run.
     pub(super) stored: RefCell<Vec<Stored>>,
+    /// What the guest of what lies aside has told when it was built, if nobody else can tell it.
+    pub(super) told: RefCell<Option<EvidenceDocument>>,
     /// Whether the record, the commit point, is written.
     pub(super) recorded: Cell<bool>,
 }
@@ -85,6 +88,7 @@ impl<'a> ImageTask<'a> {
             collected: RefCell::new(None),
             built_upon: RefCell::new(Vec::new()),
             stored: RefCell::new(Vec::new()),
+            told: RefCell::new(None),
             recorded: Cell::new(false),
         }
     }
@@ -283,8 +287,9 @@ impl<'a> ImageTask<'a> {
             let version = self.reserve(progress).await?;
             return Ok((version, build::artifact(self, progress, version).await?));
         };
-        let KeptAside { version, build, stored } = kept;
+        let KeptAside { version, build, stored, told } = kept;
         self.stored.replace(stored);
+        self.told.replace(told);
         if !self.run.pipeline.options.dry_run {
             progress.report.version = Some(version);
         }
@@ -372,9 +377,13 @@ impl<'a> ImageTask<'a> {
         };
         let scratch = self.scratch();
         let collected = self.collected.borrow().clone();
+        let told = self.told.borrow().clone();
         let gather = async {
             fs_err::create_dir_all(&scratch)
                 .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
+            if let Some(told) = &told {
+                return Ok(Seen::before(told.evidence.clone(), self.image.evidence.scope));
+            }
             let subject = Subject {
                 artifact,
                 policy: &self.image.evidence,
@@ -413,7 +422,7 @@ impl<'a> ImageTask<'a> {
                 pipeline.options.only_introduced,
             );
             let past = past.await.map_err(|error| error.failure())?;
-            let verdict = gate::judge(&Case {
+            let mut verdict = gate::judge(&Case {
                 subject: artifact.disk().digest,
                 expected: &expected,
                 evidence: &evidence,
@@ -423,6 +432,9 @@ impl<'a> ImageTask<'a> {
                 before: &past.before,
                 now: pipeline.clock.now(),
             });
+            if let Some(told) = &told {
+                still_broken(&mut verdict, &told.violations, &self.image.gate.rules);
+            }
             let since = past.out.map(|(version, before)| {
                 Since::of(version, &before, verdict.findings.iter().map(|judged| &judged.finding))
             });

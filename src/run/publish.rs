@@ -8,10 +8,10 @@ use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use super::secrets::Seen;
 use crate::model::{
-    About, Advisories, ArtifactRecord, DefinitionParts, Digest, Document, Failure, FailureClass,
-    FindingsDocument, ImageOutcome, NoteLevel, Provenance, Publication, RejectedRecord, Stage,
-    StageOutcome, StoreAddress, Stored, TestResult, TestTally, VerifiedRecord, Version,
-    VersionRecord,
+    About, Advisories, ArtifactRecord, DefinitionParts, Digest, Document, EvidenceDocument,
+    Failure, FailureClass, FindingsDocument, ImageOutcome, NoteLevel, Provenance, Publication,
+    RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, StrategyName, TestResult, TestTally,
+    VerifiedRecord, Version, VersionRecord,
 };
 use crate::publish::{self as stores, Origin, StoreError};
 use crate::registry::{self, Entered, RegistryError};
@@ -99,7 +99,7 @@ pub(super) async fn reject(
     let aside = task.image.stores.first().filter(|_| !task.is_judged_again());
     let disk = examined.build.artifact.disk().digest;
     let upload = aside.map(|store| upload(task, examined.version, disk, store, true));
-    let kept = progress
+    let stored = progress
         .stage(
             Stage::Publish,
             Some("keeping it aside".to_owned()),
@@ -107,11 +107,12 @@ pub(super) async fn reject(
             |_| (StageOutcome::Done, Some("kept aside, not published".to_owned())),
         )
         .await?;
-    progress.report.kept.clone_from(&kept);
+    progress.report.kept.clone_from(&stored);
     let report = report::json::v1::image(&progress.report);
     let work = async {
         let pipeline = task.run.pipeline;
         let report = pipeline.registry.put_blob(report.as_bytes()).await;
+        let kept = blobs(task, examined).await.map_err(|error| error.failure())?;
         let record = RejectedRecord {
             version: examined.version,
             provenance: task.provenance(&examined.build.provenance),
@@ -120,10 +121,11 @@ pub(super) async fn reject(
             advisories_updated_at: advisories(examined).map(|advisories| advisories.updated_at),
             verdict: examined.verdict.decision,
             reasons: examined.verdict.reasons.iter().map(|reason| reason.message.clone()).collect(),
-            locations: kept.iter().map(|file| file.location.clone()).collect(),
-            artifacts: artifact_records(kept),
-            inventory: None,
-            findings: None,
+            locations: stored.iter().map(|file| file.location.clone()).collect(),
+            artifacts: artifact_records(stored),
+            inventory: kept.inventory,
+            findings: Some(kept.findings),
+            evidence: kept.evidence,
             report: report.map_err(|error| error.failure())?,
         };
         let image = &task.image.name;
@@ -144,6 +146,33 @@ pub(super) async fn reject(
         let _ = task.note(|journal| journal.done(&upload));
     }
     Ok(outcome)
+}
+
+/// What is kept of a build that did not pass.
+struct KeptBlobs {
+    inventory: Option<Digest>,
+    findings: Digest,
+    evidence: Option<Digest>,
+}
+
+/// Keeps what a rejected artifact is judged again by, as far as that cannot be had from itself, and
+/// what people ask about it.
+async fn blobs(task: &ImageTask<'_>, examined: &Examined) -> Result<KeptBlobs, RegistryError> {
+    let (registry, evidence) = (task.run.pipeline.registry, &examined.evidence);
+    let inventory = match evidence.inventory.document.as_bytes() {
+        [] => None,
+        document => Some(registry.put_blob(document).await?),
+    };
+    let findings = registry.put_blob(&found(examined).to_json()).await?;
+    // A guest is there to be asked only once.
+    let scope = task.image.evidence.scope;
+    let told = (evidence.strategy == StrategyName::Guest)
+        .then(|| EvidenceDocument::of(evidence, scope, &examined.verdict).to_json());
+    let evidence = match told {
+        Some(json) => Some(registry.put_blob(&json).await?),
+        None => None,
+    };
+    Ok(KeptBlobs { inventory, findings, evidence })
 }
 
 /// What the packages were matched against, if they were.

@@ -3,8 +3,9 @@
 use super::guest_question::is_asked;
 use super::image_task::ImageTask;
 use crate::model::{
-    Artifact, ArtifactFile, ArtifactRecord, BuildRecord, Digest, Due, Entry, Failure, FailureClass,
-    LogEntry, NoteLevel, RejectedRecord, Stored, Version,
+    Artifact, ArtifactFile, ArtifactRecord, BuildRecord, Decision, Digest, Due, Entry,
+    EvidenceDocument, Failure, FailureClass, GoldenRule, Level, LogEntry, NoteLevel, Reason,
+    ReasonId, RejectedRecord, RuleLevels, Stored, Verdict, Version, Violation,
 };
 use crate::process;
 
@@ -16,10 +17,12 @@ pub(super) struct KeptAside {
     pub(super) version: Version,
     /// Where it lies.
     pub(super) stored: Vec<Stored>,
+    /// What its guest has told, if that was asked.
+    pub(super) told: Option<EvidenceDocument>,
 }
 
 /// The artifact that the plan wants to be judged again, if it is still there. If not, that is said,
-/// and it has to be built.
+/// and it has to be built, unless nothing is to be.
 pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<KeptAside>, Failure> {
     let Due::CanBeRegated { version, .. } = task.planned.why.cause() else {
         return Ok(None);
@@ -27,23 +30,25 @@ pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<KeptAside>
     let version = *version;
     let pipeline = task.run.pipeline;
     let image = &task.image.name;
-    if is_asked(task.image).await? {
-        let text = format!("the guest of {version} cannot be asked again: building anew");
-        pipeline.events.note(Some(image), NoteLevel::Info, text);
-        return Ok(None);
-    }
     let log = pipeline.registry.log(image, 0).await.map_err(|error| error.failure())?;
     let Some(record) = pending(&log, version) else {
-        let text = format!("{version} is overtaken by a later build: building anew");
-        pipeline.events.note(Some(image), NoteLevel::Info, text);
-        return Ok(None);
+        return gone(task, NoteLevel::Info, &format!("{version} is overtaken by a later build"));
     };
     let artifacts = ArtifactRecord::disk_first(&record.artifacts, image, version);
     let Some(files) = files(&artifacts) else {
-        let text = format!("the artifact of {version} is not kept on this machine: building anew");
-        pipeline.events.note(Some(image), NoteLevel::Info, text);
-        return Ok(None);
+        let why = format!("the artifact of {version} is not kept on this machine");
+        return gone(task, NoteLevel::Info, &why);
     };
+    let mut told = None;
+    if is_asked(task.image).await? {
+        told = evidence(task, record, &files[0].digest).await?;
+        if told.is_none() {
+            let why = format!(
+                "the guest of {version} cannot be asked again, and what it has told is not kept"
+            );
+            return gone(task, NoteLevel::Info, &why);
+        }
+    }
     let wish = pipeline.cancellation.clone();
     let unchanged = tokio::task::spawn_blocking(move || {
         for file in &files {
@@ -69,13 +74,70 @@ pub(super) async fn kept_aside(task: &ImageTask<'_>) -> Result<Option<KeptAside>
                 artifact: Artifact { builder: None, files },
             };
             let stored = artifacts.iter().flat_map(ArtifactRecord::stored).collect();
-            Ok(Some(KeptAside { build, version, stored }))
+            Ok(Some(KeptAside { build, version, stored, told }))
         }
         Err(path) => {
-            let text = format!("`{path}` is not what was kept aside: building anew");
-            pipeline.events.note(Some(image), NoteLevel::Warning, text);
-            Ok(None)
+            gone(task, NoteLevel::Warning, &format!("`{path}` is not what was kept aside"))
         }
+    }
+}
+
+/// There is nothing to judge again: it has to be built, unless nothing is to be.
+fn gone<T>(task: &ImageTask<'_>, level: NoteLevel, why: &str) -> Result<Option<T>, Failure> {
+    if task.run.pipeline.options.never_build {
+        return Err(Failure::new(FailureClass::Usage, format!("nothing to judge again: {why}"))
+            .hint(format!("build it anew: `goldsmith run {}`", task.image.name)));
+    }
+    let text = format!("{why}: building anew");
+    task.run.pipeline.events.note(Some(&task.image.name), level, text);
+    Ok(None)
+}
+
+/// What the guest of the artifact with this digest has told when it was built, if it is kept.
+async fn evidence(
+    task: &ImageTask<'_>,
+    record: &RejectedRecord,
+    subject: &Digest,
+) -> Result<Option<EvidenceDocument>, Failure> {
+    let (Some(evidence), Some(inventory)) = (&record.evidence, &record.inventory) else {
+        return Ok(None);
+    };
+    let registry = task.run.pipeline.registry;
+    let evidence = registry.blob(evidence).await.map_err(|error| error.failure())?;
+    let inventory = registry.blob(inventory).await.map_err(|error| error.failure())?;
+    let inventory = String::from_utf8(inventory).unwrap_or_default();
+    let scope = task.image.evidence.scope;
+    Ok(EvidenceDocument::read(&evidence, inventory, subject, scope))
+}
+
+/// Rules that were broken, and that nobody can check any more, are still broken: what the guest has
+/// told does not change, and what was left out of it when it was kept proves nothing.
+pub(super) fn still_broken(verdict: &mut Verdict, before: &[Violation], levels: &RuleLevels) {
+    let lost = before.iter().filter(|violation| verdict.unchecked.contains(&violation.rule));
+    let lost: Vec<Violation> = lost
+        .map(|violation| {
+            let golden = GoldenRule::named(violation.rule.as_str());
+            let level = golden.map_or_else(
+                || levels.of(&violation.rule, violation.level),
+                |rule| levels.of_golden(rule),
+            );
+            Violation { level, ..violation.clone() }
+        })
+        .filter(|violation| violation.level != Level::Off)
+        .collect();
+    verdict.unchecked.retain(|rule| lost.iter().all(|violation| violation.rule != *rule));
+    for violation in lost {
+        if violation.level == Level::Block {
+            if verdict.decision == Decision::Passed {
+                verdict.decision = Decision::Blocked;
+            }
+            verdict.reasons.push(Reason {
+                id: ReasonId::Rules,
+                message: format!("{} ({}), as it was built", violation.message, violation.rule),
+                help: violation.help.clone(),
+            });
+        }
+        verdict.violations.push(violation);
     }
 }
 
@@ -106,4 +168,39 @@ fn files(artifacts: &[ArtifactRecord]) -> Option<Vec<ArtifactFile>> {
         })
         .collect();
     files.filter(|files| !files.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_nobody_can_check_again_goes_on_counting_as_it_did() {
+        let violation = |rule: &str| Violation {
+            rule: rule.into(),
+            level: Level::Block,
+            message: "the password of root stands in the template".to_owned(),
+            help: "lock it".to_owned(),
+            places: Vec::new(),
+        };
+        let judged = |unchecked: &[&str], levels: &RuleLevels| {
+            let mut verdict = Verdict {
+                decision: Decision::Passed,
+                reasons: Vec::new(),
+                warnings: Vec::new(),
+                findings: Vec::new(),
+                violations: Vec::new(),
+                unchecked: unchecked.iter().map(|rule| (*rule).into()).collect(),
+            };
+            still_broken(&mut verdict, &[violation("passwords")], levels);
+            (verdict.decision, verdict.violations.len(), verdict.unchecked.len())
+        };
+        let own = RuleLevels::default();
+        let off = RuleLevels { of: [("passwords".into(), Level::Off)].into(), ..own.clone() };
+        let warn = RuleLevels { all: Some(Level::Warn), ..own.clone() };
+        assert_eq!(judged(&["passwords", "sudo"], &own), (Decision::Blocked, 1, 1));
+        assert_eq!(judged(&["sudo"], &own), (Decision::Passed, 0, 1), "it was checked again");
+        assert_eq!(judged(&["passwords"], &off), (Decision::Passed, 0, 1));
+        assert_eq!(judged(&["passwords"], &warn), (Decision::Passed, 1, 0));
+    }
 }

@@ -469,6 +469,10 @@ fn the_help_names_every_command_and_option() {
       plan     Show what would be built, and why
       run      Build what is due: plan, build, look inside, judge, publish, record, report
       scan     Look inside an existing artifact and judge it
+      regate   Judge builds again that did not pass and were kept aside, and publish what passes by now;
+               build nothing
+      rescan   Match the inventories of all published versions against today's advisories: nothing is
+               built or booted
       diff     Show which packages have changed between two published versions
       reap     Clean up after runs that were killed: here, and in the registry of the image matrix
       lint     Tell all problems of the image matrix

@@ -97,6 +97,7 @@ pub(crate) fn rejection(version: Version) -> RejectedRecord {
         artifacts: Vec::new(),
         inventory: None,
         findings: None,
+        evidence: None,
         report: Digest::of(b"report"),
     }
 }

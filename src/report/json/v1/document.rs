@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model;
 use crate::report;
 
-use super::{Compared, Image, Plan, Reap, Run};
+use super::{Compared, Image, Plan, Reap, Rescan, Run};
 
 /// The report of a run.
 pub fn report(report: &report::Report) -> String {
@@ -28,6 +28,11 @@ pub fn reap(reaped: &[report::Reaped], problems: &[String]) -> String {
     document("reap", &Reap::of(reaped, problems))
 }
 
+/// What published versions are worth by today's advisories.
+pub fn rescan(rescan: &report::rescan::Rescan) -> String {
+    document("rescan", &Rescan::of(rescan))
+}
+
 /// What has changed between two versions.
 pub fn compared(compared: &report::Compared) -> String {
     document("diff", &Compared::of(compared))
@@ -38,7 +43,7 @@ pub fn compared(compared: &report::Compared) -> String {
 struct Document<'a, T> {
     /// The version of the format.
     version: u32,
-    /// What it is: `run`, `image`, `plan`, `diff` or `reap`.
+    /// What it is: `run`, `image`, `plan`, `diff`, `reap` or `rescan`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,

@@ -15,15 +15,17 @@ mod image;
 mod page;
 mod plan;
 mod reap;
+mod rescan;
 mod run;
 mod verdict;
 mod why;
 
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
-pub use document::{compared, image, plan, reap, report};
+pub use document::{compared, image, plan, reap, report, rescan};
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
 pub use plan::{Plan, Planned, UpstreamChange};
 pub use reap::{Deed, Reap, Reaped};
+pub use rescan::{Advice, Rescan, RescanFinding, RescanWork, Watched};
 pub use run::{CaughtUp, Run, Tool};
 pub use verdict::{Changed, Counts, Finding, Reason, Since, Verdict, Violation, Waiver};
 pub use why::{Details, NewFinding, Skipped, Why};

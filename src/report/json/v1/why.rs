@@ -281,6 +281,7 @@ mod tests {
         {"newest":"1.0.20261101","reason":"can-be-regated","regate":"policy"}
         {"newest":"1.0.20261101","reason":"can-be-regated","regate":"waivers"}
         {"newest":"1.0.20261101","reason":"can-be-regated","regate":"advisories"}
+        {"newest":"1.0.20261101","reason":"can-be-regated","regate":"asked"}
         {"attempt":2,"attempt_limit":3,"last_failure":"provisioner `shell` failed: script exited with status 100","reason":"never-built"}
         {"reason":"asked-for"}
         {"reason":"forced"}

@@ -1,0 +1,104 @@
+//! `goldsmith rescan`: what all published versions are worth by today's advisories.
+
+use std::collections::BTreeMap;
+
+use super::run::{given_database, refresh};
+use super::session::{Session, no_state};
+use crate::cli;
+use crate::config;
+use crate::matrix::{self, SelectionError};
+use crate::model::{Address, Failure, FailureClass, GateLists, ImageName, NoteLevel};
+use crate::process::Log;
+use crate::registry::{self, Author, Registry};
+use crate::report::rescan::Rescan;
+use crate::run::{self, Judgement, Kept, Rescanner, RunDirectory, forget_old_runs};
+use crate::trivy::{self, Scanner};
+
+/// Looks at the inventories of the images that are named, or of all.
+pub(super) async fn run(session: &Session, arguments: &cli::Rescan) -> Result<Rescan, Failure> {
+    let (address, judgements) = known(session, arguments)?;
+    let registry = registry::look(&address).await.map_err(|error| error.failure())?;
+    let images = registry.images().await.map_err(|error| error.failure())?;
+    let images = selected(&arguments.images, &images, &*registry)?;
+    let state = run::state_folder(&session.environment)?;
+    let database = given_database(session, arguments.db.as_deref())?;
+    let Session { environment, launcher, cancellation, .. } = session;
+    let tool = trivy::find(environment, launcher, cancellation).await?;
+    let database = match database {
+        Some(database) => database,
+        None => refresh(session, &tool, &state, &arguments.db_repository).await?,
+    };
+    super::reap::before_run(session, &state).await;
+    let _ = forget_old_runs(&state);
+    let id = run::new_run_id(&session.clock);
+    let (directory, mut journal) =
+        RunDirectory::create(&state, &id, session.clock).map_err(|error| no_state(&error))?;
+    let rescanner = Rescanner {
+        registry: &*registry,
+        author: Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock },
+        judgements,
+        scanner: Scanner {
+            tool,
+            launcher: launcher.clone(),
+            cancellation: cancellation.clone(),
+            log: Log::from(directory.log("rescan")),
+        },
+        database,
+        state,
+        scratch: directory.work(),
+        clock: session.clock,
+        events: session.events.clone(),
+    };
+    let rescanned = rescanner.rescan(&images).await;
+    if let Err(error) = directory.finish(&mut journal, Kept::Nothing) {
+        let text = format!("the scratch space could not be removed: {error}");
+        session.events.note(None, NoteLevel::Warning, text);
+    }
+    rescanned
+}
+
+/// Where versions are recorded, and what they are judged by. Without an `images.yml`, the defaults
+/// are: whoever has only the registry can watch it.
+fn known(
+    session: &Session,
+    arguments: &cli::Rescan,
+) -> Result<(Address, BTreeMap<ImageName, Judgement>), Failure> {
+    let given = arguments.registry.as_ref();
+    let given = given.map(|url| session.address(url, "--registry")).transpose()?;
+    let path = config::resolve(&session.directory, session.global.config.as_str());
+    if let Some(address) = &given
+        && !path.exists()
+    {
+        return Ok((address.clone(), BTreeMap::new()));
+    }
+    let catalog = session.catalog()?.catalog;
+    let address = given.or(catalog.registry).ok_or_else(|| {
+        let reason = "images.yml names no registry that versions are recorded in";
+        Failure::new(FailureClass::Usage, reason).hint("name one with `--registry URL`")
+    })?;
+    let judgements = catalog
+        .images
+        .into_iter()
+        .map(|(name, image)| (name, Judgement { policy: image.gate, lists: GateLists::default() }));
+    Ok((address, judgements.collect()))
+}
+
+fn selected(
+    patterns: &[String],
+    images: &[ImageName],
+    registry: &dyn Registry,
+) -> Result<Vec<ImageName>, Failure> {
+    if patterns.is_empty() {
+        return Ok(images.to_vec());
+    }
+    let selected = matrix::select(patterns, images.iter()).map_err(|error| {
+        let failure = Failure::caused_by(FailureClass::Usage, &error);
+        match error {
+            SelectionError::NoMatch { similar: Some(name), .. } => {
+                failure.hint(format!("did you mean `{name}`?"))
+            }
+            _ => failure.hint(format!("nothing of it is recorded in `{}`", registry.location())),
+        }
+    })?;
+    Ok(selected.into_iter().collect())
+}
