@@ -28,5 +28,6 @@ mod processes;
 mod project;
 mod provenance;
 mod recover;
+mod rescan;
 mod secrets;
 mod tests;

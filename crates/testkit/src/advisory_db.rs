@@ -164,6 +164,13 @@ impl Advisories {
         );
     }
 
+    /// The same for a release whose advisories come from `source`, as Trivy names it: `ubuntu`.
+    pub fn add_from(&mut self, source: &str, release: &str, package: &str, fix: &Fix) {
+        let known = json!({ "ID": source, "Name": source, "URL": "https://example.org" });
+        self.sources.entry(release.to_owned()).or_insert(known);
+        self.add(release, package, fix);
+    }
+
     /// Writes `db/trivy.db` and `db/metadata.json` into a Trivy cache folder, in place of what is
     /// there. Equal advisories give equal bytes.
     pub fn write(&self, cache: &Utf8Path, stamp: &Stamp) -> io::Result<()> {
