@@ -6,9 +6,9 @@ use super::context::Context;
 use super::field::Field;
 use super::keys::Keys;
 use super::node::Value;
-use super::{duration, env, number, path, size};
+use super::{duration, env, number, size};
 use crate::diagnostics::quoted;
-use crate::model::{ChannelName, Severity};
+use crate::model::ChannelName;
 
 /// Reads the value of `key`. Says whether it asks for anything that is not there.
 pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
@@ -27,18 +27,7 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "report" => return report(field, context),
         "strict_report" => return field.boolean(context).unwrap_or_default(),
         "issue_after" => drop(number::read(field, (1, 1000), context)),
-        "fix_grace" => fix_grace(field, context),
-        "new_only" => return new_only(field, context),
         "generalize" => return generalize(field, context),
-        "waivers" | "kev" => {
-            let folder = context.folder.clone();
-            drop(path::read(field, &folder, "waivers.yml", context));
-        }
-        "max_waiver" | "waiver_notice" => drop(duration::read(field, context)),
-        "severity_source" => {
-            let sources = [("vendor", ()), ("nvd", ()), ("highest", ())];
-            let _ = field.choice("a source of severities", &sources, context);
-        }
         _ => {}
     }
     true
@@ -173,38 +162,6 @@ fn report(field: Field<'_>, context: &mut Context) -> bool {
     });
     keys.finish(context);
     asks.unwrap_or_default()
-}
-
-fn fix_grace(field: Field<'_>, context: &mut Context) {
-    let example = "{ HIGH: 7d }";
-    let expected = "a mapping of severities to durations";
-    for entry in field.entries("severity", expected, example, context).unwrap_or_default() {
-        let severities = Severity::GRAVEST_FIRST.map(Severity::as_str);
-        let name = entry.value.key;
-        if name == "CRITICAL" {
-            let message = "`CRITICAL` has no grace";
-            context.push(entry.key.error("bad-choice", message, "it always blocks at once"));
-        } else if !severities.contains(&name) {
-            let severities = severities.into_iter().filter(|severity| *severity != "CRITICAL");
-            let problem = entry.key.not_a(name, "a severity", severities, context);
-            context.push(problem);
-        }
-        duration::read(entry.value, context);
-    }
-}
-
-fn new_only(field: Field<'_>, context: &mut Context) -> bool {
-    if !matches!(field.node.value, Value::Mapping(_)) {
-        field.choice("a rule for findings that are not new", &[("off", ())], context);
-        return false;
-    }
-    if let Some(mut keys) = Keys::of(field, "in `new_only`", "since: stable", context) {
-        keys.required("since", "for example `since: stable`", context, |field, context| {
-            field.name::<ChannelName>("a channel", "stable", context)
-        });
-        keys.finish(context);
-    }
-    true
 }
 
 fn generalize(field: Field<'_>, context: &mut Context) -> bool {

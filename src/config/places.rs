@@ -8,8 +8,8 @@ use super::node::{Node, Value};
 use crate::diagnostics::{Places, Span};
 
 /// Keys that have values of their own.
-const NESTED: [&str; 7] =
-    ["os", "prepare", "var_files", "vars", "secret_vars", "parents", "enforce"];
+const NESTED: [&str; 8] =
+    ["os", "prepare", "var_files", "vars", "secret_vars", "parents", "enforce", "gate"];
 
 /// Where the values of each of the `entries` of `images:` stand.
 pub(super) fn read(entries: &[Named<'_>]) -> Vec<Places> {

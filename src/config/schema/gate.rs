@@ -24,31 +24,33 @@ pub(super) struct Gate {
     /// What a release past its end of life leads to.
     #[schemars(example = &"warn", extend("default" = "untrusted"))]
     eol: Option<Or<EolRule>>,
-    /// Not available yet. How long findings may wait: since there is a fix, else since they were
-    /// published. `CRITICAL` has no grace.
-    #[schemars(example = json!({ "HIGH": "7d" }))]
-    fix_grace: Option<BTreeMap<GraceSeverity, Duration>>,
-    /// Not available yet, but for `off`. Judges only what a version that is out does not have.
-    /// Never excuses `CRITICAL`.
+    /// How long findings may wait: since there is a fix, else since they were published. `CRITICAL`
+    /// has no grace, and neither has what `kev` names. An image adds to what `defaults` says, severity
+    /// by severity; `off` takes that away.
+    #[schemars(example = json!({ "HIGH": "7d" }), extend("default" = "off"))]
+    fix_grace: Option<FixGrace>,
+    /// Judges only what a version that is out does not have. Never excuses `CRITICAL`.
     #[schemars(example = json!({ "since": "stable" }), extend("default" = "off"))]
     new_only: Option<NewOnly>,
     /// Not available yet, but for `off`. What an image leads to that carries an identity or an
     /// access of its maker.
     #[schemars(example = json!({ "machine-id": "warn" }), extend("default" = "off"))]
     generalize: Option<Generalize>,
-    /// Not available yet. A file with permissions for single findings.
+    /// The file with waivers: permissions for single findings. A file that is named must exist;
+    /// without a name, `waivers.yml` beside this file counts, if there is one.
     #[schemars(example = &"waivers.yml")]
     waivers: Option<Path>,
-    /// Not available yet. How long a permission may last.
-    #[schemars(example = &"90d")]
+    /// How far away the last day of a waiver may be.
+    #[schemars(example = &"30d", extend("default" = "90d"))]
     max_waiver: Option<Duration>,
-    /// Not available yet. How long before its end a permission is announced.
-    #[schemars(example = &"7d")]
+    /// How long before its end a waiver is announced.
+    #[schemars(example = &"14d", extend("default" = "7d"))]
     waiver_notice: Option<Duration>,
-    /// Not available yet. Whose word on a severity counts.
-    #[schemars(example = &"vendor")]
+    /// Whose word on a severity counts.
+    #[schemars(example = &"highest", extend("default" = "vendor"))]
     severity_source: Option<Or<SeveritySource>>,
-    /// Not available yet. A file with vulnerabilities that are known to be used.
+    /// A file with vulnerabilities that are known to be exploited, which have no grace: CISA's
+    /// catalog as JSON or CSV, or a list of ids, one a line.
     #[schemars(example = &"kev.json")]
     kev: Option<Path>,
 }
@@ -74,6 +76,16 @@ enum EolRule {
     Warn,
     /// Nothing.
     Off,
+}
+
+/// How long findings may wait.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum FixGrace {
+    /// Not at all.
+    Off(Or<Off>),
+    /// So long, by severity.
+    Of(BTreeMap<GraceSeverity, Duration>),
 }
 
 /// Which findings are judged.
@@ -146,10 +158,12 @@ pub(super) enum Level {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 enum SeveritySource {
-    /// That of the distribution.
+    /// That of the distribution; where it does not rate a finding, that of whoever the scanner turns
+    /// to.
     Vendor,
-    /// That of the National Vulnerability Database.
+    /// That of the National Vulnerability Database; where it does not rate a finding, the
+    /// distribution's.
     Nvd,
-    /// The gravest of all.
+    /// The gravest of all ratings.
     Highest,
 }
