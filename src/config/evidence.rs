@@ -193,7 +193,8 @@ fn skip(field: Field<'_>, context: &mut Context) -> Option<Strategy> {
     Some(Strategy::Skip { reason: reason?.trim().to_owned(), until: until? })
 }
 
-fn date(field: Field<'_>, context: &mut Context) -> Option<civil::Date> {
+/// Reads a day of the calendar.
+pub(super) fn date(field: Field<'_>, context: &mut Context) -> Option<civil::Date> {
     let text = field.text("a day", "2026-12-31", context)?;
     let day = text.parse::<civil::Date>().ok().filter(|_| text.len() == 10);
     if day.is_none() {

@@ -173,10 +173,9 @@ fn new_only(field: Field<'_>, context: &mut Context) -> Option<Option<ChannelNam
         return Some(None);
     }
     let mut keys = Keys::of(field, "in `new_only`", "since: stable", context)?;
-    let since =
-        keys.required("since", "for example `since: stable`", context, |field, context| {
-            field.name::<ChannelName>("a channel", "stable", context)
-        });
+    let since = keys.required("since", "for example `since: stable`", context, |field, context| {
+        field.name::<ChannelName>("a channel", "stable", context)
+    });
     keys.finish(context);
     since.map(Some)
 }

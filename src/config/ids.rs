@@ -171,3 +171,32 @@ pub const PROBLEMS_OF_LOCK: &[Kind] = &[
         "This is no name of a plugin, of a version or of a platform, as `goldsmith.lock` has them: `github.com/hashicorp/qemu`, `1.1.4` and `linux_amd64`. `goldsmith plugins` writes the file.",
     ),
 ];
+
+/// All kinds of problems that a file with waivers can have, beside those.
+pub const PROBLEMS_OF_WAIVERS: &[Kind] = &[
+    kind(
+        "bad-advisory",
+        "This is no id of an advisory, as scanners write them: one word, such as `CVE-2026-1234`. Patterns are not possible: a waiver permits one finding that somebody has looked at.",
+    ),
+    kind(
+        "bad-pattern",
+        "This is no pattern of names. `*` and `?` stand for what is within a name, `[ab]` and `{a,b}` for one of several.",
+    ),
+    kind(
+        "duplicate-waiver",
+        "Two waivers permit the same finding for the same images and packages. Which of their reasons and days counts is not guessed.",
+    ),
+    kind("empty-list", "The list names nothing. Leave the key out to mean all."),
+    kind(
+        "idle-pattern",
+        "No image that the file is for has a name like this, so the waiver permits less than it says; mostly the name is misspelt, or the image is gone.",
+    ),
+    kind(
+        "too-many-waivers",
+        "The file has more waivers or patterns than anybody could review: at most 5000 of each are read.",
+    ),
+    kind(
+        "waiver-too-long",
+        "The last day of a waiver is further away than `max_waiver` of an image admits. A waiver is looked at again before it goes on.",
+    ),
+];

@@ -53,6 +53,7 @@ mod timeout;
 mod unavailable;
 mod vars;
 mod version;
+mod waivers;
 mod words;
 mod yaml;
 
@@ -62,10 +63,13 @@ pub use duration::{BadDuration, parse as duration};
 pub use env::may_pass;
 pub use fuzz::fuzz;
 pub use gate::LATER as LATER_OF_GATE;
-pub use ids::{PROBLEMS, PROBLEMS_OF_LOCK};
+pub use ids::{PROBLEMS, PROBLEMS_OF_LOCK, PROBLEMS_OF_WAIVERS};
 pub use path::resolve;
 pub use plugin_lock::{look as look_at_plugin_lock, read as plugin_lock};
 pub use resources::{BadBudget, budget};
+pub use waivers::{
+    NotPruned, WaiverChecks, fuzz as fuzz_waivers, look_at_waivers, waivers_of, without_waivers,
+};
 
 /// The JSON Schema (draft 7) of `images.yml`, for editors. Made from the types in `schema/`.
 pub const SCHEMA: &str = include_str!("../../schema/images.schema.json");

@@ -9,6 +9,7 @@
 //! change what a value is, the second what a mapping has, and nobody sees it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde_saphyr::granit_parser::{
     ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as Place, options,
@@ -34,10 +35,25 @@ pub(super) fn parse(text: &str, source: SourceId) -> Result<Option<Node>, Diagno
             Err(error) => return Err(tree.syntax_error(&error)),
         }
     }
-    Ok(tree.root.filter(|root| {
-        // A document of comments alone is an empty scalar.
-        !matches!(root.value, Value::Null) || root.span.start < root.span.end
-    }))
+    Ok(tree.finished())
+}
+
+/// Where the comments of `text` stand, each from its `#` to the end of its line; `None` for what is no
+/// YAML.
+pub(super) fn comments(text: &str) -> Option<Vec<Range<usize>>> {
+    let mut comments = Vec::new();
+    for event in Parser::new_from_str_with_options(text, options! { emit_comments: true }) {
+        match event {
+            Ok((Event::Comment(..), place)) => {
+                let range = place.byte_range().unwrap_or_default();
+                let line = text.get(range.start..).and_then(|rest| rest.lines().next());
+                comments.extend(line.map(|line| range.start..range.start + line.len()));
+            }
+            Ok(_) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(comments)
 }
 
 /// A tree that grows with the events of the parser.
@@ -82,6 +98,13 @@ impl<'t> Tree<'t> {
             anchored: HashMap::new(),
             aliased_bytes: 0,
         }
+    }
+
+    fn finished(self) -> Option<Node> {
+        self.root.filter(|root| {
+            // A document of comments alone is an empty scalar.
+            !matches!(root.value, Value::Null) || root.span.start < root.span.end
+        })
     }
 
     fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Diagnostic> {

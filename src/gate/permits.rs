@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use globset::{GlobBuilder, GlobMatcher};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, civil};
 
 use super::{Case, reason};
-use crate::model::{Fate, Finding, Judged, Reason, ReasonId, Waiver};
+use crate::model::{Fate, Finding, Judged, NameGlob, Reason, ReasonId, Waiver};
 
 /// The waivers of an image, ready to be asked.
 pub(super) struct Permits<'a> {
@@ -77,49 +76,22 @@ impl<'a> Permits<'a> {
 /// A waiver with its globs.
 struct Permit<'a> {
     waiver: &'a Waiver,
-    packages: Vec<Name>,
-}
-
-/// What names packages. Most waivers name one as it is.
-enum Name {
-    Literal(String),
-    Glob(GlobMatcher),
-}
-
-impl Name {
-    /// What is no glob names nothing; reading the file has told it.
-    fn of(text: &str) -> Option<Self> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | ':');
-        if text.chars().all(plain) {
-            return Some(Self::Literal(text.to_owned()));
-        }
-        Some(Self::Glob(matcher(text)?))
-    }
-
-    fn is_match(&self, name: &str) -> bool {
-        match self {
-            Self::Literal(literal) => literal == name,
-            Self::Glob(glob) => glob.is_match(name),
-        }
-    }
+    packages: Vec<NameGlob>,
 }
 
 impl<'a> Permit<'a> {
     fn of(waiver: &'a Waiver) -> Self {
-        let packages = waiver.packages.iter().filter_map(|name| Name::of(name)).collect();
+        // What is no pattern names nothing; reading the file has told it.
+        let packages = waiver.packages.iter().filter_map(|name| NameGlob::new(name)).collect();
         Self { waiver, packages }
     }
 
     /// Whether it is about the package of `finding`, whose id it has.
     fn names(&self, finding: &Finding) -> bool {
-        let names = |name: &Name| name.is_match(&finding.package) || name.is_match(&finding.source);
+        let names =
+            |name: &NameGlob| name.matches(&finding.package) || name.matches(&finding.source);
         self.waiver.packages.is_empty() || self.packages.iter().any(names)
     }
-}
-
-/// A glob, as waivers have them: `*` and `?` within a name.
-pub(super) fn matcher(glob: &str) -> Option<GlobMatcher> {
-    Some(GlobBuilder::new(glob).literal_separator(true).build().ok()?.compile_matcher())
 }
 
 fn ends(waiver: &Waiver) -> Reason {

@@ -23,6 +23,7 @@ mod failure;
 mod findings;
 mod findings_document;
 mod golden_rules;
+mod glob;
 mod history;
 mod inventory_diff;
 mod log_entry;
@@ -73,6 +74,7 @@ pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
 pub use findings_document::FindingsDocument;
 pub use golden_rules::{GOLDEN_RULES, GoldenRule};
+pub use glob::NameGlob;
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
 pub use inventory_diff::{ChangeKind, InventoryDiff, PackageChange};
 pub use log_entry::{
