@@ -113,6 +113,8 @@ pub enum Command {
     Lint(Lint),
     /// Install the Packer plugins that templates require, and lock them in goldsmith.lock
     Plugins(Plugins),
+    /// Show the waivers, which of them end, and which nobody needs any more
+    Waivers(Waivers),
     /// Print the JSON Schema of the image matrix, for editors
     Schema,
     /// Do what the inputs of a forge's action say
@@ -370,6 +372,20 @@ pub struct Diff {
 #[derive(Debug, Args)]
 pub struct Reap {
     /// Where leases are looked at, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith waivers`.
+#[derive(Debug, Args)]
+pub struct Waivers {
+    /// Take out of their files what is stale; comments stay
+    #[arg(long)]
+    pub prune: bool,
+    /// Where versions are recorded, instead of what images.yml says
     #[arg(long, value_name = "URL")]
     pub registry: Option<String>,
     /// Form of the result

@@ -39,6 +39,14 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             asked_for(compared(session, format, &found))?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
+        Answer::Waivers(listed) => {
+            let terminal = &session.terminal;
+            asked_for(match format {
+                Format::Text => terminal.text(&report::waivers::text(&listed, terminal.width())),
+                Format::Json => terminal.data(&json::v1::waivers(&listed)),
+            })?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
+        }
         Answer::Lint(problems, format) => {
             asked_for(found(session, format, &problems))?;
             let (code, failure_reason) = if problems.has_errors() {

@@ -2,8 +2,8 @@
 
 mod templates;
 
-use super::plugins;
 use super::session::Session;
+use super::{judging, plugins};
 use crate::config::{self, Found, Looked};
 use crate::diagnostics::{Diagnostic, Kind, Level, Problems};
 use crate::model::Failure;
@@ -12,7 +12,7 @@ use crate::{inputs, packer};
 /// Finds the problems; shows their files by absolute paths.
 pub(super) async fn run(session: &Session) -> Result<Problems, Failure> {
     let Looked { found, mut problems } = session.images_yml()?;
-    let Some(Found { catalog, later, places }) = found else {
+    let Some(Found { catalog, later, places, .. }) = found else {
         return Ok(problems);
     };
     let of_images = later.images.into_iter().map(|later| later.refusal);
@@ -24,6 +24,7 @@ pub(super) async fn run(session: &Session) -> Result<Problems, Failure> {
     if let Some(bytes) = plugins::lock_bytes(&catalog)? {
         (lock, problems) = config::look_at_plugin_lock(&catalog.plugin_lock(), &bytes, problems);
     }
+    (_, problems) = judging::check(&catalog, &places, judging::today(session), problems);
     let folder = catalog.path.parent().unwrap_or(&session.directory);
     let sound = inputs::check(folder, catalog.images.values(), &places, &mut problems);
     if let Some(lock) = &lock {
@@ -38,6 +39,7 @@ pub(super) fn kinds() -> Vec<Kind> {
     [
         config::PROBLEMS,
         config::PROBLEMS_OF_LOCK,
+        config::PROBLEMS_OF_WAIVERS,
         inputs::PROBLEMS,
         inputs::TEMPLATE_PROBLEMS,
         packer::PROBLEMS,

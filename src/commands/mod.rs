@@ -5,6 +5,7 @@ pub mod child;
 mod deliver;
 mod diff;
 mod init;
+mod judging;
 mod lint;
 mod plan;
 mod planning;
@@ -16,6 +17,7 @@ mod rescan;
 mod run;
 mod scan;
 mod session;
+mod waivers;
 
 use std::process::ExitCode as ProcessExitCode;
 use std::time::Duration;
@@ -66,6 +68,7 @@ enum Answer {
     Reap(reap::Done),
     Rescan(Box<Rescan>),
     Lint(Problems, LintFormat),
+    Waivers(crate::report::waivers::Waivers),
     Schema,
     Text(String),
 }
@@ -218,6 +221,9 @@ async fn dispatch(
         Command::Rescan(asked) => {
             let found = rescan::run(&session, asked).await;
             (found.map(Box::new).map(Answer::Rescan), asked.format)
+        }
+        Command::Waivers(asked) => {
+            (waivers::run(&session, asked).await.map(Answer::Waivers), asked.format)
         }
         Command::Schema => (Ok(Answer::Schema), Format::Json),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
+use super::judging;
 use super::refusals::Refusals;
 use super::session::Session;
 use crate::cli;
@@ -55,7 +56,8 @@ pub(super) struct Planning {
 
 /// Makes the plan.
 pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planning, Failure> {
-    let (catalog, later, places) = catalog(session, &wanted)?;
+    let (mut catalog, later, places) = catalog(session, &wanted)?;
+    let lists = judging::lists(session, &mut catalog, &places, &later.sources).await?;
     let catalog = Arc::new(catalog);
     refuse_folders_that_a_checkout_wipes(session, &catalog, wanted.records)?;
     let Wanted { selection: arguments, given, records, regate, database, .. } = wanted;
@@ -93,8 +95,6 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
         let _ = registry::remember(&*registry, &histories).await;
     }
     let (definitions, untracked, edits) = definitions?;
-    let lists: BTreeMap<ImageName, GateLists> =
-        chosen().map(|image| (image.name.clone(), GateLists::default())).collect();
     let candidates = chosen().map(|image| Candidate {
         image,
         definition: &definitions[&image.name],
@@ -141,7 +141,7 @@ fn catalog(
     session: &Session,
     wanted: &Wanted<'_>,
 ) -> Result<(Catalog, Refusals, Vec<Places>), Failure> {
-    let Checked { mut catalog, warnings, mut later, places } = session.catalog()?;
+    let Checked { mut catalog, warnings, mut later, places, .. } = session.catalog()?;
     if let Some(url) = &wanted.selection.registry {
         catalog.registry = Some(session.address(url, "--registry")?);
     }

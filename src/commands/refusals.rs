@@ -50,7 +50,6 @@ impl Refusals {
 
     /// The same for looking inside `image` and judging it, which needs less.
     pub(super) fn refuse_judging(&self, session: &Session, image: &Image) -> Result<(), Failure> {
-        let judges = |key: &str| key == "evidence" || LATER_OF_GATE.contains(&key);
         let of_image = self.later.images.iter().filter(|later| later.entry == image.entry);
         let refusals: Vec<&Diagnostic> =
             of_image.filter(|later| judges(later.key)).map(|later| &later.refusal).collect();
@@ -72,4 +71,9 @@ impl Refusals {
         let problems = session.show(problems.in_order());
         config::failure(&problems)
     }
+}
+
+/// Whether `key` decides how an image is judged.
+pub(super) fn judges(key: &str) -> bool {
+    key == "evidence" || LATER_OF_GATE.contains(&key)
 }

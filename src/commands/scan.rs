@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::judging;
 use super::planning::images;
 use super::reap;
 use super::refusals::Refusals;
@@ -37,6 +38,7 @@ struct Role {
     arch: Arch,
     evidence: EvidencePolicy,
     gate: GatePolicy,
+    lists: GateLists,
     /// Where `images.yml` has it, if it does.
     place: Option<Place>,
     workdir: Utf8PathBuf,
@@ -47,7 +49,7 @@ struct Role {
 /// Looks and judges.
 pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<ImageReport, Failure> {
     let begun = Instant::now();
-    let role = role(session, arguments)?;
+    let role = role(session, arguments).await?;
     let path = session.existing(&arguments.path)?;
     let backing = arguments.backing.iter().map(|folder| session.existing(folder));
     let backing = backing.collect::<Result<Vec<_>, _>>()?;
@@ -110,15 +112,16 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
 }
 
 /// What the artifact is judged as: an image of `images.yml`, or by the defaults.
-fn role(session: &Session, arguments: &cli::Scan) -> Result<Role, Failure> {
+async fn role(session: &Session, arguments: &cli::Scan) -> Result<Role, Failure> {
     let mut role = match &arguments.image {
-        Some(name) => of_image(session, name)?,
+        Some(name) => of_image(session, name).await?,
         None => Role {
             name: name_of(&arguments.path),
             os: arguments.os.clone(),
             arch: arguments.arch.unwrap_or(Arch::Amd64),
             evidence: EvidencePolicy::AUTO,
             gate: GatePolicy::default(),
+            lists: GateLists::default(),
             place: None,
             workdir: session.directory.clone(),
             env: Vec::new(),
@@ -143,8 +146,9 @@ fn role(session: &Session, arguments: &cli::Scan) -> Result<Role, Failure> {
     Ok(role)
 }
 
-fn of_image(session: &Session, name: &ImageName) -> Result<Role, Failure> {
-    let Checked { catalog, warnings, later, .. } = session.catalog()?;
+async fn of_image(session: &Session, name: &ImageName) -> Result<Role, Failure> {
+    let Checked { mut catalog, warnings, later, places, .. } = session.catalog()?;
+    let mut lists = judging::lists(session, &mut catalog, &places, warnings.sources()).await?;
     let image: &Image = catalog.images.get(name).ok_or_else(|| {
         let reason = format!("no image is called `{name}` in `{}`", catalog.path);
         let names = catalog.images.keys().map(ImageName::as_str);
@@ -163,6 +167,7 @@ fn of_image(session: &Session, name: &ImageName) -> Result<Role, Failure> {
         arch: image.arch,
         evidence: image.evidence.clone(),
         gate: image.gate.clone(),
+        lists: lists.remove(&image.name).unwrap_or_default(),
         place: Some(session.place(&catalog, image)),
         workdir: image.workdir.clone(),
         env: image.env.clone(),
@@ -234,7 +239,7 @@ async fn examine(
         evidence: &evidence,
         scan: scan.as_ref(),
         policy: &role.gate,
-        lists: &GateLists::default(),
+        lists: &role.lists,
         before: &Before::default(),
         now: session.clock.now(),
     });

@@ -12,7 +12,7 @@ use super::layer::{self, Layer};
 use super::node::{Node, Value};
 use super::{number, plugins, yaml};
 use crate::diagnostics::{Diagnostic, Places, Problems, SourceId, Sources, Span, quoted};
-use crate::model::{Catalog, Failure, FailureClass};
+use crate::model::{Catalog, Failure, FailureClass, Judging};
 
 /// Largest file. A hundred images take about 50 KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -35,6 +35,8 @@ pub struct Checked {
     pub later: Later,
     /// Where the values of the entries of `images:` stand, by position.
     pub places: Vec<Places>,
+    /// What an image is judged by that the file does not have: what `defaults` says.
+    pub judging: Judging,
 }
 
 /// What was found in an `images.yml`, right or wrong.
@@ -55,6 +57,8 @@ pub struct Found {
     pub later: Later,
     /// Where the values of the entries of `images:` stand, by position.
     pub places: Vec<Places>,
+    /// What an image is judged by that the file does not have: what `defaults` says.
+    pub judging: Judging,
 }
 
 impl Looked {
@@ -62,8 +66,8 @@ impl Looked {
     pub fn checked(self) -> Result<Checked, Problems> {
         let Self { found, problems } = self;
         match found.filter(|_| !problems.has_errors()) {
-            Some(Found { catalog, later, places }) => {
-                Ok(Checked { catalog, warnings: problems, later, places })
+            Some(Found { catalog, later, places, judging }) => {
+                Ok(Checked { catalog, warnings: problems, later, places, judging })
             }
             None => Err(problems),
         }
@@ -248,7 +252,7 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Found>
     let retry_limit = retry_limit.unwrap_or(RETRY_LIMIT);
     let catalog = Catalog { path: path.to_owned(), registry, images, retry_limit, plugin_mirror };
     let later = Later { registry: later, everywhere, images: of_images };
-    Some(Found { catalog, later, places })
+    Some(Found { catalog, later, places, judging: defaults.judging() })
 }
 
 /// The version of the format.

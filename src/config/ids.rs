@@ -179,6 +179,10 @@ pub const PROBLEMS_OF_WAIVERS: &[Kind] = &[
         "This is no id of an advisory, as scanners write them: one word, such as `CVE-2026-1234`. Patterns are not possible: a waiver permits one finding that somebody has looked at.",
     ),
     kind(
+        "bad-list",
+        "The file that `kev` or `waivers` names cannot be used as a list. An empty or damaged list of what is exploited would give a grace to what has none.",
+    ),
+    kind(
         "bad-pattern",
         "This is no pattern of names. `*` and `?` stand for what is within a name, `[ab]` and `{a,b}` for one of several.",
     ),

@@ -20,7 +20,7 @@ use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
 use super::words;
 use crate::diagnostics::Diagnostic;
-use crate::model::{ChannelName, EvidencePolicy, StoreAddress, Test};
+use crate::model::{ChannelName, EvidencePolicy, Judging, StoreAddress, Test};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
 pub(super) const KEYS: [&str; 13] = [
@@ -113,6 +113,17 @@ impl Layer {
         };
         later.extend(keys.later(&LATER, context));
         Self { later, ..layer }
+    }
+
+    /// What an image is judged by that says nothing itself.
+    pub(super) fn judging(&self) -> Judging {
+        Judging {
+            waivers: self.gate.waivers.clone(),
+            kev: self.gate.kev.clone(),
+            gate: self.gate.clone().resolve(),
+            evidence: self.evidence.clone().unwrap_or(EvidencePolicy::AUTO),
+            ..Judging::default()
+        }
     }
 
     /// This layer where it says something, `below` elsewhere.

@@ -10,6 +10,9 @@ use crate::process::{
 };
 use crate::template::COPIES;
 
+/// Largest file that is read out of a commit, in bytes.
+const MAX_CONTENT: u64 = 64 << 20;
+
 /// Where a folder stands in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repository {
@@ -99,6 +102,43 @@ impl Git<'_> {
         let copies = ["", "/**"].map(|below| format!(":(top,exclude,glob)**/{COPIES}*{below}"));
         let changes = self.answer(folder, status.chain(others).chain(copies)).await?;
         Ok(Commit { id, dirty: !changes.trim().is_empty() })
+    }
+
+    /// The commit that `reference` names in the repository at `root`; an error if there is none.
+    pub async fn resolve(&self, root: &Utf8Path, reference: &str) -> Result<String, GitError> {
+        // What begins with a dash would be an option.
+        let question = format!("{reference}^{{commit}}");
+        let question = ["rev-parse", "--verify", "--quiet", "--end-of-options", &question];
+        Ok(self.answer(root, question).await?.trim().to_owned())
+    }
+
+    /// What `path`, which lies below `root`, holds in `commit`; nothing if it is not there.
+    pub async fn content(
+        &self,
+        root: &Utf8Path,
+        commit: &str,
+        path: &Utf8Path,
+    ) -> Result<Option<Vec<u8>>, GitError> {
+        let refused = |why: &str| GitError::Refused(format!("`{path}` of {commit}: {why}"));
+        let name = path.strip_prefix(root).map_err(|_| refused("lies elsewhere"))?;
+        let question = ["ls-tree", "-z", "-l", "--full-tree", commit];
+        let question = question.into_iter().chain([name.as_str()]);
+        let answer = self.answer(root, question).await?;
+        let Some(entry) = answer.split('\0').find(|entry| !entry.trim().is_empty()) else {
+            return Ok(None);
+        };
+        let words: Vec<&str> = entry.split_whitespace().collect();
+        match words.as_slice() {
+            ["100644" | "100755" | "100664", "blob", blob, size, ..] => {
+                if size.parse::<u64>().is_ok_and(|size| size > MAX_CONTENT) {
+                    return Err(refused("too large"));
+                }
+                let text = self.answer(root, ["cat-file", "blob", blob]).await?;
+                Ok(Some(text.into_bytes()))
+            }
+            // A link leads to what could be changed in another way.
+            _ => Err(refused("no file")),
+        }
     }
 
     /// What git answers to a question about the repository of `folder`. All of it has to be kept in

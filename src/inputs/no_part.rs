@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::model::Catalog;
 
 /// Paths that are no part of any definition: what goldsmith itself writes, the catalog, whose keys
-/// count one by one, and the lock of plugins, which are tools. Clones share them.
+/// count one by one, the lists for the gate, and the lock of plugins, which are tools. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct NoPart {
     shared: Arc<HashSet<Utf8PathBuf>>,
@@ -20,6 +20,7 @@ impl NoPart {
     pub(super) fn of(catalog: &Catalog, more: Option<&Utf8Path>) -> Self {
         let paths =
             catalog.own_paths().into_iter().chain([catalog.path.clone(), catalog.plugin_lock()]);
+        let paths = paths.chain(catalog.gate_lists());
         let shared = paths.chain(more.map(Utf8Path::to_owned)).collect();
         Self { shared: Arc::new(shared), created: None }
     }

@@ -1,6 +1,6 @@
 //! The catalog: every image of `images.yml` with its defaults applied and its paths resolved.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -31,6 +31,18 @@ impl Catalog {
     /// Where the file lies that names the plugins which templates are built with: beside this one.
     pub fn plugin_lock(&self) -> Utf8PathBuf {
         self.path.with_file_name(PluginLock::FILE)
+    }
+
+    /// The file with the waivers of `image`, absolute, whether it is there or not.
+    pub fn waivers_of(&self, image: &Image) -> Utf8PathBuf {
+        image.waivers.clone().unwrap_or_else(|| self.path.with_file_name("waivers.yml"))
+    }
+
+    /// The files that people keep for the gate: how images are judged is no part of what they are.
+    pub fn gate_lists(&self) -> BTreeSet<Utf8PathBuf> {
+        let images = self.images.values();
+        let kevs = images.clone().filter_map(|image| image.kev.clone());
+        images.map(|image| self.waivers_of(image)).chain(kevs).collect()
     }
 
     /// Where goldsmith itself writes: what lies there is no part of the repository's content. A

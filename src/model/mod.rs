@@ -22,10 +22,11 @@ mod facts;
 mod failure;
 mod findings;
 mod findings_document;
-mod golden_rules;
 mod glob;
+mod golden_rules;
 mod history;
 mod inventory_diff;
+mod judging;
 mod log_entry;
 mod names;
 mod os;
@@ -73,10 +74,11 @@ pub use facts::{
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
 pub use findings_document::FindingsDocument;
-pub use golden_rules::{GOLDEN_RULES, GoldenRule};
 pub use glob::NameGlob;
+pub use golden_rules::{GOLDEN_RULES, GoldenRule};
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
 pub use inventory_diff::{ChangeKind, InventoryDiff, PackageChange};
+pub use judging::Judging;
 pub use log_entry::{
     BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord, RejectedRecord,
     SCHEMA, VerifiedRecord, VersionRecord,

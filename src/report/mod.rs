@@ -27,6 +27,7 @@ mod tally;
 pub mod terminal;
 pub mod untrusted;
 mod waiver_entry;
+pub mod waivers;
 
 pub use advisory_row::AdvisoryRow;
 pub use compared::{Compared, ComparedVersion};

@@ -70,6 +70,8 @@ pub struct Context {
     pub event: Option<String>,
     /// The JSON document that describes the event.
     pub event_file: Option<Utf8PathBuf>,
+    /// The branch that a pull request is to be merged into.
+    pub base_ref: Option<String>,
     /// The commit that set off the workflow. On a pull request this is a merge commit that nobody
     /// made on GitHub, and the head of the branch elsewhere.
     pub sha: Option<String>,
@@ -97,6 +99,7 @@ impl Context {
             repository: text("GITHUB_REPOSITORY"),
             event: text("GITHUB_EVENT_NAME"),
             event_file: path("GITHUB_EVENT_PATH"),
+            base_ref: text("GITHUB_BASE_REF"),
             sha: text("GITHUB_SHA"),
             run_url: run_url(runner, environment),
             output_file: path("GITHUB_OUTPUT"),

@@ -9,6 +9,7 @@
 mod append;
 mod commands;
 mod context;
+mod event;
 mod inputs;
 mod neutralize;
 mod outputs;
@@ -21,6 +22,7 @@ pub use commands::{
     Annotation, Level, Place, add_mask, annotations, end_group, escape_data, escape_property, group,
 };
 pub use context::{Context, Runner};
+pub use event::{MAX_EVENT, base_commit};
 pub use inputs::{InputError, Inputs};
 pub use neutralize::neutralize;
 pub use outputs::{MAX_LINE, MAX_OUTPUT, OutputError, check_output, json_value, write_outputs};

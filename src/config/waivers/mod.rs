@@ -53,19 +53,13 @@ pub fn look_at_waivers(
         Ok(text) => problems.add_source(path, text.clone()),
         Err(undecoded) => problems.add_source(path, undecoded.shown.clone()),
     };
-    let mut context = Context {
-        folder: path.parent().unwrap_or(path).to_owned(),
-        matrix: Vec::new(),
-        failed: false,
-        problems,
-    };
+    let mut context = Context::new(path.parent().unwrap_or(path).to_owned(), problems);
     let root = decoded
         .as_ref()
         .map_err(|undecoded| undecoded.problem(source))
         .and_then(|text| yaml::parse(text, source));
-    let text = decoded.as_deref().unwrap_or_default();
     let read = match root {
-        Ok(root) => list(path, text, root.as_ref(), checks, &mut context),
+        Ok(root) => list(path, root.as_ref(), checks, &mut context),
         Err(problem) => {
             context.push(problem);
             None
@@ -88,7 +82,6 @@ pub fn waivers_of(text: &str) -> Option<Vec<Waiver>> {
 
 fn list(
     path: &Utf8Path,
-    text: &str,
     root: Option<&Node>,
     checks: &WaiverChecks<'_>,
     context: &mut Context,
@@ -107,11 +100,10 @@ fn list(
         context.push(field.error("too-many-waivers", message, "nobody reviews so many"));
         return None;
     }
-    let mut lines = Lines::of(text);
     let read = items.iter().filter_map(|node| {
         let field = Field { key: file, node };
-        let at = node.alias.as_deref().map_or(node.span.start, |alias| alias.start);
-        entry::read(field, lines.line(at), context)
+        let line = context.line(node.alias.as_deref().copied().unwrap_or(node.span));
+        entry::read(field, line, context)
     });
     let entries: Vec<Entry<'_>> = read.collect();
     let patterns: usize = entries.iter().map(|entry| entry.images.len() + entry.packages).sum();
@@ -125,28 +117,6 @@ fn list(
         scopes(&entries, checks, context);
     }
     Some(entries.into_iter().map(|entry| entry.waiver).collect())
-}
-
-/// The numbers of lines, asked for in the order of the file.
-struct Lines<'t> {
-    text: &'t str,
-    at: usize,
-    line: usize,
-}
-
-impl<'t> Lines<'t> {
-    fn of(text: &'t str) -> Self {
-        Self { text, at: 0, line: 1 }
-    }
-
-    /// The line of the byte `at`, from 1.
-    fn line(&mut self, at: usize) -> usize {
-        if let Some(between) = self.text.get(self.at..at) {
-            self.line += between.matches('\n').count();
-            self.at = at;
-        }
-        self.line
-    }
 }
 
 /// Tells of entries that permit the same as an earlier one: which of two reasons and days counts?

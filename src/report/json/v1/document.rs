@@ -38,6 +38,11 @@ pub fn compared(compared: &report::Compared) -> String {
     document("diff", &Compared::of(compared))
 }
 
+/// The waivers that there are.
+pub fn waivers(waivers: &report::waivers::Waivers) -> String {
+    document("waivers", waivers)
+}
+
 /// What all documents begin with.
 #[derive(Serialize)]
 struct Document<'a, T> {

@@ -21,7 +21,7 @@ mod verdict;
 mod why;
 
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
-pub use document::{compared, image, plan, reap, report, rescan};
+pub use document::{compared, image, plan, reap, report, rescan, waivers};
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
 pub use plan::{Plan, Planned, UpstreamChange};
 pub use reap::{Deed, Reap, Reaped};
