@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::judging;
 use super::run::{given_database, refresh};
 use super::session::{Session, no_state};
 use crate::cli;
-use crate::config;
+use crate::config::{self, Checked};
 use crate::matrix::{self, SelectionError};
-use crate::model::{Address, Failure, FailureClass, GateLists, ImageName, NoteLevel};
+use crate::model::{Address, Failure, FailureClass, ImageName, NoteLevel};
 use crate::process::Log;
 use crate::registry::{self, Author, Registry};
 use crate::report::rescan::Rescan;
@@ -16,7 +17,7 @@ use crate::trivy::{self, Scanner};
 
 /// Looks at the inventories of the images that are named, or of all.
 pub(super) async fn run(session: &Session, arguments: &cli::Rescan) -> Result<Rescan, Failure> {
-    let (address, judgements) = known(session, arguments)?;
+    let (address, judgements) = known(session, arguments).await?;
     let registry = registry::look(&address).await.map_err(|error| error.failure())?;
     let images = registry.images().await.map_err(|error| error.failure())?;
     let images = selected(&arguments.images, &images, &*registry)?;
@@ -59,7 +60,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Rescan) -> Result<Re
 
 /// Where versions are recorded, and what they are judged by. Without an `images.yml`, the defaults
 /// are: whoever has only the registry can watch it.
-fn known(
+async fn known(
     session: &Session,
     arguments: &cli::Rescan,
 ) -> Result<(Address, BTreeMap<ImageName, Judgement>), Failure> {
@@ -71,15 +72,16 @@ fn known(
     {
         return Ok((address.clone(), BTreeMap::new()));
     }
-    let catalog = session.catalog()?.catalog;
+    let Checked { mut catalog, warnings, places, .. } = session.catalog()?;
+    let mut lists = judging::lists(session, &mut catalog, &places, warnings.sources()).await?;
     let address = given.or(catalog.registry).ok_or_else(|| {
         let reason = "images.yml names no registry that versions are recorded in";
         Failure::new(FailureClass::Usage, reason).hint("name one with `--registry URL`")
     })?;
-    let judgements = catalog
-        .images
-        .into_iter()
-        .map(|(name, image)| (name, Judgement { policy: image.gate, lists: GateLists::default() }));
+    let judgements = catalog.images.into_iter().map(|(name, image)| {
+        let lists = lists.remove(&name).unwrap_or_default();
+        (name, Judgement { policy: image.gate, lists })
+    });
     Ok((address, judgements.collect()))
 }
 
