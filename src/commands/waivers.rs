@@ -137,15 +137,20 @@ async fn findings(registry: &dyn Registry, image: &ImageName) -> Result<Known, F
 fn newest(log: &[LogEntry]) -> Vec<Option<crate::model::Digest>> {
     let mut found = Vec::new();
     let mut rejected = false;
+    // Of a version, what it was last found to have counts.
+    let mut rescanned = BTreeMap::new();
     for entry in log.iter().rev() {
         match &entry.entry {
             Entry::Published(record) => {
-                found.push(record.findings);
+                found.push(rescanned.remove(&record.version).or(record.findings));
                 return found;
             }
             Entry::Rejected(record) if !rejected => {
                 rejected = true;
                 found.push(record.findings);
+            }
+            Entry::Rescanned { version, findings: Some(findings), .. } => {
+                rescanned.entry(*version).or_insert(*findings);
             }
             _ => {}
         }

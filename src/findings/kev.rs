@@ -128,7 +128,15 @@ mod tests {
             told(b"\xff"),
             told(b"cveID,vendor\n"),
         ];
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @"
+        it names nothing
+        it names nothing
+        it names nothing
+        it is not the JSON of CISA's catalog: missing field `vulnerabilities` at line 1 column 14
+        line 1 is no id of an advisory: expected `CVE-2026-1234` or a comment
+        it is not UTF-8
+        it names nothing
+        ");
     }
 
     proptest! {

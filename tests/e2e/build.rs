@@ -361,12 +361,29 @@ fn what_was_prepared_for_a_pull_request_is_used_again_and_only_there() {
     let images = format!(
         "{DEBIAN}    env: [MIRROR, TIMES]\n    prepare: {{ run: 'echo made >>$TIMES; cp $TIMES made', creates: made }}\n"
     );
+    // A pull request is judged by its base branch, and nothing is kept where a checkout wipes it.
+    let kept = tempfile::tempdir().unwrap();
+    let images = images.replace(": ./", &format!(": {}/", kept.path().to_str().unwrap()));
     project.write("images.yml", &images);
+    for git in [
+        "init --quiet",
+        "add images.yml packer",
+        "-c user.name=t -c user.email=t@example.org commit --quiet -m t",
+        "update-ref refs/remotes/origin/main HEAD",
+    ] {
+        let mut git = std::process::Command::new("git")
+            .args(git.split(' '))
+            .current_dir(project.path(""))
+            .spawn()
+            .unwrap();
+        assert!(git.wait().unwrap().success());
+    }
     let times = |event: &str, mirror: &str, more: &[&str]| {
         let output = project
             .goldsmith()
             .env("GITHUB_ACTIONS", "true")
             .env("GITHUB_EVENT_NAME", event)
+            .env("GITHUB_BASE_REF", "main")
             .env("MIRROR", mirror)
             .env("TIMES", project.path("times"))
             .args(["run", "--db", "advisories", "--force"])
@@ -385,5 +402,5 @@ fn what_was_prepared_for_a_pull_request_is_used_again_and_only_there() {
     assert_eq!(times("pull_request", "b", &dry), 4, "another file lies there");
     project.write("packer/made", "spoilt\n");
     assert_eq!(times("pull_request", "b", &dry), 5);
-    assert_eq!(times("pull_request", "b", &[]), 6, "it is published");
+    assert_eq!(times("pull_request", "b", &["--allow-dirty"]), 6, "it is published");
 }

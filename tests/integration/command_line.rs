@@ -477,6 +477,7 @@ fn the_help_names_every_command_and_option() {
       reap     Clean up after runs that were killed: here, and in the registry of the image matrix
       lint     Tell all problems of the image matrix
       plugins  Install the Packer plugins that templates require, and lock them in goldsmith.lock
+      waivers  Show the waivers, which of them end, and which nobody needs any more
       schema   Print the JSON Schema of the image matrix, for editors
 
     Options:

@@ -16,3 +16,4 @@ mod planning;
 mod process;
 mod scanner;
 mod schema;
+mod waivers;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use camino::Utf8Path;
 use goldsmith::diagnostics::{
@@ -30,6 +31,7 @@ fn problems_are_explained() {
     collect(of_files(), &mut shown);
     collect(of_packer(), &mut shown);
     collect(of_lock(), &mut shown);
+    collect(of_waivers(), &mut shown);
 
     let mut page = generated(
         "`src/config/ids.rs`, `src/inputs/`, `src/packer/diagnostics.rs` and the samples in `tests/configs/`",
@@ -38,6 +40,7 @@ fn problems_are_explained() {
     let mut kinds = [
         config::PROBLEMS,
         config::PROBLEMS_OF_LOCK,
+        config::PROBLEMS_OF_WAIVERS,
         inputs::PROBLEMS,
         inputs::TEMPLATE_PROBLEMS,
         packer::PROBLEMS,
@@ -67,6 +70,35 @@ fn collect(problems: Problems, shown: &mut BTreeMap<&'static str, String>) {
             shown.insert(one.id, text.to_owned());
         }
     }
+}
+
+/// Every kind of problem that a file with waivers can have.
+fn of_waivers() -> Problems {
+    const WAIVERS: &str = "\
+- id: CVE-2026-*
+- { id: CVE-2026-1111, reason: x, until: 2026-12-31, images: ['debian-[12'] }
+- { id: CVE-2026-2222, reason: x, until: 2026-12-31, images: [] }
+- { id: CVE-2026-3333, reason: x, until: 2026-12-31, images: [debain-12] }
+- { id: CVE-2026-3333, reason: y, until: 2026-12-31, images: [debain-12] }
+- { id: CVE-2026-4444, reason: x, until: 2027-12-31 }
+";
+    let image = "debian-12".parse().unwrap();
+    let checks = config::WaiverChecks {
+        images: [(&image, Duration::from_hours(90 * 24))].into(),
+        today: "2026-11-23".parse().unwrap(),
+    };
+    let look = |text: &str, problems| {
+        config::look_at_waivers("/repo/waivers.yml".into(), text.as_bytes(), &checks, problems).1
+    };
+    let mut problems = look(WAIVERS, Problems::new(Sources::default()));
+    let many = format!("[{}]\n", ["x"; 5001].join(","));
+    let more = look(&many, Problems::new(Sources::default()));
+    let of_many =
+        more.diagnostics().iter().map(|one| Diagnostic { labels: Vec::new(), ..one.clone() });
+    of_many.for_each(|one| problems.push(one));
+    problems
+        .push(Diagnostic::error("bad-list", "`kev`: `kev.json` cannot be used: it names nothing"));
+    problems
 }
 
 /// Every kind of problem that files can have.
