@@ -226,7 +226,17 @@ mod tests {
             listed("2026-12-31", Usage::FixExists, &["debian-12"]),
         ];
         let shown = text(&Waivers { waivers }, 120);
-        insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string(), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string(), @"
+        waiver         state                   until       found in              reason                 place
+        CVE-2026-1234  holds for 38 days       2026-12-31  debian-12             not loaded; we looked  waivers.yml:3
+        CVE-2026-1234  ends in 1 day           2026-11-24  debian-12 and 1 more  not loaded; we looked  waivers.yml:3
+        CVE-2026-1234  ends today              2026-11-23  not known             not loaded; we looked  waivers.yml:3
+        CVE-2026-1234  ended 2026-11-22        2026-11-22  debian-12             not loaded; we looked  waivers.yml:3
+        CVE-2026-1234  stale: matches nothing  2026-12-31  -                     not loaded; we looked  waivers.yml:3
+        CVE-2026-1234  stale: there is a fix   2026-12-31  debian-12             not loaded; we looked  waivers.yml:3
+
+        6 waivers, 2 stale, 2 ending soon, 1 ended; `goldsmith waivers --prune` takes out what is stale
+        ");
         assert_eq!(text(&Waivers { waivers: Vec::new() }, 80), "there are no waivers\n");
     }
 }
