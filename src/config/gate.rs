@@ -9,12 +9,13 @@ use super::context::Context;
 use super::field::Field;
 use super::keys::Keys;
 use super::node::Value;
+use super::rules::{self, Generalize};
 use super::{duration, path};
 use crate::diagnostics::Diagnostic;
-use crate::model::{ChannelName, EolRule, GatePolicy, Severity, SeveritySource};
+use crate::model::{ChannelName, EolRule, GatePolicy, RuleLevels, Severity, SeveritySource};
 
 /// Keys that come later.
-pub const LATER: [&str; 1] = ["generalize"];
+pub const LATER: [&str; 0] = [];
 
 /// What a file says of `gate`.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,7 @@ pub(super) struct GateLayer {
     max_db_age: Option<Duration>,
     eol: Option<EolRule>,
     max_waiver: Option<Duration>,
+    generalize: Generalize,
     waiver_notice: Option<Duration>,
     /// The file with the waivers, absolute.
     pub(super) waivers: Option<Utf8PathBuf>,
@@ -67,6 +69,7 @@ impl GateLayer {
             waiver_notice: self.waiver_notice.or(below.waiver_notice),
             waivers: self.waivers.or_else(|| below.waivers.clone()),
             kev: self.kev.or_else(|| below.kev.clone()),
+            generalize: self.generalize.over(below.generalize.clone()),
         }
     }
 
@@ -83,6 +86,11 @@ impl GateLayer {
             eol: self.eol.unwrap_or(default.eol),
             max_waiver: self.max_waiver.unwrap_or(default.max_waiver),
             waiver_notice: self.waiver_notice.unwrap_or(default.waiver_notice),
+            rules: RuleLevels {
+                all: self.generalize.all.flatten(),
+                of: self.generalize.of,
+                hardening: BTreeMap::new(),
+            },
             ..default
         }
     }
@@ -118,6 +126,7 @@ pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<(GateLayer
         waiver_notice: keys.read("waiver_notice", context, duration::read),
         waivers: keys.read("waivers", context, |f, c| file(f, "waivers.yml", c)),
         kev: keys.read("kev", context, |f, c| file(f, "kev.json", c)),
+        generalize: keys.read("generalize", context, rules::generalize).unwrap_or_default(),
     };
     let later = keys.later(&LATER, context);
     keys.finish(context);

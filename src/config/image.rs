@@ -9,7 +9,7 @@ use super::field::Field;
 use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::placeholder::Scope;
-use super::{env, os, parents, path, prepare, secret_vars, vars};
+use super::{env, os, parents, path, prepare, rules, secret_vars, vars};
 use crate::diagnostics::{Span, quoted};
 use crate::model::{
     Arch, ChannelName, EvidencePolicy, Image, ImageName, Source, is_legacy_template,
@@ -157,6 +157,10 @@ fn image(
     reading.later = later.collect();
     reading.parents = parent_places;
     let (source, os) = (source?, os?);
+    let (waivers, kev) = (layer.gate.waivers.clone(), layer.gate.kev.clone());
+    let mut gate = layer.gate.resolve();
+    gate.rules.hardening = layer.hardening.unwrap_or_default();
+    let checks = rules::seen_from(&workdir, layer.checks.unwrap_or_default());
     Some(Image {
         name: reading.name.clone()?,
         entry: entry.position,
@@ -185,11 +189,11 @@ fn image(
         version: layer.version.resolve(),
         rebuild: layer.rebuild.resolve(source, &os),
         evidence: layer.evidence.unwrap_or(EvidencePolicy::AUTO),
-        waivers: layer.gate.waivers.clone(),
-        kev: layer.gate.kev.clone(),
-        gate: layer.gate.resolve(),
-        checks: Vec::new(),
-        max_size: None,
+        waivers,
+        kev,
+        gate,
+        checks,
+        max_size: layer.max_size,
         stores: layer.stores.unwrap_or_default(),
         channel: layer.channel.unwrap_or_else(candidate),
         os,

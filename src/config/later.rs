@@ -5,8 +5,7 @@
 use super::context::Context;
 use super::field::Field;
 use super::keys::Keys;
-use super::node::Value;
-use super::{duration, env, number, size};
+use super::{duration, env, number};
 use crate::diagnostics::quoted;
 use crate::model::ChannelName;
 
@@ -15,19 +14,15 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
     match key {
         "retain" => retain(field, context),
         "owner" | "build_label" => drop(field.text("text", "platform-team", context)),
-        "checks" => checks(field, context),
-        "hardening" => return level(field, "a level", context) != Some("off"),
         "lint" => levels(field, context),
         "promote" => promote(field, context),
         "proxmox" => proxmox(field, context),
-        "max_size" => drop(size::read(field, context)),
         "before" => texts(field, "a list of builds", "[null.fetch]", context),
         "upstream" => upstream(field, context),
         "notify" => notify(field, context),
         "report" => return report(field, context),
         "strict_report" => return field.boolean(context).unwrap_or_default(),
         "issue_after" => drop(number::read(field, (1, 1000), context)),
-        "generalize" => return generalize(field, context),
         _ => {}
     }
     true
@@ -62,19 +57,6 @@ fn retain(field: Field<'_>, context: &mut Context) {
     keys.read("within", context, duration::read);
     keys.read("rejected", context, |field, context| number::read(field, (0, 100), context));
     keys.finish(context);
-}
-
-fn checks(field: Field<'_>, context: &mut Context) {
-    let example = "[{ run: ./check.sh, sarif: results.sarif }]";
-    for entry in field.list("a list of checks", example, context).unwrap_or_default() {
-        let Some(mut keys) = Keys::of(entry, "in a check", "run: ./check.sh", context) else {
-            continue;
-        };
-        let help = "for example `run: ./check.sh`";
-        keys.required("run", help, context, |f, c| f.command("a command", "./check.sh", c));
-        keys.read("sarif", context, |f, c| f.text("a path", "results.sarif", c));
-        keys.finish(context);
-    }
 }
 
 fn promote(field: Field<'_>, context: &mut Context) {
@@ -162,13 +144,4 @@ fn report(field: Field<'_>, context: &mut Context) -> bool {
     });
     keys.finish(context);
     asks.unwrap_or_default()
-}
-
-fn generalize(field: Field<'_>, context: &mut Context) -> bool {
-    if matches!(field.node.value, Value::Mapping(_)) {
-        levels(field, context);
-        return true;
-    }
-    let levels = [("auto", true), ("block", true), ("warn", true), ("off", false)];
-    field.choice("a level", &levels, context).unwrap_or_default()
 }

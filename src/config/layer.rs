@@ -15,15 +15,18 @@ use super::gate::{self, GateLayer};
 use super::image_tests;
 use super::keys::Keys;
 use super::resources::{self, ResourcesLayer};
+use super::rules;
 use super::size;
 use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
 use super::words;
 use crate::diagnostics::Diagnostic;
-use crate::model::{ChannelName, EvidencePolicy, Judging, StoreAddress, Test};
+use crate::model::{
+    ChannelName, Check, EvidencePolicy, Hardening, Judging, Level as RuleLevel, StoreAddress, Test,
+};
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 16] = [
     "rebuild",
     "evidence",
     "gate",
@@ -37,10 +40,12 @@ pub(super) const KEYS: [&str; 13] = [
     "tests",
     "enforce",
     "max_log",
+    "checks",
+    "hardening",
+    "max_size",
 ];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 8] =
-    ["retain", "owner", "checks", "hardening", "lint", "promote", "proxmox", "max_size"];
+pub(super) const LATER: [&str; 5] = ["retain", "owner", "lint", "promote", "proxmox"];
 
 /// A layer.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +78,12 @@ pub(super) struct Layer {
     pub(super) enforce: Option<Vec<Utf8PathBuf>>,
     /// How many bytes of a build's log are kept.
     pub(super) max_log: Option<u64>,
+    /// Further checkers; their paths start at the `workdir` of the image.
+    pub(super) checks: Option<Vec<Check>>,
+    /// The hardening profiles.
+    pub(super) hardening: Option<BTreeMap<Hardening, RuleLevel>>,
+    /// How many bytes the artifact may have.
+    pub(super) max_size: Option<u64>,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
     /// may be fine.
     pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
@@ -109,6 +120,9 @@ impl Layer {
             resources: keys.read("resources", context, resources::read).unwrap_or_default(),
             enforce: keys.read("enforce", context, enforce::read),
             max_log: keys.read("max_log", context, size::read),
+            checks: keys.read("checks", context, rules::checks),
+            hardening: keys.read("hardening", context, rules::hardening),
+            max_size: keys.read("max_size", context, size::read),
             later: BTreeMap::new(),
         };
         later.extend(keys.later(&LATER, context));
@@ -143,6 +157,9 @@ impl Layer {
             runs_on: self.runs_on.or_else(|| below.runs_on.clone()),
             enforce: self.enforce.or_else(|| below.enforce.clone()),
             max_log: self.max_log.or(below.max_log),
+            checks: self.checks.or_else(|| below.checks.clone()),
+            hardening: self.hardening.or_else(|| below.hardening.clone()),
+            max_size: self.max_size.or(below.max_size),
             later: below.later.clone().into_iter().chain(self.later).collect(),
         }
     }

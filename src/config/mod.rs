@@ -39,6 +39,7 @@ mod plugin_lock;
 mod plugins;
 mod prepare;
 mod resources;
+mod rules;
 #[cfg(test)]
 #[expect(
     dead_code,

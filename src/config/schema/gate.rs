@@ -32,9 +32,9 @@ pub(super) struct Gate {
     /// Judges only what a version that is out does not have. Never excuses `CRITICAL`.
     #[schemars(example = json!({ "since": "stable" }), extend("default" = "off"))]
     new_only: Option<NewOnly>,
-    /// Not available yet, but for `off`. What an image leads to that carries an identity or an
-    /// access of its maker.
-    #[schemars(example = json!({ "machine-id": "warn" }), extend("default" = "off"))]
+    /// What the golden rules lead to: one level for all of them, or levels for some. `auto`: each
+    /// rule's own.
+    #[schemars(example = json!({ "machine-id": "warn" }), extend("default" = "auto"))]
     generalize: Option<Generalize>,
     /// The file with waivers: permissions for single findings. A file that is named must exist;
     /// without a name, `waivers.yml` beside this file counts, if there is one.
@@ -115,7 +115,7 @@ struct NewSince {
     since: ChannelName,
 }
 
-/// The levels of the rules for identity and access.
+/// The levels of the golden rules.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Generalize {

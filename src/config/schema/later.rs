@@ -20,14 +20,16 @@ pub(super) struct Retain {
     rejected: Option<Number<0, 100>>,
 }
 
-/// Another scanner.
+/// Another checker.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct Check {
     /// What runs it.
     #[schemars(example = &"./check.sh")]
     run: Command,
-    /// The SARIF file that it writes.
+    /// The SARIF file that it writes, as seen from `workdir`.
+    ///
+    /// Default: what it prints on its standard output.
     #[schemars(example = &"results.sarif")]
     sarif: Option<Text>,
 }

@@ -57,12 +57,14 @@ pub(super) struct Layer {
     /// with PowerShell, others as they are. Templates without a guest are refused.
     #[schemars(example = json!(["scripts/harden.sh"]))]
     enforce: Option<Vec<Path>>,
-    /// Not available yet. Other scanners whose findings are shown beside those of the gate.
+    /// Other checkers, whose SARIF the gate judges: errors block, warnings are told. They run in
+    /// `workdir`, after the build, and with the environment of a test.
     #[schemars(example = json!([{ "run": "./check.sh", "sarif": "results.sarif" }]))]
     checks: Option<Vec<Check>>,
-    /// Not available yet. What a guest that is not hardened leads to.
-    #[schemars(example = &"warn")]
-    hardening: Option<Or<super::gate::Level>>,
+    /// A profile of rules beyond the golden ones; breaking them is told, or keeps the build from
+    /// being published.
+    #[schemars(example = &"cis-debian", extend("default" = "off"))]
+    hardening: Option<Hardening>,
     /// Not available yet. The levels of the rules for templates.
     #[schemars(example = json!({ "pinned-plugins": "warn" }))]
     lint: Option<Levels>,
@@ -80,13 +82,42 @@ pub(super) struct Layer {
     /// Not available yet. Where images are built and kept on Proxmox VE.
     #[schemars(example = json!({ "url_env": "PROXMOX_URL", "nodes": ["pve1"], "storage": "local-lvm", "vmid": "9100-9199" }))]
     proxmox: Option<Proxmox>,
-    /// Not available yet. The largest artifact that is published.
+    /// The budget of the files of an artifact together. More is told (rule `image-size`).
     #[schemars(example = &"8G")]
     max_size: Option<Size>,
     /// How much of the log of a build is kept, uncompressed: the beginning and the end of a longer
     /// one.
     #[schemars(example = &"64M", extend("default" = "256M"))]
     max_log: Option<Size>,
+}
+
+/// Profiles of rules.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Hardening {
+    /// A profile, whose rules are told when they are broken; or none.
+    Word(Or<HardeningWord>),
+    /// What breaking the rules of a profile leads to.
+    Levels(HardeningLevels),
+}
+
+/// A profile.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum HardeningWord {
+    /// Ten items of the CIS Debian Linux 12 Benchmark that files alone decide.
+    CisDebian,
+    /// None.
+    Off,
+}
+
+/// What breaking the rules of a profile leads to.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+struct HardeningLevels {
+    /// The level of the rules of this profile.
+    #[schemars(example = &"block")]
+    cis_debian: Option<Or<super::gate::Level>>,
 }
 
 /// How versions are named.
