@@ -385,6 +385,7 @@ fn record(image: &Image, version: Version, day: Date, definition: &Definition) -
             parents: image.parents.iter().map(parent).collect(),
             started_at,
             handed_in: false,
+            stamped: false,
             tools: [("packer", "1.16.0"), ("trivy", "0.74.0")]
                 .map(|(tool, version)| (tool.to_owned(), version.to_owned()))
                 .into(),

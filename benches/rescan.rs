@@ -196,6 +196,7 @@ fn version_record(image: usize, version: Version, day: Date, inventory: Digest) 
             parents: Vec::new(),
             started_at: day.at(2, 0, 0, 0).in_tz("UTC").unwrap().timestamp(),
             handed_in: false,
+            stamped: false,
             tools: BTreeMap::new(),
             plugins: Vec::new(),
             custom_data: BTreeMap::new(),

@@ -14,11 +14,12 @@ use super::session::{Session, no_state};
 use crate::cli;
 use crate::config::Checked;
 use crate::gate::{self, Case};
+use crate::inputs;
 use crate::matrix;
 use crate::model::{
-    Arch, Artifact, ArtifactFile, Before, Decision, Digest, EvidencePolicy, Expected, Failure,
-    FailureClass, GateLists, GatePolicy, Image, ImageName, ImageOutcome, NoteLevel, Os, Scope,
-    Strategy,
+    Arch, Artifact, ArtifactFile, Before, BuildAccess, Check, Decision, Digest, EvidencePolicy,
+    Expected, Failure, FailureClass, GateLists, GatePolicy, Image, ImageName, ImageOutcome,
+    NoteLevel, Os, Scope, Source, Strategy,
 };
 use crate::process::{Log, close_log};
 use crate::report::{ImageReport, Looked, Place};
@@ -44,6 +45,10 @@ struct Role {
     workdir: Utf8PathBuf,
     env: Vec<String>,
     timeout: Duration,
+    checks: Vec<Check>,
+    source: Option<Source>,
+    max_size: Option<u64>,
+    access: BuildAccess,
 }
 
 /// Looks and judges.
@@ -126,6 +131,10 @@ async fn role(session: &Session, arguments: &cli::Scan) -> Result<Role, Failure>
             workdir: session.directory.clone(),
             env: Vec::new(),
             timeout: SCANNER,
+            checks: Vec::new(),
+            source: None,
+            max_size: None,
+            access: BuildAccess::default(),
         },
     };
     if arguments.full {
@@ -172,6 +181,10 @@ async fn of_image(session: &Session, name: &ImageName) -> Result<Role, Failure> 
         workdir: image.workdir.clone(),
         env: image.env.clone(),
         timeout: image.timeout.test,
+        checks: image.checks.clone(),
+        source: Some(image.source),
+        max_size: image.max_size,
+        access: inputs::access(image),
     })
 }
 
@@ -222,6 +235,7 @@ async fn examine(
         workdir: &role.workdir,
         env: &role.env,
         timeout: role.timeout,
+        checks: &role.checks,
     };
     let seen = examiner.evidence(&subject, scratch).await?;
     let scan = examiner.scan(&seen, scratch).await?;
@@ -232,7 +246,14 @@ async fn examine(
         .as_ref()
         .map(|os| Os { family: os.family.clone(), release: os.release.clone() });
     let unknown = Os { family: "an operating system".to_owned(), release: String::new() };
-    let expected = Expected::os(role.os.clone().or(found).unwrap_or(unknown));
+    let is_file = !artifact.disk().path.is_dir();
+    let expected = Expected {
+        source: role.source,
+        max_size: role.max_size.filter(|_| is_file),
+        size: is_file.then(|| artifact.size()),
+        access: role.access.clone(),
+        ..Expected::os(role.os.clone().or(found).unwrap_or(unknown))
+    };
     let verdict = gate::judge(&Case {
         subject: artifact.disk().digest,
         expected: &expected,

@@ -131,12 +131,15 @@ impl Layer {
 
     /// What an image is judged by that says nothing itself.
     pub(super) fn judging(&self) -> Judging {
+        let mut gate = self.gate.clone().resolve();
+        gate.rules.hardening = self.hardening.clone().unwrap_or_default();
         Judging {
             waivers: self.gate.waivers.clone(),
             kev: self.gate.kev.clone(),
-            gate: self.gate.clone().resolve(),
+            gate,
             evidence: self.evidence.clone().unwrap_or(EvidencePolicy::AUTO),
-            ..Judging::default()
+            checks: self.checks.clone().unwrap_or_default(),
+            max_size: self.max_size,
         }
     }
 

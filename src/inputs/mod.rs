@@ -28,5 +28,6 @@ pub use git::{Git, GitError, Repository};
 pub use references::{References, UntrackedFile};
 pub use source_tree::{Checkout, FileSystem};
 pub use template_checks::{
-    PROBLEMS as TEMPLATE_PROBLEMS, builder, builder_type, manifests, required_plugins, sensitive,
+    PROBLEMS as TEMPLATE_PROBLEMS, access, builder, builder_type, manifests, required_plugins,
+    sensitive,
 };

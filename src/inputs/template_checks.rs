@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use super::edits::{cannot_ask, cannot_enforce};
 use super::source_tree::FileSystem;
 use crate::diagnostics::{Diagnostic, Kind, Places, closest, quoted};
-use crate::model::{Image, ImageName};
+use crate::model::{BuildAccess, Image, ImageName};
 use crate::template::{self, Build, Request, RequiredPlugin, Template, Variable, Yield};
 
 /// How many problems of a template are told.
@@ -103,6 +103,20 @@ pub fn builder(image: &Image) -> Option<String> {
     let template = super::references::read(image, true);
     let values = build_of(image, &template)?.setting("ssh_username")?.values.as_ref()?;
     values.first().cloned()
+}
+
+/// How the template of `image` gets into the guest, as far as it tells. Blocks.
+pub fn access(image: &Image) -> BuildAccess {
+    let template = super::references::read(image, true);
+    let build = build_of(image, &template);
+    let told = |names: [&str; 2]| {
+        let settings = names.into_iter().filter_map(|name| build?.setting(name)?.values.as_ref());
+        settings.flatten().filter(|value| !value.is_empty()).cloned().collect()
+    };
+    BuildAccess {
+        users: told(["ssh_username", "winrm_username"]),
+        passwords: told(["ssh_password", "winrm_password"]),
+    }
 }
 
 /// The type of the builder of `image`: `qemu`, if its template tells. Blocks.

@@ -53,6 +53,10 @@ impl Image {
     pub fn judge_by(&mut self, judging: Judging) {
         let Judging { gate, evidence, waivers, kev, checks, max_size } = judging;
         (self.gate, self.evidence, self.waivers, self.kev) = (gate, evidence, waivers, kev);
-        (self.checks, self.max_size) = (checks, max_size);
+        // Those of nobody's image start at its `workdir`; all others are absolute.
+        let seen = |sarif: Utf8PathBuf| self.workdir.join(sarif);
+        self.checks =
+            checks.into_iter().map(|it| Check { sarif: it.sarif.map(seen), ..it }).collect();
+        self.max_size = max_size;
     }
 }

@@ -32,6 +32,9 @@ pub struct Provenance {
     /// handed in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handed_in: bool,
+    /// Whether goldsmith has written the version down inside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stamped: bool,
     /// The tools that had a hand in it, and their versions: those that built it, and in the registry
     /// also those that judged it.
     #[serde(default)]

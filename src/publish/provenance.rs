@@ -269,6 +269,7 @@ mod tests {
             }],
             started_at: "2026-11-23T10:00:00.123Z".parse().unwrap(),
             handed_in: false,
+            stamped: false,
             tools: [("goldsmith", "0.1.0"), ("packer", "1.16.0")]
                 .map(|(name, version)| (name.to_owned(), version.to_owned()))
                 .into(),

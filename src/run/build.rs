@@ -76,6 +76,7 @@ pub(super) async fn artifact(
         let (artifact, custom_data) = artifact?;
         let mut record = task.record(artifact);
         record.provenance.custom_data = custom_data;
+        record.provenance.stamped = task.stamped.get();
         record.provenance.materials = materials?;
         record.provenance.plugins = plugins.records;
         Ok(record)

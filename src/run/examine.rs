@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::sbom;
 use super::scanner_command::ScannerCommand;
+use super::{checks, sbom};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::evidence::{self, EvidenceError, Gathered, Question};
 use crate::findings;
 use crate::model::{
-    Advisories, Arch, Artifact, Basis, Decision, Evidence, EvidencePolicy, Failure, FailureClass,
-    Os, Probe, Scan, Scope, Strategy, StrategyName, Verdict,
+    Advisories, Arch, Artifact, Basis, Check, Decision, Evidence, EvidencePolicy, Failure,
+    FailureClass, Os, Probe, Scan, Scope, Strategy, StrategyName, Verdict,
 };
 use crate::process::{Cancellation, Launcher};
 use crate::trivy::{Answer, Database, Scanner};
@@ -50,8 +50,10 @@ pub struct Subject<'a> {
     pub workdir: &'a Utf8Path,
     /// Environment variables that the user's scanner gets besides the allow-list.
     pub env: &'a [String],
-    /// How long the user's scanner may take.
+    /// How long the user's scanner, and each of the checks, may take.
     pub timeout: Duration,
+    /// Further checkers.
+    pub checks: &'a [Check],
 }
 
 /// What was found inside, and what a scanner can look at.
@@ -71,12 +73,18 @@ impl Seen {
 }
 
 impl Examiner {
-    /// Gathers the evidence of `subject`.
+    /// Gathers the evidence of `subject`, and asks its checkers.
     pub async fn evidence(
         &self,
         subject: &Subject<'_>,
         scratch: &Utf8Path,
     ) -> Result<Seen, Failure> {
+        let mut seen = self.inside(subject, scratch).await?;
+        seen.evidence.checks = checks::run(self, subject, scratch).await?;
+        Ok(seen)
+    }
+
+    async fn inside(&self, subject: &Subject<'_>, scratch: &Utf8Path) -> Result<Seen, Failure> {
         let disk = subject.artifact.disk();
         let evidence = match &subject.policy.from {
             Strategy::Skip { reason, until } => {

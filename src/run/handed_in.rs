@@ -168,6 +168,7 @@ mod tests {
                 parents: Vec::new(),
                 started_at: "2026-11-23T10:00:00Z".parse().unwrap(),
                 handed_in: false,
+                stamped: false,
                 tools: [("packer".to_owned(), "1.16.0".to_owned())].into(),
                 plugins: Vec::new(),
                 custom_data: std::collections::BTreeMap::new(),

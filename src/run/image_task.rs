@@ -18,11 +18,12 @@ use super::regate::{KeptAside, kept_aside, still_broken};
 use super::turn::Turn;
 use super::{Pipeline, build, phrase, publish, test};
 use crate::gate::{self, Case};
+use crate::inputs;
 use crate::model::{
     Address, Artifact, Basis, BuildRecord, Decision, Evidence, EvidenceDocument, ExitCode,
-    Expected, FailedRecord, Failure, FailureClass, History, Image, ImageOutcome, NoteLevel,
-    ParentRecord, Planned, Provenance, Scan, Since, Stage, StageOutcome, Stored, TestResult,
-    Verdict, Version,
+    Expected, FailedRecord, Failure, FailureClass, History, Image, ImageOutcome, ImageRelease,
+    NoteLevel, ParentRecord, Planned, Provenance, Scan, Since, Stage, StageOutcome, Stored,
+    TestResult, Verdict, Version,
 };
 use crate::plan::Slots;
 use crate::process::{Log, close_log};
@@ -50,6 +51,8 @@ pub(super) struct ImageTask<'a> {
     pub(super) collected: RefCell<Option<Utf8PathBuf>>,
     /// The versions that it is built upon, once they are known.
     pub(super) built_upon: RefCell<Vec<BuiltUpon>>,
+    /// Whether the version is written down in what is built.
+    pub(super) stamped: Cell<bool>,
     /// Where it lies aside already, under its version; nothing for what was built in this run.
     pub(super) stored: RefCell<Vec<Stored>>,
     /// What the guest of what lies aside has told when it was built, if nobody else can tell it.
@@ -87,6 +90,7 @@ impl<'a> ImageTask<'a> {
             built: RefCell::new(None),
             collected: RefCell::new(None),
             built_upon: RefCell::new(Vec::new()),
+            stamped: Cell::new(false),
             stored: RefCell::new(Vec::new()),
             told: RefCell::new(None),
             recorded: Cell::new(false),
@@ -242,6 +246,7 @@ impl<'a> ImageTask<'a> {
                 parents: self.parents(),
                 started_at: self.started_at,
                 handed_in: false,
+                stamped: false,
                 tools: packer.map(|tool| (tool.name.clone(), tool.version.clone())).collect(),
                 plugins: Vec::new(),
                 custom_data: BTreeMap::new(),
@@ -394,6 +399,7 @@ impl<'a> ImageTask<'a> {
                 workdir: &self.image.workdir,
                 env: &self.image.env,
                 timeout: self.image.timeout.test,
+                checks: &self.image.checks,
             };
             examiner.evidence(&subject, &scratch).await
         };
@@ -412,7 +418,24 @@ impl<'a> ImageTask<'a> {
         let evidence = seen.evidence;
         progress.report.looked = Some(Looked::of(&evidence));
         progress.report.advisories = scan.as_ref().map(|scan| scan.advisories.clone());
-        let expected = Expected::os(self.image.os.clone());
+        let access = {
+            let image = self.image.clone();
+            tokio::task::spawn_blocking(move || inputs::access(&image)).await.map_err(|error| {
+                let failure = Failure::caused_by(FailureClass::Scan, &error);
+                Stopped { stage: Stage::Gate, failure }
+            })?
+        };
+        // What is handed in was stamped by another run, if at all.
+        let ours = !pipeline.options.given.contains_key(&self.image.name);
+        let stamp = ImageRelease { id: self.image.name.to_string(), version: version.to_string() };
+        let expected = Expected {
+            source: Some(self.image.source),
+            stamp: (ours && build.provenance.stamped).then_some(stamp),
+            max_size: self.image.max_size,
+            size: Some(artifact.size()),
+            access,
+            ..Expected::os(self.image.os.clone())
+        };
         let judge = async {
             let past = past(
                 pipeline.registry,

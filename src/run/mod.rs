@@ -7,6 +7,7 @@
 mod before;
 mod build;
 mod catch_up;
+mod checks;
 mod crash_log;
 mod directory;
 mod dispatcher;

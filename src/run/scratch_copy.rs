@@ -59,6 +59,7 @@ impl<'t, 'r> ScratchCopy<'t, 'r> {
             Err(why) if request.collect.is_some() => return Err(cannot_ask(&why)),
             Err(why) => return not_edited(task, &why).map(|()| None),
         };
+        let stamped = edits.stamped;
         let files = edits.files.iter();
         let files: Vec<_> = files.map(|file| (file.path.clone(), file.lines.clone())).collect();
         let name = scratch_copy(&task.run.id, task.image.name.as_str());
@@ -87,6 +88,7 @@ impl<'t, 'r> ScratchCopy<'t, 'r> {
             return Err(failure);
         }
         request.edited = Some(plan.edited_copy(request, &files));
+        task.stamped.set(stamped);
         Ok(Some(copy))
     }
 

@@ -2,6 +2,7 @@
 
 mod problems;
 mod reference;
+mod rules;
 
 use camino::Utf8Path;
 use goldsmith::environment::Environment;
