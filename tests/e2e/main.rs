@@ -17,6 +17,7 @@ mod family;
 mod guest;
 mod judge;
 mod kills;
+mod leaks;
 mod leases;
 mod legacy;
 mod lint;

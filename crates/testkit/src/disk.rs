@@ -24,6 +24,8 @@ pub struct DiskOptions {
     pub name: String,
     /// Type of the root partition.
     pub kind: Uuid,
+    /// More files of the root file system: paths without the slash at the beginning, and contents.
+    pub files: Vec<(String, String)>,
 }
 
 impl Default for DiskOptions {
@@ -34,6 +36,7 @@ impl Default for DiskOptions {
             number: 1,
             name: String::new(),
             kind: gpt::LINUX_ROOT_X86_64,
+            files: Vec::new(),
         }
     }
 }
@@ -57,6 +60,13 @@ pub fn debian_disk(disk: &Utf8Path, packages: &[Package], options: &DiskOptions)
     let root = tempfile::tempdir()?;
     let root = Utf8Path::from_path(root.path()).ok_or_else(|| io::Error::other("TMPDIR"))?;
     rootfs::write(root, &options.release, packages)?;
+    for (path, content) in &options.files {
+        let path = root.join(path);
+        if let Some(folder) = path.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        fs_err::write(path, content)?;
+    }
     let partition = options.partition();
     zero_disk(disk)?;
     make_ext4(disk, &partition, root)?;
