@@ -6,6 +6,7 @@ use std::io::Write as _;
 use camino::Utf8Path;
 
 use super::judging;
+use super::refusals::Refusals;
 use super::session::Session;
 use crate::cli;
 use crate::config::{self, Checked};
@@ -35,15 +36,12 @@ pub(super) async fn run(session: &Session, arguments: &cli::Waivers) -> Result<W
         return Err(config::failure(&problems));
     }
     let address = match &arguments.registry {
-        Some(url) => session.address(url, "--registry")?,
-        None => match catalog.registry.clone() {
-            Some(address) => address,
-            None => {
-                let refusals =
-                    super::refusals::Refusals { later, sources: warnings.sources().clone() };
-                return Err(refusals.registry(session));
-            }
-        },
+        Some(url) => Some(session.address(url, "--registry")?),
+        None => catalog.registry.clone(),
+    };
+    let Some(address) = address else {
+        let refusals = Refusals { later, sources: warnings.sources().clone() };
+        return Err(refusals.registry(session));
     };
     let registry = registry::look(&address).await.map_err(|error| error.failure())?;
     let mut known = BTreeMap::new();

@@ -24,8 +24,7 @@ pub(super) struct GateLayer {
     severity_source: Option<SeveritySource>,
     ignore_unfixed: Option<bool>,
     fix_grace: FixGrace,
-    /// `off` is a word too: an image can judge everything although `defaults` does not.
-    new_only: Option<Option<ChannelName>>,
+    new_only: Option<NewOnly>,
     max_db_age: Option<Duration>,
     eol: Option<EolRule>,
     max_waiver: Option<Duration>,
@@ -35,6 +34,13 @@ pub(super) struct GateLayer {
     pub(super) waivers: Option<Utf8PathBuf>,
     /// The file with what is known to be exploited, absolute.
     pub(super) kev: Option<Utf8PathBuf>,
+}
+
+/// What a file says of `new_only`: an image can judge everything although `defaults` does not.
+#[derive(Debug, Clone)]
+enum NewOnly {
+    Off,
+    Since(ChannelName),
 }
 
 /// What a file says of `fix_grace`: severity by severity, as other mappings are key by key.
@@ -81,7 +87,10 @@ impl GateLayer {
             severity_source: self.severity_source.unwrap_or(default.severity_source),
             ignore_unfixed: self.ignore_unfixed.unwrap_or(default.ignore_unfixed),
             fix_grace: self.fix_grace.of,
-            new_only: self.new_only.unwrap_or(default.new_only),
+            new_only: match self.new_only {
+                Some(NewOnly::Since(channel)) => Some(channel),
+                Some(NewOnly::Off) | None => default.new_only,
+            },
             max_db_age: self.max_db_age.unwrap_or(default.max_db_age),
             eol: self.eol.unwrap_or(default.eol),
             max_waiver: self.max_waiver.unwrap_or(default.max_waiver),
@@ -176,17 +185,17 @@ fn fix_grace(field: Field<'_>, context: &mut Context) -> Option<FixGrace> {
 }
 
 /// The channel whose version is taken for granted; `off` for none.
-fn new_only(field: Field<'_>, context: &mut Context) -> Option<Option<ChannelName>> {
+fn new_only(field: Field<'_>, context: &mut Context) -> Option<NewOnly> {
     if !matches!(field.node.value, Value::Mapping(_)) {
         let () = word_or_mapping(field, "`off` or `{ since: CHANNEL }`", context)?;
-        return Some(None);
+        return Some(NewOnly::Off);
     }
     let mut keys = Keys::of(field, "in `new_only`", "since: stable", context)?;
     let since = keys.required("since", "for example `since: stable`", context, |field, context| {
         field.name::<ChannelName>("a channel", "stable", context)
     });
     keys.finish(context);
-    since.map(Some)
+    since.map(NewOnly::Since)
 }
 
 /// `off`, where a mapping could stand as well.

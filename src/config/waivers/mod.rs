@@ -22,11 +22,11 @@ use crate::model::{ImageName, NameGlob, Waiver};
 pub use self::prune::{NotPruned, without_waivers};
 
 /// How an entry could look.
-const EXAMPLE: &str = r#"
+const EXAMPLE: &str = "
 - id: CVE-2026-1234
   images: [debian-*]
   reason: the vulnerable module is not loaded
-  until: 2026-12-31"#;
+  until: 2026-12-31";
 
 /// So many waivers and patterns are read: more are no list that anybody reviews.
 const MOST: usize = 5_000;

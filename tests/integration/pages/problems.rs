@@ -91,7 +91,7 @@ fn of_waivers() -> Problems {
         config::look_at_waivers("/repo/waivers.yml".into(), text.as_bytes(), &checks, problems).1
     };
     let mut problems = look(WAIVERS, Problems::new(Sources::default()));
-    let many = format!("[{}]\n", ["x"; 5001].join(","));
+    let many = format!("[{}]\n", vec!["x"; 5001].join(","));
     let more = look(&many, Problems::new(Sources::default()));
     let of_many =
         more.diagnostics().iter().map(|one| Diagnostic { labels: Vec::new(), ..one.clone() });
