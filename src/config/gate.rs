@@ -96,11 +96,10 @@ impl GateLayer {
             max_waiver: self.max_waiver.unwrap_or(default.max_waiver),
             waiver_notice: self.waiver_notice.unwrap_or(default.waiver_notice),
             rules: RuleLevels {
-                all: self.generalize.all.flatten(),
+                all: self.generalize.level(),
                 of: self.generalize.of,
                 hardening: BTreeMap::new(),
             },
-            ..default
         }
     }
 }

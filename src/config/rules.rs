@@ -18,13 +18,30 @@ const LEVELS: [(&str, Level); 3] =
 /// What a file says of `generalize`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Generalize {
-    /// A word for all rules, if there is one: none in it means each rule's own level.
-    pub(super) all: Option<Option<Level>>,
+    /// A word for all rules, if there is one.
+    pub(super) all: Option<All>,
     /// Levels of single rules.
     pub(super) of: BTreeMap<RuleName, Level>,
 }
 
+/// What a word says of all rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum All {
+    /// Each rule has its own level: `auto`.
+    Own,
+    /// All have this one.
+    Level(Level),
+}
+
 impl Generalize {
+    /// The one level of all rules, if they have one.
+    pub(super) fn level(&self) -> Option<Level> {
+        match self.all? {
+            All::Own => None,
+            All::Level(level) => Some(level),
+        }
+    }
+
     /// This one over `below`. A word overrules everything below it; levels of single rules stand beside
     /// those that are there.
     pub(super) fn over(self, below: Self) -> Self {
@@ -39,10 +56,10 @@ impl Generalize {
 pub(super) fn generalize(field: Field<'_>, context: &mut Context) -> Option<Generalize> {
     if !matches!(field.node.value, Value::Mapping(_)) {
         let words = [
-            ("auto", None),
-            ("block", Some(Level::Block)),
-            ("warn", Some(Level::Warn)),
-            ("off", Some(Level::Off)),
+            ("auto", All::Own),
+            ("block", All::Level(Level::Block)),
+            ("warn", All::Level(Level::Warn)),
+            ("off", All::Level(Level::Off)),
         ];
         let all = field.choice("a level", &words, context)?;
         return Some(Generalize { all: Some(all), of: BTreeMap::new() });

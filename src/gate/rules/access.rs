@@ -165,7 +165,7 @@ fn default_password(case: &Case<'_>) -> Outcome {
             let users = access.users.iter().map(String::as_str);
             let mut candidates =
                 [account.name.as_str()].into_iter().chain(users).chain(KNOWN.iter().copied());
-            candidates.any(|password| is_of(password)).then_some(false)
+            candidates.any(is_of).then_some(false)
         });
         match found {
             Some(true) => public.push(account),
@@ -210,12 +210,11 @@ fn lets_in(case: &Case<'_>) -> Option<bool> {
 
 fn empty_password(case: &Case<'_>) -> Outcome {
     match (empty(case), lets_in(case)) {
-        (None, _) | (_, None) => Outcome::Unchecked,
         (Some((empty, _)), Some(true)) if !empty.is_empty() => {
             needs_none(&empty, "sshd lets in without a password")
         }
-        (Some((_, true)), Some(true)) => Outcome::Unchecked,
-        _ => Outcome::Kept,
+        (None, _) | (_, None) | (Some((_, true)), Some(true)) => Outcome::Unchecked,
+        (Some(_), Some(_)) => Outcome::Kept,
     }
 }
 

@@ -117,8 +117,8 @@ fn use_pty(case: &Case<'_>) -> Outcome {
         let rest = told.text.strip_prefix("Defaults ")?;
         let words = rest.split([',', ' ']).map(str::trim);
         words
-            .filter(|word| word.ends_with("use_pty"))
-            .last()
+            .rev()
+            .find(|word| word.ends_with("use_pty"))
             .map(|word| (told, !word.starts_with('!')))
     });
     match set {

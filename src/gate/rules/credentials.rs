@@ -33,7 +33,8 @@ const CLOUD_CATEGORIES: [&str; 8] =
 /// What a file with credentials is, by its path.
 fn of_path(path: &str) -> Kind {
     let name = path.rsplit('/').next().unwrap_or_default();
-    if name.starts_with("id_") || name.ends_with(".pem") || name.ends_with(".key") {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    if name.starts_with("id_") || matches!(ending, Some("pem" | "key")) {
         Kind::PrivateKey
     } else if CLOUDS.iter().any(|part| path.contains(part)) {
         Kind::Cloud

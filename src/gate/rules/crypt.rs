@@ -75,7 +75,9 @@ fn md5_crypt(hash: &str, password: &[u8]) -> Option<String> {
     let salt = salt.get(..salt.len().min(8))?;
     let digest = |parts: &[&[u8]]| {
         let mut digest = Md5::new();
-        parts.iter().for_each(|part| digest.update(part));
+        for part in parts {
+            digest.update(part);
+        }
         digest.finalize()
     };
     let other = digest(&[password, salt.as_bytes(), password]);

@@ -21,7 +21,7 @@ pub(super) fn value(line: &Line) -> &str {
 
 /// Whether `keyword` has this value, where `default` is what it has by itself.
 pub(super) fn is(lines: &[Line], keyword: &str, value_: &str, default: &str) -> bool {
-    let set = setting(lines, keyword).map(value).unwrap_or(default);
+    let set = setting(lines, keyword).map_or(default, value);
     set.eq_ignore_ascii_case(value_)
 }
 

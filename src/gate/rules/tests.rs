@@ -137,7 +137,7 @@ const SPOILS: &[(&str, Spoil)] = &[
         f.accounts.as_mut().unwrap()[1].password = Some(hashed(UNKNOWN));
     }),
     ("builder-key", |f, _| {
-        f.authorized_keys = Some(vec![key("/home/builder/.ssh/authorized_keys")])
+        f.authorized_keys = Some(vec![key("/home/builder/.ssh/authorized_keys")]);
     }),
     ("default-password", |f, _| f.accounts.as_mut().unwrap()[2].password = Some(hashed(PACKER))),
     ("authorized-keys", |f, _| f.authorized_keys = Some(vec![key("/root/.ssh/authorized_keys")])),
@@ -249,12 +249,14 @@ fn an_empty_password_blocks_where_sshd_lets_it_in() {
     let broken = |lines: &[&str]| {
         let (mut evidence, expected) = clean();
         evidence.facts.accounts.as_mut().unwrap()[2].password = Some(Password::Empty);
-        lines.iter().for_each(|line| set(&mut evidence.facts, line));
+        for line in lines {
+            set(&mut evidence.facts, line);
+        }
         let told = inspection(&evidence, &expected, &policy());
         told.violations.iter().map(|it| (it.rule.to_string(), it.level)).collect::<Vec<_>>()
     };
     let local = ("empty-password-local".to_owned(), Level::Warn);
-    assert_eq!(broken(&[]), [local.clone()]);
+    assert_eq!(broken(&[]), std::slice::from_ref(&local));
     let remote = ("empty-password".to_owned(), Level::Block);
     assert_eq!(broken(&["PermitEmptyPasswords yes"]), [remote, local.clone()]);
     assert_eq!(broken(&["PermitEmptyPasswords yes", "PasswordAuthentication no"]), [local]);

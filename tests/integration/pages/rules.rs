@@ -54,11 +54,12 @@ fn page(rule: &GoldenRule) -> String {
     write!(page, "# {name}\n\n{title}. Level: {}{only}.\n\n", level(*own)).unwrap();
     let looks_at = looks_at(name);
     write!(page, "**What it looks at.** {looks_at}\n\n**Why.** {}.\n\n", capital(why)).unwrap();
-    write!(page, "**How to fix it.** {}.\n", capital(help)).unwrap();
+    writeln!(page, "**How to fix it.** {}.", capital(help)).unwrap();
     if let Some(commands) = commands(name) {
         page.push_str("\n```hcl\nprovisioner \"shell\" {\n  execute_command = \"sudo sh -eu {{ .Path }}\"\n  inline = [\n");
         for command in commands {
-            writeln!(page, "    {command:?},").unwrap();
+            let literal = serde_json::to_string(command).unwrap();
+            writeln!(page, "    {literal},").unwrap();
         }
         page.push_str("  ]\n}\n```\n");
     }
