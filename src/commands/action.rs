@@ -59,15 +59,19 @@ fn in_a_line(failure: &Failure) -> String {
     [std::slice::from_ref(&failure.reason), &failure.hints].concat().join("; ")
 }
 
+/// The commands that can be asked for. `scan` takes a path and not images; the hidden ones are nobody's
+/// to ask for.
+const COMMANDS: [&str; 4] = ["run", "plan", "regate", "rescan"];
+
 /// The command line that the inputs amount to.
 fn command_line(environment: &Environment) -> Result<Cli, Vec<Failure>> {
     let inputs = Inputs::from_environment(environment)
         .map_err(|problems| problems.iter().map(InputError::failure).collect::<Vec<_>>())?;
-    // `scan` takes a path and not images; the hidden commands are nobody's to ask for.
     if let Some(command) = inputs.command.as_deref()
-        && !matches!(command, "run" | "plan")
+        && !COMMANDS.contains(&command)
     {
-        let reason = format!("input `command` is `{command}`, and not `run` or `plan`");
+        let known = COMMANDS.map(|command| format!("`{command}`")).join(", ");
+        let reason = format!("input `command` is `{command}`, and not one of {known}");
         return Err(vec![Failure::new(FailureClass::Usage, reason)]);
     }
     Cli::try_parse_from(arguments(&inputs)).map_err(|error| {
@@ -92,18 +96,21 @@ fn arguments(inputs: &Inputs) -> Vec<OsString> {
     if let Some(registry) = &inputs.registry {
         option("registry", registry);
     }
+    // What an input means to no command is no problem of the others.
+    let judges = matches!(command, "run" | "regate");
     if command == "run" {
         for artifact in &inputs.from_artifact {
             option("from-artifact", artifact);
         }
-        if let Some(store) = &inputs.store {
-            option("store", store);
-        }
+    }
+    if judges && let Some(store) = &inputs.store {
+        option("store", store);
     }
     if let Some(db) = &inputs.db {
         option("db", db.as_str());
     }
-    let flags = [("--force", inputs.force), ("--dry-run", inputs.dry_run && command == "run")];
+    let plans = matches!(command, "run" | "plan");
+    let flags = [("--force", inputs.force && plans), ("--dry-run", inputs.dry_run && judges)];
     arguments.extend(flags.iter().filter(|(_, on)| *on).map(|(flag, _)| (*flag).to_owned()));
     arguments.extend(inputs.arguments.iter().cloned());
     // Names of images cannot be taken for options.

@@ -1,7 +1,7 @@
 //! What images.yml asks for and this version of goldsmith cannot do: never ignored.
 
 use super::session::Session;
-use crate::config::{self, LATER_OF_GATE, Later};
+use crate::config::{self, Later};
 use crate::diagnostics::{Diagnostic, Level, Problems, Sources};
 use crate::model::{Failure, Image};
 
@@ -75,5 +75,5 @@ impl Refusals {
 
 /// Whether `key` decides how an image is judged.
 pub(super) fn judges(key: &str) -> bool {
-    key == "evidence" || LATER_OF_GATE.contains(&key)
+    key == "evidence"
 }

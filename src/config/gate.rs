@@ -11,11 +11,7 @@ use super::keys::Keys;
 use super::node::Value;
 use super::rules::{self, Generalize};
 use super::{duration, path};
-use crate::diagnostics::Diagnostic;
 use crate::model::{ChannelName, EolRule, GatePolicy, RuleLevels, Severity, SeveritySource};
-
-/// Keys that come later.
-pub const LATER: [&str; 0] = [];
 
 /// What a file says of `gate`.
 #[derive(Debug, Clone, Default)]
@@ -110,11 +106,8 @@ const SOURCES: [(&str, SeveritySource); 3] = [
     ("highest", SeveritySource::Highest),
 ];
 
-/// What of a layer this version cannot do, by key.
-type Later = BTreeMap<&'static str, Option<Diagnostic>>;
-
-/// Reads `gate`, and what of it comes later.
-pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<(GateLayer, Later)> {
+/// Reads `gate`.
+pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<GateLayer> {
     let mut keys = Keys::of(field, "in `gate`", "fail_on: [HIGH, CRITICAL]", context)?;
     let layer = GateLayer {
         fail_on: keys.read("fail_on", context, severities),
@@ -136,9 +129,8 @@ pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<(GateLayer
         kev: keys.read("kev", context, |f, c| file(f, "kev.json", c)),
         generalize: keys.read("generalize", context, rules::generalize).unwrap_or_default(),
     };
-    let later = keys.later(&LATER, context);
     keys.finish(context);
-    Some((layer, later))
+    Some(layer)
 }
 
 fn severities(field: Field<'_>, context: &mut Context) -> Option<BTreeSet<Severity>> {

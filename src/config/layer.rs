@@ -93,7 +93,7 @@ impl Layer {
     /// Reads the keys of a layer out of a mapping that may have others.
     pub(super) fn read(keys: &mut Keys<'_>, context: &mut Context) -> Self {
         let gate = keys.read("gate", context, gate::read).unwrap_or_default();
-        let (gate, mut later) = gate;
+        let mut later = BTreeMap::new();
         let stores = keys.read("stores", context, |field, context| {
             Some(address::stores(field, context).unwrap_or_default())
         });

@@ -63,7 +63,6 @@ pub use document::{Checked, Found, Later, LaterKey, Looked, failure, look, read}
 pub use duration::{BadDuration, parse as duration};
 pub use env::may_pass;
 pub use fuzz::fuzz;
-pub use gate::LATER as LATER_OF_GATE;
 pub use ids::{PROBLEMS, PROBLEMS_OF_LOCK, PROBLEMS_OF_WAIVERS};
 pub use path::resolve;
 pub use plugin_lock::{look as look_at_plugin_lock, read as plugin_lock};

@@ -95,20 +95,14 @@ pub enum ReasonId {
     PackagesDropped,
     /// Golden rules that the image breaks.
     Rules,
-    /// Golden rules that nobody could check.
-    RulesNotChecked,
     /// What is new cannot be told: the version to compare with, or what it has, is not known.
     NothingGranted,
     /// Waivers that end soon.
     WaiverEnds,
     /// A waiver has ended, and what it permitted blocks again.
     WaiverEnded,
-    /// A waiver that permits nothing any more.
-    WaiverStale,
     /// Findings of kernels that are installed and are not the newest one.
     SupersededKernel,
-    /// A checker of the user's did not come to an answer.
-    CheckFailed,
 }
 
 /// A finding and where it ended.

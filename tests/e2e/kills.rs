@@ -271,6 +271,10 @@ impl Scene {
             let stage = if self.stage == Stage::Prepare { "prepare" } else { "build" };
             writeln!(images, "    timeout: {{ {stage}: {limit}s }}").unwrap();
         }
+        if self.stage == Stage::Inside {
+            // This guest lives in memory: what it writes down never comes onto the disk.
+            images += "    gate: { generalize: { version-stamp: off } }\n";
+        }
         self.project.write("images.yml", &images);
         let sources = "  sources = [\"source.file.debian\"]\n";
         let with = |block: &str| {

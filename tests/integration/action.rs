@@ -33,13 +33,15 @@ fn outputs(file: &Utf8Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn an_action_runs_and_plans_and_nothing_else() {
+fn an_action_runs_plans_and_judges_again_and_nothing_else() {
     let folder = Folder::new(IMAGES);
     for command in ["action", "__child", "scan", "rum"] {
         let done = action(&folder, &[("INPUT_COMMAND", command)]);
         let stderr = stderr(&done);
         assert_eq!(done.status.code(), Some(2), "{stderr}");
-        let told = format!("input `command` is `{command}`, and not `run` or `plan`");
+        let told = format!(
+            "input `command` is `{command}`, and not one of `run`, `plan`, `regate`, `rescan`"
+        );
         assert!(stderr.contains(&told), "{stderr}");
     }
 }
