@@ -32,3 +32,4 @@ mod recover;
 mod rescan;
 mod secrets;
 mod tests;
+mod waivers;
