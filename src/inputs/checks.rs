@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::template_checks::{self, Reading};
+use super::trivy_files::Folders;
 use crate::diagnostics::{Diagnostic, Kind, Level, Places, Problems, quoted};
 use crate::model::Image;
 use crate::template::Template;
@@ -21,6 +22,10 @@ pub const PROBLEMS: &[Kind] = &[
     },
     Kind { id: "not-a-file", meaning: "An image names a folder where a file is expected." },
     Kind { id: "not-a-folder", meaning: "An image names a file where a folder is expected." },
+    Kind {
+        id: "trivy-file-unused",
+        meaning: "A file by which Trivy, run by hand, leaves findings out: `.trivyignore`, `.trivyignore.yaml`, `.trivyignore.yml` or `trivy.yaml`. It decides nothing here, where scans run in an empty folder; `waivers.yml` does. Told of the folder of images.yml, and of the folders of templates and workdirs with what lies between.",
+    },
 ];
 
 /// Adds every problem with the files of `images` to `problems`. `places` says where the values of
@@ -34,7 +39,9 @@ pub fn check<'a>(
 ) -> Vec<&'a Image> {
     let mut sound = Vec::new();
     let mut seen = Seen { folder: folder.to_owned(), ..Seen::default() };
+    let mut folders = Folders::new(folder);
     for image in images {
+        folders.add(image);
         let Some(places) = places.get(image.entry as usize) else {
             continue;
         };
@@ -46,6 +53,7 @@ pub fn check<'a>(
             problems.push(problem);
         }
     }
+    folders.tell(problems);
     sound
 }
 

@@ -15,6 +15,7 @@ mod references;
 mod search;
 mod source_tree;
 mod template_checks;
+mod trivy_files;
 mod walk;
 
 pub use changes::{ChangesError, changed_since};

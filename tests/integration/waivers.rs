@@ -227,3 +227,43 @@ fn without_its_base_branch_nothing_of_a_pull_request_is_judged() {
       hint: a pull request is judged by the policy of the branch that it goes into; put that right first
     ");
 }
+
+#[test]
+fn files_of_trivy_are_pointed_out_where_images_lie_and_permit_nothing() {
+    let workdir = "workdir: work/deep/place\n    rebuild";
+    let folder = Folder::new(&IMAGES.replace("rebuild", workdir));
+    let at = |name: &str, text: &str| {
+        fs_err::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        fs_err::write(folder.path().join(name), text).unwrap();
+    };
+    at("trivy.yaml", "severity: [CRITICAL]\n");
+    at("packer/.trivyignore", "CVE-2026-1234\n");
+    at("work/.trivyignore.yml", "vulnerabilities: [{ id: CVE-2026-1234 }]\n");
+    at("work/deep/place/notes", "");
+    // Nothing is looked for where no image lies, and a folder is no such file.
+    at("elsewhere/.trivyignore", "CVE-2026-1234\n");
+    at(".trivyignore.yaml/notes", "");
+    insta::assert_snapshot!(folder.goldsmith(&["lint"], &[]), @"
+    exit code 0
+    --- stdout
+    warning[trivy-file-unused]: `trivy.yaml` decides nothing here: what it leaves out is judged all the same
+    --> trivy.yaml
+     = help: put what it permits into waivers.yml, with a reason and a last day; `goldsmith waivers` shows what has become of it
+
+    warning[trivy-file-unused]: `.trivyignore` decides nothing here: what it leaves out is judged all the same
+    --> packer/.trivyignore
+     = help: put what it permits into waivers.yml, with a reason and a last day; `goldsmith waivers` shows what has become of it
+
+    warning[trivy-file-unused]: `.trivyignore.yml` decides nothing here: what it leaves out is judged all the same
+    --> work/.trivyignore.yml
+     = help: put what it permits into waivers.yml, with a reason and a last day; `goldsmith waivers` shows what has become of it
+
+    warning: 3 warnings in images.yml, trivy.yaml, packer/.trivyignore, work/.trivyignore.yml
+    every kind of problem is explained in docs/problems.md
+    --- stderr
+    warning: the templates are not checked by Packer: there is no `packer` on the search path
+    ");
+    let plan = folder.goldsmith(&["plan"], &[]);
+    assert_eq!(plan.matches("warning[trivy-file-unused]").count(), 3, "{plan}");
+    assert!(plan.starts_with("exit code 0"), "{plan}");
+}

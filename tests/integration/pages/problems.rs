@@ -172,6 +172,7 @@ build { sources = [\"file.debian\", \"file.ubuntu\"] }
     fs_err::create_dir(folder.join("empty")).unwrap();
     fs_err::create_dir(folder.join("folder.pkrvars.hcl")).unwrap();
     fs_err::write(folder.join("notes.txt"), "").unwrap();
+    fs_err::write(folder.join(".trivyignore"), "CVE-2026-1234\n").unwrap();
     fs_err::create_dir(folder.join("packer")).unwrap();
     fs_err::write(folder.join("packer/two.pkr.hcl"), TWO).unwrap();
     fs_err::write(folder.join("packer/size.pkrvars.hcl"), "size = \"8G\"\n").unwrap();
