@@ -221,7 +221,8 @@ fn is_below(folder: &[u8], top: &str) -> bool {
 }
 
 fn in_a_home(folder: &[u8]) -> bool {
-    is_below(folder, "/root") || is_below(folder, "/home") || folder.is_empty()
+    let homes = ["/root", "/home", "/var/home", "/var/roothome"];
+    homes.iter().any(|home| is_below(folder, home)) || folder.is_empty()
 }
 
 fn is_credential(path: &[u8], folder: &[u8], name: &[u8]) -> bool {

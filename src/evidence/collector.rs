@@ -48,6 +48,8 @@ pub(super) struct Collected {
     links: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Those of the files that may hold secrets.
     may_hold_secrets: BTreeSet<Vec<u8>>,
+    /// Whether there were more of them than there is room for.
+    pub(super) secrets_left_out: bool,
     /// What was counted.
     pub(super) census: Census,
     /// What could not be read.
@@ -106,6 +108,7 @@ impl Collected {
                 files: BTreeMap::new(),
                 links: BTreeMap::new(),
                 may_hold_secrets: BTreeSet::new(),
+                secrets_left_out: false,
                 census: Census::default(),
                 obstacles: Vec::new(),
             },
@@ -378,11 +381,11 @@ impl Visitor for Collector<'_> {
 
 impl Collector<'_> {
     /// Whether a file is looked into for secrets. Large ones hold none that anybody wrote by hand.
-    fn may_hold_secrets(&self, file: &Met<'_>) -> bool {
-        self.first
-            && (1..=SECRET).contains(&file.size)
-            && self.bytes_of_secrets + file.size <= SECRETS
-            && self.secrets.has(file.path)
+    fn may_hold_secrets(&mut self, file: &Met<'_>) -> bool {
+        let wanted = self.first && (1..=SECRET).contains(&file.size) && self.secrets.has(file.path);
+        let room = self.bytes_of_secrets + file.size <= SECRETS;
+        self.collected.secrets_left_out |= wanted && !room;
+        wanted && room
     }
 
     fn keep(&mut self, file: &Met<'_>, content: &mut dyn Read) -> io::Result<()> {

@@ -72,6 +72,8 @@ const FACTS: &[&str] = &[
     "root/.ssh/authorized_keys2",
     "home/*/.ssh/authorized_keys",
     "home/*/.ssh/authorized_keys2",
+    "var/roothome/.ssh/authorized_keys",
+    "var/home/*/.ssh/authorized_keys",
     "etc/cloud/cloud.cfg",
     "etc/cloud/cloud.cfg.d/*",
     "etc/cloud/cloud-init.disabled",
@@ -149,7 +151,7 @@ const SECRETS_OF_HOMES: &[&str] = &[
     ".ssh/config",
     ".terraform.d/credentials.tfrc.json",
 ];
-const HOMES: [&str; 2] = ["root", "home/*"];
+const HOMES: [&str; 4] = ["root", "home/*", "var/roothome", "var/home/*"];
 
 /// Files with the names that package managers of languages write (Trivy,
 /// pkg/fanal/analyzer/language: what it reads in a root file system), wherever they lie.

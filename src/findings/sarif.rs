@@ -86,6 +86,19 @@ pub(super) struct Message {
 }
 
 /// A result (§3.27).
+/// Why somebody does not want to see a result (SARIF 2.1.0, §3.35).
+#[derive(Deserialize)]
+pub(super) struct Suppression {
+    status: Option<String>,
+}
+
+impl Suppression {
+    /// Whether it counts: one that is looked at still, or was refused, does not (§3.27.23).
+    pub(super) fn counts(&self) -> bool {
+        !matches!(self.status.as_deref(), Some("rejected" | "underReview"))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outcome {
@@ -96,7 +109,7 @@ pub(super) struct Outcome {
     pub(super) level: Option<String>,
     pub(super) message: Option<Message>,
     pub(super) locations: Option<Vec<Place>>,
-    pub(super) suppressions: Option<Vec<serde::de::IgnoredAny>>,
+    pub(super) suppressions: Option<Vec<Suppression>>,
     baseline_state: Option<String>,
     properties: Option<BTreeMap<String, Value>>,
 }

@@ -3,7 +3,7 @@
 //! Other than of a scanner of packages, a result is what somebody's rule objects to, and its level
 //! decides.
 
-use super::sarif::{Log, Outcome, Place, Rule, Rules, is_problem, message, results};
+use super::sarif::{Log, Outcome, Place, Rule, Rules, Suppression, is_problem, message, results};
 use super::{ReadError, ReportFormat, bounds};
 use crate::model::{CheckResult, Level, RuleName};
 
@@ -32,7 +32,9 @@ pub fn read(text: &str) -> Result<Vec<CheckResult>, ReadError> {
         let rules = Rules::of(&run.tool);
         let tool = in_a_name(&run.tool.driver.name);
         for (number, result) in results(run)?.iter().enumerate() {
-            let suppressed = result.suppressions.as_ref().is_some_and(|it| !it.is_empty());
+            let suppressions = result.suppressions.as_deref().unwrap_or_default();
+            let suppressed =
+                !suppressions.is_empty() && suppressions.iter().all(Suppression::counts);
             let (id, rule) = rules.of_result(result);
             let level = level(result, rule);
             if !is_problem(result) || suppressed || level == Level::Off {
@@ -116,6 +118,7 @@ mod tests {
                {{ "ruleId": "CKV_2", "level": "warning", "message": {{ "text": "warns" }} }},
                {{ "ruleId": "CKV_3", "level": "note", "message": {{ "text": "is no matter" }} }},
                {{ "ruleId": "CKV_4", "level": "error", "message": {{ "text": "suppressed" }}, "suppressions": [ {{ "kind": "inSource" }} ] }},
+               {{ "ruleId": "CKV_5", "level": "error", "message": {{ "text": "not excused" }}, "suppressions": [ {{ "kind": "external", "status": "rejected" }} ] }},
                {{ "ruleId": "CKV_5", "kind": "pass", "message": {{ "text": "in order" }} }},
                {{ "ruleId": "CKV_9", "message": {{}} }}"#
         ));
@@ -127,7 +130,8 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"), @"
         checkov/CKV_1 Block blocks main.tf:4
         checkov/CKV_2 Warn warns 
-        checkov/CKV_9 Block by its rule 
+        checkov/CKV_5 Block not excused 
+        checkov/CKV_9 Block by its rule
         ");
     }
 

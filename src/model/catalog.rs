@@ -156,11 +156,13 @@ impl Image {
     /// A digest of everything that decides how it is judged: changes when something may be judged in
     /// another way.
     pub fn judged_by(&self) -> Digest {
-        if self.evidence == EvidencePolicy::AUTO {
+        // Where a check leaves its answer differs from machine to machine, and decides nothing.
+        let checks: Vec<&str> = self.checks.iter().map(|check| check.run.as_str()).collect();
+        if self.evidence == EvidencePolicy::AUTO && checks.is_empty() && self.max_size.is_none() {
             return self.gate.digest();
         }
-        let both = (&self.evidence, &self.gate);
-        Digest::of(&serde_json::to_vec(&both).expect("policies are plain data"))
+        let all = (&self.evidence, &self.gate, checks, self.max_size);
+        Digest::of(&serde_json::to_vec(&all).expect("policies are plain data"))
     }
 
     /// Whether a version of it that a run publishes moves `channel`, which an image follows that is

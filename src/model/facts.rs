@@ -46,6 +46,9 @@ pub struct Facts {
     pub credentials: Option<Vec<FileFact>>,
     /// Tokens, keys and passwords in files, as the scanner knows them by their looks.
     pub secrets: Option<Vec<SecretFact>>,
+    /// Whether there were more files that may hold some than are looked into.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secrets_left_out: bool,
     /// Lines of `/etc/fstab` that say something.
     pub fstab: Option<Vec<Line>>,
     /// Lines of `/etc/login.defs` that say something.

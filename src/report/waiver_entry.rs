@@ -19,13 +19,15 @@ pub(super) fn entries(image: &ImageName, rows: &[AdvisoryRow<'_>], until: civil:
         )
     };
     let mut rows: Vec<&AdvisoryRow<'_>> = rows.iter().collect();
+    // A name in which something would mean more than itself is left to people.
+    rows.retain(|row| !row.source.contains(['*', '?', '[', ']', '{', '}', '\\']));
     // One that is in two versions of a package is permitted once.
     rows.dedup_by_key(|row| (row.id, row.source));
     rows.into_iter().take(MAX_ENTRIES).map(entry).collect()
 }
 
 /// A text as a scalar of YAML: plain where nothing in it means anything, else in double quotes (YAML
-/// 1.2.2, §7.3.1). Globs of packages are escaped by a class.
+/// 1.2.2, §7.3.1).
 fn scalar(text: &str) -> String {
     let text = one_line(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+');

@@ -38,10 +38,10 @@ pub(super) async fn past(
     });
     let named = |channel: &ChannelName| history.channels.get(channel).copied();
     let is_out = named(&image.channel).or(Some(newest));
-    // Of a change, what is out counts, unless the policy names another version.
+    // Of a change, what is out counts: what another channel names is no reason to bring it back.
     let granted = match &image.gate.new_only {
-        Some(channel) => named(channel),
-        None => is_out.filter(|_| only_introduced),
+        Some(channel) if !only_introduced => named(channel),
+        _ => is_out.filter(|_| only_introduced),
     };
     let out = findings(registry, &log, is_out).await?;
     let granted = match &out {

@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tokio::sync::Mutex;
 
 use super::examine::{Examiner, Subject};
 use crate::findings;
@@ -12,6 +13,8 @@ use crate::process::{ChildEnvironment, Command, Outcome};
 
 /// The largest answer.
 const LARGEST: u64 = 64 << 20;
+/// Whose turn it is to write an answer into a file that `images.yml` names.
+static ANSWERS: Mutex<()> = Mutex::const_new(());
 /// Results of all checkers together.
 const RESULTS: usize = 20_000;
 
@@ -40,6 +43,12 @@ async fn one(
     check: &Check,
     private: &Utf8Path,
 ) -> Result<Vec<CheckResult>, Failure> {
+    // Images of one folder name the same file: one after the other, or one would be judged by what was
+    // said of another.
+    let _turn = match check.sarif {
+        Some(_) => Some(ANSWERS.lock().await),
+        None => None,
+    };
     let log = &examiner.scanner.log;
     let io = |error: std::io::Error| Failure::caused_by(FailureClass::Scan, &error);
     let answer = fresh(check, private)?;

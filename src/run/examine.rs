@@ -65,14 +65,19 @@ pub struct Seen {
     scope: Scope,
 }
 
-impl Seen {
-    /// What was found at another time, when nobody can look any more.
-    pub(super) fn before(evidence: Evidence, scope: Scope) -> Self {
-        Self { evidence, tree: None, scope }
-    }
-}
-
 impl Examiner {
+    /// What was found in `subject` at another time, when nobody can look any more, with what checkers
+    /// say of it now.
+    pub(super) async fn again(
+        &self,
+        subject: &Subject<'_>,
+        mut evidence: Evidence,
+        scratch: &Utf8Path,
+    ) -> Result<Seen, Failure> {
+        evidence.checks = checks::run(self, subject, scratch).await?;
+        Ok(Seen { evidence, tree: None, scope: subject.policy.scope })
+    }
+
     /// Gathers the evidence of `subject`, and asks its checkers.
     pub async fn evidence(
         &self,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::before::past;
 use super::dispatcher::Run;
-use super::examine::{Examiner, Seen, Subject};
+use super::examine::{Examiner, Subject};
 use super::handed_in::keep;
 use super::journal::{Journal, Thing};
 use super::parents::BuiltUpon;
@@ -386,9 +386,6 @@ impl<'a> ImageTask<'a> {
         let gather = async {
             fs_err::create_dir_all(&scratch)
                 .map_err(|error| Failure::caused_by(FailureClass::Scan, &error))?;
-            if let Some(told) = &told {
-                return Ok(Seen::before(told.evidence.clone(), self.image.evidence.scope));
-            }
             let subject = Subject {
                 artifact,
                 policy: &self.image.evidence,
@@ -401,7 +398,11 @@ impl<'a> ImageTask<'a> {
                 timeout: self.image.timeout.test,
                 checks: &self.image.checks,
             };
-            examiner.evidence(&subject, &scratch).await
+            match &told {
+                // The guest cannot be asked again; the artifact can be looked at by checkers.
+                Some(told) => examiner.again(&subject, told.evidence.clone(), &scratch).await,
+                None => examiner.evidence(&subject, &scratch).await,
+            }
         };
         let seen = progress
             .stage(Stage::Evidence, None, gather, |seen| {

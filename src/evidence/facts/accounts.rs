@@ -19,12 +19,13 @@ pub(super) fn read(collected: &Collected) -> Option<Vec<Account>> {
 fn accounts(passwd: &str, shadow: Option<&str>) -> Vec<Account> {
     let fields = |line: &'_ str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
     let hashes: Option<HashMap<String, String>> = shadow.map(|shadow| {
-        let lines = shadow.lines().filter_map(|line| line.split_once(':'));
-        lines
-            .map(|(name, rest)| {
-                (name.to_owned(), rest.split(':').next().unwrap_or_default().to_owned())
-            })
-            .collect()
+        let mut hashes = HashMap::new();
+        for (name, rest) in shadow.lines().filter_map(|line| line.split_once(':')) {
+            let hash = rest.split(':').next().unwrap_or_default();
+            // Of several lines the first counts, as it does where people log in (getspnam(3)).
+            hashes.entry(name.to_owned()).or_insert_with(|| hash.to_owned());
+        }
+        hashes
     });
     let mut accounts = Vec::new();
     for line in passwd.lines().take(ACCOUNTS) {
@@ -78,7 +79,9 @@ nobody
 
     #[test]
     fn passwords_are_told_by_their_state_and_never_written() {
-        let shadow = "root:$y$j9T$abc$def:19000:0:99999:7:::\ndaemon:*:19000::::::\n";
+        // Of two lines the first counts.
+        let shadow =
+            "root:$y$j9T$abc$def:19000:0:99999:7:::\ndaemon:*:19000::::::\nroot:*:19000::::::\n";
         let accounts = accounts(PASSWD, Some(shadow));
         assert_eq!(
             accounts[0].password,

@@ -23,6 +23,7 @@ pub(super) fn of(collected: &Collected) -> Facts {
         world_writable: Some(census.world_writable.clone()),
         credentials: Some(census.credentials.clone()),
         sizes: Some(census.sizes()),
+        secrets_left_out: collected.secrets_left_out,
         ..of_files(collected)
     };
     Facts { cloud_init: Some(cloud_init::read(collected)), ..facts }

@@ -74,7 +74,8 @@ fn of(case: &Case<'_>, kind: Kind, what: &str) -> Outcome {
         }
     }
     let Some((first, _)) = places.first() else {
-        let looked = facts.credentials.is_some() && facts.secrets.is_some();
+        let looked =
+            facts.credentials.is_some() && facts.secrets.is_some() && !facts.secrets_left_out;
         return if looked { Outcome::Kept } else { Outcome::Unchecked };
     };
     let title = titles.first().map_or_else(String::new, |title| format!(" ({title})"));

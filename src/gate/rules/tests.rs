@@ -85,6 +85,7 @@ fn clean() -> (Evidence, Expected) {
         set_id: Some(vec![file("/usr/bin/sudo")]),
         world_writable: Some(vec![file("/srv/shared")]),
         credentials: Some(Vec::new()),
+        secrets_left_out: false,
         secrets: Some(Vec::new()),
         fstab: Some(vec![text("/etc/fstab", "UUID=1234 / ext4 defaults 0 1")]),
         login_defs: Some(vec![
