@@ -89,8 +89,7 @@ fn judged(
             |glob: &NameGlob| glob.matches(&finding.package) || glob.matches(&finding.source);
         finding.id == waiver.id && (packages.is_empty() || packages.iter().any(named))
     };
-    // What is for no image of this file may be for one of another file beside it.
-    let (mut complete, mut fixed) = (!images.is_empty(), true);
+    let (mut complete, mut fixed) = (true, true);
     for image in images {
         let Some(known) = known.get(&image.name) else { continue };
         complete &= known.complete;
