@@ -190,6 +190,18 @@ pub struct Plan {
     pub format: PlanFormat,
 }
 
+/// Which advisories something is judged by.
+#[derive(Debug, Clone, Args)]
+pub struct Advisories {
+    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<Utf8PathBuf>,
+    /// OCI repository to download it from, once for each that is tried, in this order; else those of
+    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
+    pub db_repository: Vec<String>,
+}
+
 /// `goldsmith run`.
 #[derive(Debug, Args)]
 pub struct Run {
@@ -208,13 +220,9 @@ pub struct Run {
     /// Where the bytes go, instead of what images.yml says
     #[arg(long, value_name = "URL")]
     pub store: Vec<String>,
-    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
-    #[arg(long, value_name = "DIR")]
-    pub db: Option<Utf8PathBuf>,
-    /// OCI repository to download it from, once for each that is tried, in this order; else those of
-    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
-    pub db_repository: Vec<String>,
+    /// What to judge by.
+    #[command(flatten)]
+    pub advisories: Advisories,
     /// Build and judge, but publish and record nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -258,13 +266,9 @@ pub struct Scan {
     /// Read backing files of the disk in this folder
     #[arg(long, value_name = "DIR")]
     pub backing: Vec<Utf8PathBuf>,
-    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
-    #[arg(long, value_name = "DIR")]
-    pub db: Option<Utf8PathBuf>,
-    /// OCI repository to download it from, once for each that is tried, in this order; else those of
-    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
-    pub db_repository: Vec<String>,
+    /// What to judge by.
+    #[command(flatten)]
+    pub advisories: Advisories,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: ScanFormat,
@@ -310,13 +314,9 @@ pub struct Regate {
     /// Where the bytes go, instead of what images.yml says
     #[arg(long, value_name = "URL")]
     pub store: Vec<String>,
-    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
-    #[arg(long, value_name = "DIR")]
-    pub db: Option<Utf8PathBuf>,
-    /// OCI repository to download it from, once for each that is tried, in this order; else those of
-    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
-    pub db_repository: Vec<String>,
+    /// What to judge by.
+    #[command(flatten)]
+    pub advisories: Advisories,
     /// Judge, but publish and record nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -337,13 +337,9 @@ pub struct Rescan {
     /// Where versions are recorded, instead of what images.yml says
     #[arg(long, value_name = "URL")]
     pub registry: Option<String>,
-    /// Advisory database: a Trivy cache folder with `db/trivy.db`; downloaded when left out
-    #[arg(long, value_name = "DIR")]
-    pub db: Option<Utf8PathBuf>,
-    /// OCI repository to download it from, once for each that is tried, in this order; else those of
-    /// `TRIVY_DB_REPOSITORY`, or Trivy's own
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "db")]
-    pub db_repository: Vec<String>,
+    /// What to judge by.
+    #[command(flatten)]
+    pub advisories: Advisories,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -72,11 +72,13 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 });
             Done { code, failure_reason, report: None, plan: None }
         }
-        Answer::Rescan(found) => {
+        Answer::Rescan(answer) => {
+            let (found, untold) = *answer;
             asked_for(match format {
                 Format::Text => session.terminal.text(&found.text()),
                 Format::Json => session.terminal.data(&json::v1::rescan(&found)),
             })?;
+            untold.told(&found.advice);
             let code = found.exit_code();
             Done { code, failure_reason: code.failure_reason(), report: None, plan: None }
         }

@@ -36,7 +36,7 @@ use crate::model::{Catalog, Event, ExitCode, Failure, FailureClass, NoteLevel, P
 use crate::process::{Cancellation, Launcher};
 use crate::report::rescan::Rescan;
 use crate::report::{Compared, ImageReport, Report};
-use crate::run::{Events, listen};
+use crate::run::{Events, UntoldAdvice, listen};
 use crate::runner::{Context, Runner};
 use crate::terminal::{EventLog, EventSink, Flags, Terminal, Verbosity};
 
@@ -66,7 +66,7 @@ enum Answer {
     Diff(Box<Compared>),
     Run(Report),
     Reap(reap::Done),
-    Rescan(Box<Rescan>),
+    Rescan(Box<(Rescan, UntoldAdvice)>),
     Lint(Problems, LintFormat),
     Waivers(crate::report::waivers::Waivers),
     Schema,

@@ -12,28 +12,33 @@ use crate::model::{Address, Failure, FailureClass, ImageName, NoteLevel};
 use crate::process::Log;
 use crate::registry::{self, Author, Registry};
 use crate::report::rescan::Rescan;
-use crate::run::{self, Judgement, Kept, Rescanner, RunDirectory, forget_old_runs};
+use crate::run::{self, Judgement, Kept, Rescanner, RunDirectory, UntoldAdvice, forget_old_runs};
 use crate::trivy::{self, Scanner};
 
-/// Looks at the inventories of the images that are named, or of all.
-pub(super) async fn run(session: &Session, arguments: &cli::Rescan) -> Result<Rescan, Failure> {
+/// Looks at the inventories of the images that are named, or of all. Whoever tells what was found says so to
+/// the second part.
+pub(super) async fn run(
+    session: &Session,
+    arguments: &cli::Rescan,
+) -> Result<(Rescan, UntoldAdvice), Failure> {
     let (address, judgements) = known(session, arguments).await?;
     let registry = registry::look(&address).await.map_err(|error| error.failure())?;
     let images = registry.images().await.map_err(|error| error.failure())?;
     let images = selected(&arguments.images, &images, &*registry)?;
     let state = run::state_folder(&session.environment)?;
-    let database = given_database(session, arguments.db.as_deref())?;
+    let database = given_database(session, arguments.advisories.db.as_deref())?;
     let Session { environment, launcher, cancellation, .. } = session;
     let tool = trivy::find(environment, launcher, cancellation).await?;
     let database = match database {
         Some(database) => database,
-        None => refresh(session, &tool, &state, &arguments.db_repository).await?,
+        None => refresh(session, &tool, &state, &arguments.advisories.db_repository).await?,
     };
     super::reap::before_run(session, &state).await;
     let _ = forget_old_runs(&state);
     let id = run::new_run_id(&session.clock);
     let (directory, mut journal) =
         RunDirectory::create(&state, &id, session.clock).map_err(|error| no_state(&error))?;
+    let untold = UntoldAdvice::of(&state, registry.location());
     let rescanner = Rescanner {
         registry: &*registry,
         author: Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock },
@@ -55,7 +60,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Rescan) -> Result<Re
         let text = format!("the scratch space could not be removed: {error}");
         session.events.note(None, NoteLevel::Warning, text);
     }
-    rescanned
+    Ok((rescanned?, untold))
 }
 
 /// Where versions are recorded, and what they are judged by. Without an `images.yml`, the defaults

@@ -33,7 +33,7 @@ pub(super) async fn go(
 ) -> Result<Report, Failure> {
     let given = given(session, arguments)?;
     let state = run::state_folder(&session.environment)?;
-    let database = given_database(session, arguments.db.as_deref())?;
+    let database = given_database(session, arguments.advisories.db.as_deref())?;
     let wanted = Wanted {
         selection: &arguments.selection,
         given: given.keys().cloned().collect(),
@@ -72,7 +72,7 @@ pub(super) async fn go(
         plugins::ready(session, &planning.catalog, built, tools.packer.as_ref(), &state).await?;
     let database = match database {
         Some(database) => database,
-        None => refresh(session, &tools.trivy, &state, &arguments.db_repository).await?,
+        None => refresh(session, &tools.trivy, &state, &arguments.advisories.db_repository).await?,
     };
     let caught_up = catch_up(arguments, &planning, &author).await?;
     let pipeline = Pipeline {

@@ -59,7 +59,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
     let backing = arguments.backing.iter().map(|folder| session.existing(folder));
     let backing = backing.collect::<Result<Vec<_>, _>>()?;
     let state = state_folder(&session.environment)?;
-    let database = match &arguments.db {
+    let database = match &arguments.advisories.db {
         Some(folder) => Some(open_database(session, folder)?),
         None => None,
     };
@@ -70,7 +70,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Scan) -> Result<Imag
         let tool = tool.await?;
         let database = match database {
             Some(database) => database,
-            None => refresh(session, &tool, &state, &arguments.db_repository).await?,
+            None => refresh(session, &tool, &state, &arguments.advisories.db_repository).await?,
         };
         Ok((tool, database))
     };

@@ -64,7 +64,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Waivers) -> Result<W
             of_file.push(judged(session, &shown, waiver, &images, &known));
         }
         if arguments.prune {
-            prune(session, path, &mut of_file)?;
+            prune(session, path, waivers, &mut of_file)?;
         }
         listed.extend(of_file);
     }
@@ -157,7 +157,12 @@ fn newest(log: &[LogEntry]) -> Vec<Option<crate::model::Digest>> {
 }
 
 /// Takes the stale ones of `listed` out of their file.
-fn prune(session: &Session, path: &Utf8Path, listed: &mut [ListedWaiver]) -> Result<(), Failure> {
+fn prune(
+    session: &Session,
+    path: &Utf8Path,
+    waivers: &[Waiver],
+    listed: &mut [ListedWaiver],
+) -> Result<(), Failure> {
     let stale = listed.iter().enumerate().filter(|(_, listed)| listed.usage.is_stale());
     let stale: BTreeSet<usize> = stale.map(|(index, _)| index).collect();
     if stale.is_empty() {
@@ -166,6 +171,12 @@ fn prune(session: &Session, path: &Utf8Path, listed: &mut [ListedWaiver]) -> Res
     let failed = |error: &dyn std::error::Error| Failure::caused_by(FailureClass::Config, error);
     let whole = fs_err::read_to_string(path).map_err(|error| failed(&error))?;
     let text = whole.strip_prefix('\u{feff}');
+    let known = config::waivers_of(text.unwrap_or(&whole)).unwrap_or_default();
+    // Entries are cut out by their place: who has written in between has moved them.
+    if known != waivers {
+        let reason = format!("`{}` has been changed meanwhile", session.shown(path));
+        return Err(Failure::new(FailureClass::Config, reason).hint("try again"));
+    }
     let mark = if text.is_some() { "\u{feff}" } else { "" };
     let left = config::without_waivers(text.unwrap_or(&whole), &stale).map_err(|error| {
         let reason = format!("`{}` cannot be pruned: {error}", session.shown(path));

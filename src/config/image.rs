@@ -9,7 +9,7 @@ use super::field::Field;
 use super::keys::Keys;
 use super::layer::{self, Layer};
 use super::placeholder::Scope;
-use super::{env, os, parents, path, prepare, rules, secret_vars, vars};
+use super::{env, os, parents, path, prepare, secret_vars, vars};
 use crate::diagnostics::{Span, quoted};
 use crate::model::{
     Arch, ChannelName, EvidencePolicy, Image, ImageName, Source, is_legacy_template,
@@ -160,7 +160,6 @@ fn image(
     let (waivers, kev) = (layer.gate.waivers.clone(), layer.gate.kev.clone());
     let mut gate = layer.gate.resolve();
     gate.rules.hardening = layer.hardening.unwrap_or_default();
-    let checks = rules::seen_from(&workdir, layer.checks.unwrap_or_default());
     Some(Image {
         name: reading.name.clone()?,
         entry: entry.position,
@@ -192,10 +191,10 @@ fn image(
         waivers,
         kev,
         gate,
-        checks,
+        checks: layer.checks.unwrap_or_default(),
         max_size: layer.max_size,
         stores: layer.stores.unwrap_or_default(),
-        channel: layer.channel.unwrap_or_else(candidate),
+        channel: layer.channel.unwrap_or_else(ChannelName::candidate),
         os,
     })
 }
@@ -218,10 +217,6 @@ fn var_files(field: Field<'_>, context: &mut Context) -> Option<Vec<Utf8PathBuf>
         }
     }
     Some(files)
-}
-
-fn candidate() -> ChannelName {
-    "candidate".parse().expect("a valid name")
 }
 
 fn name(key: Field<'_>, text: &str, context: &mut Context) -> Option<ImageName> {

@@ -140,6 +140,7 @@ impl Layer {
             evidence: self.evidence.clone().unwrap_or(EvidencePolicy::AUTO),
             checks: self.checks.clone().unwrap_or_default(),
             max_size: self.max_size,
+            channel: self.channel.clone().unwrap_or_else(ChannelName::candidate),
         }
     }
 

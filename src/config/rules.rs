@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::context::Context;
 use super::field::Field;
@@ -107,7 +107,7 @@ pub(super) fn hardening(
     Some(level.map(|level| (Hardening::CisDebian, level)).into_iter().collect())
 }
 
-/// Reads `checks`. Their paths start at the `workdir` of an image, which is not known here.
+/// Reads `checks`. Their paths stay as they are written: they start at the `workdir` of an image.
 pub(super) fn checks(field: Field<'_>, context: &mut Context) -> Option<Vec<Check>> {
     let example = "[{ run: ./check.sh, sarif: results.sarif }]";
     let mut checks = Vec::new();
@@ -132,10 +132,4 @@ pub(super) fn checks(field: Field<'_>, context: &mut Context) -> Option<Vec<Chec
         checks.extend(run.map(|run| Check { run, sarif }));
     }
     Some(checks)
-}
-
-/// The checks of an image whose `workdir` this is.
-pub(super) fn seen_from(workdir: &Utf8Path, checks: Vec<Check>) -> Vec<Check> {
-    let seen = |path: Utf8PathBuf| path::resolve(workdir, path.as_str());
-    checks.into_iter().map(|check| Check { sarif: check.sarif.map(seen), ..check }).collect()
 }

@@ -141,6 +141,7 @@ impl Gathered {
             findings,
             checks: Vec::new(),
             pending_asked: self.pending_asked,
+            told_at: None,
             obstacles,
             set_aside: self.set_aside,
         })

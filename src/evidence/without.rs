@@ -33,6 +33,7 @@ pub(super) fn nothing(strategy: StrategyName, basis: Basis, subject: Digest) -> 
         findings: Vec::new(),
         checks: Vec::new(),
         pending_asked: false,
+        told_at: None,
         obstacles: Vec::new(),
         set_aside: Vec::new(),
     }

@@ -93,6 +93,25 @@ fn what_the_guest_says_stands_in_for_advisories_that_there_are_not() {
 }
 
 #[test]
+fn what_a_guest_has_said_of_pending_updates_ages_like_advisories() {
+    let mut scan = scan(Vec::new());
+    scan.advisories.probe = Probe::NotAsked;
+    for (told_at, expected) in [
+        (None, &[][..]),
+        (Some("2026-11-21T12:00:00Z"), &[]),
+        (Some("2026-11-21T11:59:59Z"), &[ReasonId::OldAdvisories]),
+    ] {
+        let told_at = told_at.map(|at| at.parse().unwrap());
+        let evidence = Evidence { pending_asked: true, told_at, ..evidence() };
+        assert_eq!(ids(&judge_of(&evidence, &scan, &policy())), expected, "{told_at:?}");
+    }
+    // Where advisories are matched, those decide.
+    scan.advisories.probe = Probe::Answered(12);
+    let old = Evidence { told_at: Some("2026-01-01T00:00:00Z".parse().unwrap()), ..evidence() };
+    assert_eq!(ids(&judge_of(&old, &scan, &policy())), []);
+}
+
+#[test]
 fn how_many_packages_are_few_depends_on_what_it_is() {
     for (strategy, least) in
         [(StrategyName::Container, 1), (StrategyName::Rootfs, 10), (StrategyName::Disk, 100)]

@@ -21,7 +21,7 @@ pub(super) struct Trust {
 
 /// Every check, in the order in which people should read the answers: what is wrong with the
 /// image, then with the scan, then with the database.
-const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 14] = [
+const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 15] = [
     evidence_is_of_this_artifact,
     skipping_still_holds,
     everything_was_read,
@@ -34,6 +34,7 @@ const CHECKS: [fn(&Case<'_>) -> Option<Reason>; 14] = [
     scanner_did_not_complain,
     report_is_of_this_run,
     advisories_are_fresh,
+    guest_was_asked_lately,
     advisories_know_this_system,
     system_still_gets_advisories,
 ];
@@ -358,6 +359,21 @@ const WITHOUT_ADVISORIES: &str = "name a strategy that has an answer: `evidence:
 /// judged by.
 fn pending_updates(case: &Case<'_>) -> bool {
     case.evidence.pending_asked
+}
+
+/// Which updates there were the last time that somebody asked says nothing of those since.
+fn guest_was_asked_lately(case: &Case<'_>) -> Option<Reason> {
+    let told_at = case.evidence.told_at.filter(|_| pending_updates(case))?;
+    let age = case.now.duration_since(told_at);
+    let limit = case.policy.max_db_age;
+    (age.is_positive() && age.unsigned_abs() > limit).then(|| {
+        let (age, limit) = (hours(age.unsigned_abs()), hours(limit));
+        reason(
+            ReasonId::OldAdvisories,
+            format!("the guest was asked for pending updates {age} ago, the limit is {limit}"),
+            "build it anew: a guest is there to be asked only while it is built",
+        )
+    })
 }
 
 /// A database without advisories for this system finds nothing, whatever is installed.

@@ -156,8 +156,7 @@ impl Image {
     /// A digest of everything that decides how it is judged: changes when something may be judged in
     /// another way.
     pub fn judged_by(&self) -> Digest {
-        // Where a check leaves its answer differs from machine to machine, and decides nothing.
-        let checks: Vec<&str> = self.checks.iter().map(|check| check.run.as_str()).collect();
+        let checks = &self.checks;
         if self.evidence == EvidencePolicy::AUTO && checks.is_empty() && self.max_size.is_none() {
             return self.gate.digest();
         }
@@ -230,7 +229,7 @@ pub enum Test {
 pub struct Check {
     /// Command line for `/bin/sh -c`, in the image's `workdir`.
     pub run: String,
-    /// The SARIF file that it writes, absolute; what it prints if none is named.
+    /// The SARIF file that it writes, as seen from the image's `workdir`; what it prints if none is named.
     pub sarif: Option<Utf8PathBuf>,
 }
 

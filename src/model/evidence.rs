@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::civil;
+use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use super::{CheckResult, Digest, Facts, Finding, OsIdentity, StrategyName};
@@ -31,6 +31,9 @@ pub struct Evidence {
     pub checks: Vec<CheckResult>,
     /// Whether the guest was asked for pending updates, and could answer.
     pub pending_asked: bool,
+    /// When the guest was asked, if that was not for this judgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
     /// What could not be read. Anything here means that not everything was seen.
     pub obstacles: Vec<Obstacle>,
     /// What was seen and is not judged: states of the system that nothing boots by itself.

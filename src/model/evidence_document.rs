@@ -26,11 +26,19 @@ impl EvidenceDocument {
     /// The version of the format that this binary writes.
     pub const SCHEMA: u32 = 1;
 
-    /// Of evidence for which so much was looked at, and of what came of it.
-    pub fn of(evidence: &Evidence, scope: Scope, verdict: &Verdict) -> Self {
+    /// Of evidence for which so much was looked at, and of what came of it. If it was judged before, what
+    /// was broken `before` is remembered too: a rule that is off today may count tomorrow, and cannot be
+    /// checked again.
+    pub fn of(evidence: &Evidence, scope: Scope, verdict: &Verdict, before: Option<&Self>) -> Self {
         let mut evidence = evidence.clone();
         evidence.inventory.document.clear();
-        Self { schema: Self::SCHEMA, scope, evidence, violations: verdict.violations.clone() }
+        let mut violations = verdict.violations.clone();
+        for earlier in before.into_iter().flat_map(|before| &before.violations) {
+            if violations.iter().all(|violation| violation.rule != earlier.rule) {
+                violations.push(earlier.clone());
+            }
+        }
+        Self { schema: Self::SCHEMA, scope, evidence, violations }
     }
 
     /// As JSON.
@@ -46,5 +54,50 @@ impl EvidenceDocument {
         let usable = document.schema == Self::SCHEMA && document.evidence.subject == *subject;
         document.evidence.inventory.document = inventory;
         (usable && enough).then_some(document)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples::evidence;
+    use crate::model::{Decision, Level};
+
+    #[test]
+    fn what_was_broken_is_remembered_while_its_rule_is_off() {
+        let violation = |rule: &str, message: &str| Violation {
+            rule: rule.into(),
+            level: Level::Block,
+            message: message.to_owned(),
+            help: String::new(),
+            places: Vec::new(),
+        };
+        let verdict = |violations: Vec<Violation>| Verdict {
+            decision: Decision::Blocked,
+            reasons: Vec::new(),
+            warnings: Vec::new(),
+            findings: Vec::new(),
+            violations,
+            unchecked: Vec::new(),
+        };
+        let evidence = evidence();
+        let of = |verdict: &Verdict, before: Option<&EvidenceDocument>| {
+            EvidenceDocument::of(&evidence, Scope::Os, verdict, before)
+        };
+        let first = of(
+            &verdict(vec![violation("default-password", "then"), violation("logs", "then")]),
+            None,
+        );
+        let second = of(&verdict(vec![violation("logs", "now")]), Some(&first));
+        let told: Vec<_> =
+            second.violations.iter().map(|it| format!("{} {}", it.rule, it.message)).collect();
+        assert_eq!(told, ["logs now", "default-password then"]);
+        let read = EvidenceDocument::read(
+            &second.to_json(),
+            evidence.inventory.document.clone(),
+            &evidence.subject,
+            Scope::Os,
+        );
+        assert_eq!(read.unwrap().violations, second.violations);
     }
 }

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{Check, EvidencePolicy, GatePolicy, Image};
+use super::{ChannelName, Check, EvidencePolicy, GatePolicy, Image};
 
 /// Everything in an entry of `images.yml` that decides whether a build of it passes: on a pull request
 /// it is that of the base branch, so that no change permits itself.
@@ -20,6 +20,8 @@ pub struct Judging {
     pub checks: Vec<Check>,
     /// How many bytes the files of an artifact may have together.
     pub max_size: Option<u64>,
+    /// The channel of which the version is out that a change is held against.
+    pub channel: ChannelName,
 }
 
 impl Default for Judging {
@@ -32,6 +34,7 @@ impl Default for Judging {
             kev: None,
             checks: Vec::new(),
             max_size: None,
+            channel: ChannelName::candidate(),
         }
     }
 }
@@ -46,17 +49,14 @@ impl Image {
             kev: self.kev.clone(),
             checks: self.checks.clone(),
             max_size: self.max_size,
+            channel: self.channel.clone(),
         }
     }
 
     /// Has it judged by something else.
     pub fn judge_by(&mut self, judging: Judging) {
-        let Judging { gate, evidence, waivers, kev, checks, max_size } = judging;
+        let Judging { gate, evidence, waivers, kev, checks, max_size, channel } = judging;
         (self.gate, self.evidence, self.waivers, self.kev) = (gate, evidence, waivers, kev);
-        // Those of nobody's image start at its `workdir`; all others are absolute.
-        let seen = |sarif: Utf8PathBuf| self.workdir.join(sarif);
-        self.checks =
-            checks.into_iter().map(|it| Check { sarif: it.sarif.map(seen), ..it }).collect();
-        self.max_size = max_size;
+        (self.checks, self.max_size, self.channel) = (checks, max_size, channel);
     }
 }

@@ -91,6 +91,13 @@ name! {
     ChannelName
 }
 
+impl ChannelName {
+    /// The channel that a version which passes enters where nothing is said.
+    pub fn candidate() -> Self {
+        Self("candidate".to_owned())
+    }
+}
+
 name! {
     /// The identity of a run: its start in UTC and a random tail, `20261123t102646z-5f3a9c`.
     ///

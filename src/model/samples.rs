@@ -101,6 +101,7 @@ pub(crate) fn evidence() -> Evidence {
         findings: Vec::new(),
         checks: Vec::new(),
         pending_asked: false,
+        told_at: None,
         obstacles: Vec::new(),
         set_aside: Vec::new(),
     }

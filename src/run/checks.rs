@@ -51,7 +51,7 @@ async fn one(
     };
     let log = &examiner.scanner.log;
     let io = |error: std::io::Error| Failure::caused_by(FailureClass::Scan, &error);
-    let answer = fresh(check, private)?;
+    let answer = fresh(check, subject.workdir, private)?;
     let temporary = private.join("tmp");
     fs_err::create_dir_all(&temporary).map_err(io)?;
     let disk = subject.artifact.disk();
@@ -106,17 +106,21 @@ async fn one(
 
 /// Where the check writes its answer, if not to its standard output. What an earlier run has left there
 /// is no answer, and is removed.
-fn fresh(check: &Check, private: &Utf8Path) -> Result<Option<Utf8PathBuf>, Failure> {
+fn fresh(
+    check: &Check,
+    workdir: &Utf8Path,
+    private: &Utf8Path,
+) -> Result<Option<Utf8PathBuf>, Failure> {
     let io = |error: std::io::Error| Failure::caused_by(FailureClass::Scan, &error);
     fs_err::create_dir_all(private).map_err(io)?;
-    let Some(path) = &check.sarif else { return Ok(None) };
+    let Some(path) = check.sarif.as_ref().map(|path| workdir.join(path)) else { return Ok(None) };
     if !matches!(path.extension(), Some("sarif" | "json")) {
         let reason = format!("`{path}` of a check is not called as SARIF is");
         let failure = Failure::new(FailureClass::Config, reason);
         return Err(failure.hint("what lies there is removed before the check runs: let the name end in `.sarif` or `.json`"));
     }
-    match fs_err::remove_file(path) {
+    match fs_err::remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(io(error)),
-        _ => Ok(Some(path.clone())),
+        _ => Ok(Some(path)),
     }
 }

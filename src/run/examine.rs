@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 
 use super::scanner_command::ScannerCommand;
-use super::{checks, sbom};
+use super::{checks, probe, sbom};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::evidence::{self, EvidenceError, Gathered, Question};
 use crate::findings;
 use crate::model::{
     Advisories, Arch, Artifact, Basis, Check, Decision, Evidence, EvidencePolicy, Failure,
-    FailureClass, Os, Probe, Scan, Scope, Strategy, StrategyName, Verdict,
+    FailureClass, Inventory, Os, Probe, Scan, Scope, Strategy, StrategyName, Verdict,
 };
 use crate::process::{Cancellation, Launcher};
 use crate::trivy::{Answer, Database, Scanner};
@@ -66,15 +67,17 @@ pub struct Seen {
 }
 
 impl Examiner {
-    /// What was found in `subject` at another time, when nobody can look any more, with what checkers
-    /// say of it now.
+    /// What was found in `subject` at `told_at`, when nobody can look any more, with what checkers say of
+    /// it now.
     pub(super) async fn again(
         &self,
         subject: &Subject<'_>,
-        mut evidence: Evidence,
+        evidence: Evidence,
+        told_at: Timestamp,
         scratch: &Utf8Path,
     ) -> Result<Seen, Failure> {
-        evidence.checks = checks::run(self, subject, scratch).await?;
+        let checks = checks::run(self, subject, scratch).await?;
+        let evidence = Evidence { checks, told_at: Some(told_at), ..evidence };
         Ok(Seen { evidence, tree: None, scope: subject.policy.scope })
     }
 
@@ -271,40 +274,16 @@ impl Examiner {
             made_at: report.made_at,
             started_at,
             about_subject: report.artifact == target.as_str(),
-            uncovered: uncovered(evidence),
+            uncovered: probe::uncovered(&evidence.inventory.libraries),
             complaints: answer.complaints,
         }))
     }
 
     async fn probe(&self, evidence: &Evidence, scratch: &Utf8Path) -> Result<Probe, Failure> {
-        let log = self.scanner.log.path();
-        let inventory = &evidence.inventory;
-        let kinds = inventory.libraries.iter().map(|library| library.source.as_str());
-        // What is mostly of kinds that nobody has advisories for is not proven by those of the rest.
-        let all = inventory.packages.len() + inventory.libraries.len();
-        let document = evidence.basis == Basis::Document && 2 * uncovered(evidence) <= all;
-        let libraries = kinds.filter(|_| document);
-        let text = self
-            .scanner
-            .probe(evidence.os.as_ref(), libraries, &self.database, scratch)
-            .await
-            .map_err(|error| error.failure(log))?;
-        let Some(text) = text else {
-            return Ok(Probe::NotAsked);
-        };
-        let report = findings::read(&text)
-            .map_err(|error| Failure::caused_by(FailureClass::Scan, &error).log(log))?;
-        Ok(match report.findings.len() {
-            0 => Probe::Silent,
-            count => Probe::Answered(count),
-        })
+        let Inventory { packages, libraries, .. } = &evidence.inventory;
+        let kinds = probe::kinds(&evidence.basis, packages, libraries);
+        probe::ask(&self.scanner, &self.database, evidence.os.as_ref(), &kinds, scratch).await
     }
-}
-
-/// How many components are of kinds that the scanner has no advisories for.
-fn uncovered(evidence: &Evidence) -> usize {
-    let libraries = evidence.inventory.libraries.iter();
-    libraries.filter(|library| !Scanner::covers(&library.source)).count()
 }
 
 /// Does work on a thread of its own.

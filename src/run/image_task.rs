@@ -400,7 +400,10 @@ impl<'a> ImageTask<'a> {
             };
             match &told {
                 // The guest cannot be asked again; the artifact can be looked at by checkers.
-                Some(told) => examiner.again(&subject, told.evidence.clone(), &scratch).await,
+                Some(told) => {
+                    let told_at = build.provenance.built_at.unwrap_or(build.provenance.started_at);
+                    examiner.again(&subject, told.evidence.clone(), told_at, &scratch).await
+                }
                 None => examiner.evidence(&subject, &scratch).await,
             }
         };

@@ -166,8 +166,10 @@ async fn blobs(task: &ImageTask<'_>, examined: &Examined) -> Result<KeptBlobs, R
     let findings = registry.put_blob(&found(examined).to_json()).await?;
     // A guest is there to be asked only once.
     let scope = task.image.evidence.scope;
-    let told = (evidence.strategy == StrategyName::Guest)
-        .then(|| EvidenceDocument::of(evidence, scope, &examined.verdict).to_json());
+    let told = (evidence.strategy == StrategyName::Guest).then(|| {
+        let before = task.told.borrow();
+        EvidenceDocument::of(evidence, scope, &examined.verdict, before.as_ref()).to_json()
+    });
     let evidence = match told {
         Some(json) => Some(registry.put_blob(&json).await?),
         None => None,

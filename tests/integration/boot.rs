@@ -142,7 +142,10 @@ async fn a_report_on_the_console_counts_and_tells_what_they_share() {
 #[tokio::test]
 async fn a_machine_that_ends_without_a_report_has_failed_and_its_console_is_kept() {
     let bench = Bench::new("echo 'no bootable device' >&2; exit 1");
-    insta::assert_snapshot!(bench.told().await, @"
+    let told = bench.told().await;
+    // Two pipes: what came through one is not before or after what came through the other.
+    let told = told.replace("no bootable device\nthe console", "the console\nno bootable device");
+    insta::assert_snapshot!(told, @"
     Failed the image boots: BIOS, KVM: no report: the machine ended by itself (exit status 1: no bootable device)
     kept-boot-1.log: the console
     no bootable device

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::super::probe as known_answer;
 use super::kept::Pending;
 use super::live::{Last, Live};
 use super::{Place, Rescanner};
 use crate::evidence::{Sbom, read_sbom};
-use crate::findings;
 use crate::gate::{self, Case};
 use crate::model::{
     Advice, AdviceKind, Advisories, Basis, Before, Bucket, Decision, Digest, Evidence, Expected,
@@ -67,7 +67,6 @@ pub(super) async fn versions(
             state,
         });
     }
-    pending.told();
     Ok((watched, advice, recorded))
 }
 
@@ -156,7 +155,7 @@ fn judge(
     probe: Probe,
 ) -> Verdict {
     let Sbom { os, packages, libraries, .. } = sbom;
-    let uncovered = libraries.iter().filter(|library| !Scanner::covers(&library.source)).count();
+    let uncovered = known_answer::uncovered(&libraries);
     let libraries_only = basis == Basis::Document && packages.is_empty();
     let mut complaints = matched.complaints;
     if libraries_only {
@@ -194,6 +193,7 @@ fn judge(
         findings: Vec::new(),
         checks: Vec::new(),
         pending_asked: false,
+        told_at: None,
         obstacles: Vec::new(),
         set_aside: Vec::new(),
     };
@@ -246,32 +246,15 @@ async fn probe(
     basis: &Basis,
     probes: &mut BTreeMap<ProbeKey, Probe>,
 ) -> Result<Probe, Failure> {
-    let all = sbom.packages.len() + sbom.libraries.len();
-    let uncovered = sbom.libraries.iter().filter(|it| !Scanner::covers(&it.source)).count();
-    // What is mostly of kinds that nobody has advisories for is not proven by those of the rest.
-    let document = *basis == Basis::Document && 2 * uncovered <= all;
-    let kinds = sbom.libraries.iter().filter(|_| document).map(|it| it.source.clone());
-    let kinds: BTreeSet<String> = kinds.collect();
+    let kinds = known_answer::kinds(basis, &sbom.packages, &sbom.libraries);
     let os = sbom.os.as_ref().map(|os| (os.family.clone(), os.release.clone()));
     let key = (os, kinds);
     if let Some(probe) = probes.get(&key) {
         return Ok(probe.clone());
     }
     let Rescanner { scanner, database, scratch, .. } = rescanner;
-    let log = scanner.log.path();
-    let kinds = key.1.iter().map(String::as_str);
-    let answer = scanner.probe(sbom.os.as_ref(), kinds, database, scratch).await;
-    let probe = match answer.map_err(|error| error.failure(log))? {
-        None => Probe::NotAsked,
-        Some(text) => {
-            let report = findings::read(&text)
-                .map_err(|error| Failure::caused_by(FailureClass::Scan, &error).log(log))?;
-            match report.findings.len() {
-                0 => Probe::Silent,
-                count => Probe::Answered(count),
-            }
-        }
-    };
+    let asked = known_answer::ask(scanner, database, sbom.os.as_ref(), &key.1, scratch);
+    let probe = asked.await?;
     probes.insert(key, probe.clone());
     Ok(probe)
 }

@@ -84,13 +84,13 @@ impl KeptAnswers {
 
 /// What people should hear and have not been told, because the scan that found it out was stopped.
 /// That it cannot be kept is no reason to fail.
-pub(super) struct Pending {
+pub struct Pending {
     path: Utf8PathBuf,
 }
 
 impl Pending {
     /// That about the registry at `location`.
-    pub(super) fn of(state: &Utf8Path, location: &str) -> Self {
+    pub fn of(state: &Utf8Path, location: &str) -> Self {
         let name = Digest::of(location.as_bytes()).hex();
         Self { path: state.join(FOLDER).join(format!("{UNTOLD}{name}.jsonl")) }
     }
@@ -104,14 +104,21 @@ impl Pending {
     /// Adds to it.
     pub(super) fn add(&self, advice: &[Advice]) {
         let lines = advice.iter().filter_map(|advice| serde_json::to_string(advice).ok());
-        let text: String = lines.flat_map(|line| [line, "\n".to_owned()]).collect();
+        // A line of its own, whatever a kill has cut off before it.
+        let text: String =
+            lines.flat_map(|line| ["\n".to_owned(), line, "\n".to_owned()]).collect();
         let file = fs_err::OpenOptions::new().create(true).append(true).open(&self.path);
         let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
     }
 
-    /// Everything is told.
-    pub(super) fn told(&self) {
+    /// All of `told` is told; what else is there is not.
+    pub fn told(&self, told: &[Advice]) {
+        let mut left = self.untold();
+        left.retain(|advice| !told.contains(advice));
         let _ = fs_err::remove_file(&self.path);
+        if !left.is_empty() {
+            self.add(&left);
+        }
     }
 }
 
@@ -155,8 +162,16 @@ mod tests {
         let other = KeptAnswers::open(state, &database, "0.75.0");
         assert_eq!(other.get::<String>(&question), None);
         assert_eq!(again.get::<String>(&question), None, "they are removed");
-        assert_eq!(pending().untold(), [advice.clone(), advice]);
-        pending().told();
+        assert_eq!(pending().untold(), [advice.clone(), advice.clone()]);
+        let other = Advice { image: "web".parse().unwrap(), ..advice.clone() };
+        pending().add(std::slice::from_ref(&other));
+        pending().told(&[advice]);
+        assert_eq!(
+            pending().untold(),
+            std::slice::from_ref(&other),
+            "of another image nobody was told"
+        );
+        pending().told(&[other]);
         assert_eq!(pending().untold(), []);
     }
 }

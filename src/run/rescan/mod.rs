@@ -16,6 +16,7 @@ use indexmap::IndexSet;
 
 use self::ask::{Asked, Asker, Question};
 use self::kept::KeptAnswers;
+pub use self::kept::Pending as UntoldAdvice;
 use self::live::Live;
 use super::progress::Events;
 use crate::clock::Clock;
