@@ -2,21 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
+
 use super::reason;
 use crate::model::{Finding, Level, Reason, ReasonId, Violation};
 
 /// How many findings a sentence names before it counts the rest.
 const NAMED: usize = 3;
 
-/// One sentence for all findings that block, the gravest named.
+/// One sentence for all findings that block, the gravest named: an advisory in a source package is one,
+/// however many packages were built from that.
 pub(super) fn of_findings(blocking: &[&Finding]) -> Option<Reason> {
     if blocking.is_empty() {
         return None;
     }
-    let named: Vec<String> = blocking.iter().take(NAMED).map(|finding| describe(finding)).collect();
-    let verb = if blocking.len() == 1 { "finding blocks" } else { "findings block" };
-    let message =
-        format!("{} {verb}: {}{}", blocking.len(), named.join(", "), and_more(blocking.len()));
+    let mut each: IndexMap<(&str, &str), Vec<&Finding>> = IndexMap::new();
+    for finding in blocking {
+        each.entry((&finding.id, &finding.source)).or_default().push(finding);
+    }
+    let named: Vec<String> = each.values().take(NAMED).map(|found| describe(found)).collect();
+    let verb = if each.len() == 1 { "finding blocks" } else { "findings block" };
+    let message = format!("{} {verb}: {}{}", each.len(), named.join("; "), and_more(each.len()));
     Some(reason(ReasonId::Findings, message, remedy(blocking)))
 }
 
@@ -25,13 +31,12 @@ pub(super) fn of_kernels(blocking: &[&Finding], kernels: &[String]) -> Option<Re
     if blocking.is_empty() {
         return None;
     }
-    let (verb, object) =
-        if blocking.len() == 1 { ("finding is", "a kernel") } else { ("findings are", "kernels") };
+    let verb = if blocking.len() == 1 { "finding is" } else { "findings are" };
+    let (object, are) = if kernels.len() == 1 { ("a kernel", "is") } else { ("kernels", "are") };
     let named = kernels.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     let message = format!(
-        "{} {verb} of {object} that {} installed and not the newest: {named}{}",
+        "{} {verb} of {object} that {are} installed and not the newest: {named}{}",
         blocking.len(),
-        if blocking.len() == 1 { "is" } else { "are" },
         and_more(kernels.len())
     );
     let help = "reboot into the newest kernel during the build and remove the others: \
@@ -60,13 +65,22 @@ fn and_more(count: usize) -> String {
     }
 }
 
-fn describe(finding: &Finding) -> String {
-    let fix = match &finding.fixed {
+/// An advisory in the packages of one source.
+fn describe(found: &[&Finding]) -> String {
+    let [first, ..] = found else { return String::new() };
+    let Finding { id, severity, source, installed, fixed, .. } = first;
+    let fix = match fixed {
         Some(fixed) => format!("fixed in {fixed}"),
         None => "no fix yet".to_owned(),
     };
-    let Finding { id, severity, package, installed, .. } = finding;
-    format!("{id} ({severity}) in {package} {installed}, {fix}")
+    let packages: Vec<&str> = found.iter().map(|it| it.package.as_str()).collect();
+    if packages.len() > NAMED {
+        return format!(
+            "{id} ({severity}) in {source} {installed} ({} packages), {fix}",
+            packages.len()
+        );
+    }
+    format!("{id} ({severity}) in {} {installed}, {fix}", packages.join(", "))
 }
 
 fn remedy(blocking: &[&Finding]) -> String {

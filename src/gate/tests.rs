@@ -158,6 +158,19 @@ fn reasons_read_as_sentences() {
 }
 
 #[test]
+fn an_advisory_in_a_source_package_is_one_finding_to_people() {
+    let of = |package: &str| Finding {
+        source: "glibc".into(),
+        ..finding("CVE-2026-1", package, Severity::High, Some("2"))
+    };
+    let names = ["libc6", "libc-bin", "libc-dev", "locales", "nscd"];
+    let mut found: Vec<Finding> = names.map(of).into();
+    found.push(finding("CVE-2026-2", "curl", Severity::Critical, Some("3")));
+    let verdict = judge_of(&evidence(), &scan(found), &policy());
+    insta::assert_snapshot!(verdict.reasons[0].message, @"2 findings block: CVE-2026-2 (CRITICAL) in curl 1, fixed in 3; CVE-2026-1 (HIGH) in glibc 1 (5 packages), fixed in 2");
+}
+
+#[test]
 fn end_of_life_can_be_a_warning_or_nothing() {
     let mut scan = scan(Vec::new());
     scan.end_of_life = true;

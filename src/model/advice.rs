@@ -25,6 +25,11 @@ pub struct Advice {
 impl Advice {
     /// How many findings are named: nobody reads more, and a thousand versions can have the same.
     pub const NAMED: usize = 100;
+
+    /// Whether it is about this version of this image.
+    pub fn is_about(&self, image: &ImageName, version: Version) -> bool {
+        (&self.image, self.version) == (image, version)
+    }
 }
 
 /// What has changed about a version.

@@ -46,6 +46,14 @@ pub struct FindingKey {
     pub source: String,
 }
 
+impl FindingKey {
+    /// The first of `findings` with each key, in their order.
+    pub fn once<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<&'a Finding> {
+        let mut met = BTreeSet::new();
+        findings.into_iter().filter(|finding| met.insert(Self::from(*finding))).collect()
+    }
+}
+
 impl From<&Finding> for FindingKey {
     fn from(finding: &Finding) -> Self {
         Self { id: finding.id.clone(), source: finding.source.clone() }

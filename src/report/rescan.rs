@@ -114,13 +114,31 @@ impl Rescan {
         self.versions.iter().filter(|version| version.state.as_str() == state).count()
     }
 
+    /// Whether other advice says the same to people: what would block by now has got its fix.
+    fn is_said_already(&self, advice: &Advice) -> bool {
+        let known = |it: &&Advice| {
+            it.kind == AdviceKind::BecameBad && it.is_about(&advice.image, advice.version)
+        };
+        advice.kind == AdviceKind::NewlyFixable
+            && self.advice.iter().find(known).is_some_and(|it| {
+                advice.findings.iter().all(|finding| it.findings.contains(finding))
+            })
+    }
+
     /// For people: what is new, what is wrong with what is in use, and counts of the rest.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for advice in &self.advice {
+        for advice in self.advice.iter().filter(|advice| !self.is_said_already(advice)) {
             line(&mut text, &advice_sentence(advice));
         }
-        for version in self.versions.iter().filter(|version| version.is_in_use()) {
+        let news = |version: &&WatchedVersion| {
+            let kind = AdviceKind::BecameBad;
+            self.advice
+                .iter()
+                .any(|it| it.kind == kind && it.is_about(&version.image, version.version))
+        };
+        let in_use = self.versions.iter().filter(|version| version.is_in_use());
+        for version in in_use.filter(|version| version.by_defaults || !news(version)) {
             if let Some(sentence) = state_sentence(version) {
                 line(&mut text, &sentence);
             }
@@ -144,7 +162,7 @@ impl Rescan {
         line(
             &mut text,
             &format!(
-                "{} in {}, advisories of {made}; {} {} new, {kept} known, {} written",
+                "{} in {}, advisories of {made}; {} of {} new, {kept} known; {} written",
                 plural(packages, "package", "packages"),
                 plural(inventories, "inventory", "inventories"),
                 plural(asked, "answer", "answers"),
@@ -166,8 +184,9 @@ fn line(text: &mut String, sentence: &str) {
 
 /// What people should hear, in a sentence.
 pub fn advice_sentence(advice: &Advice) -> String {
-    let Advice { image, version, findings, more, .. } = advice;
+    let Advice { image, version, channels, findings, more, .. } = advice;
     let named = named(findings, *more);
+    let version = format!("{version} ({})", place(channels));
     match advice.kind {
         AdviceKind::BecameBad => {
             format!("{image} {version} would not pass the gate any more: {named}")
@@ -179,8 +198,7 @@ pub fn advice_sentence(advice: &Advice) -> String {
 
 fn state_sentence(version: &WatchedVersion) -> Option<String> {
     let WatchedVersion { image, version: of, channels, by_defaults, .. } = version;
-    let channels: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
-    let place = if channels.is_empty() { "in no channel".to_owned() } else { channels.join(", ") };
+    let place = place(channels);
     let what = match &version.state {
         WatchState::Clean => return None,
         WatchState::Blocked { findings, more } => format!("blocked: {}", named(findings, *more)),
@@ -194,15 +212,20 @@ fn state_sentence(version: &WatchedVersion) -> Option<String> {
     Some(format!("{image} {of} ({place}) {what}{by}"))
 }
 
+fn place(channels: &[ChannelName]) -> String {
+    let channels: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
+    if channels.is_empty() { "in no channel".to_owned() } else { channels.join(", ") }
+}
+
 /// How many findings a sentence names.
 const NAMED: usize = 3;
 
 fn named(findings: &[Finding], more: usize) -> String {
     let first = findings.iter().take(NAMED).map(|finding| {
-        let Finding { id, severity, package, .. } = finding;
+        let Finding { id, severity, source, .. } = finding;
         match &finding.fixed {
-            Some(fixed) => format!("{id} ({severity}) in {package} has a fix, {fixed}"),
-            None => format!("{id} ({severity}) in {package}"),
+            Some(fixed) => format!("{id} ({severity}) in {source} has a fix, {fixed}"),
+            None => format!("{id} ({severity}) in {source}"),
         }
     });
     let first: Vec<String> = first.collect();
@@ -214,4 +237,74 @@ fn named(findings: &[Finding], more: usize) -> String {
 
 fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples::finding;
+    use crate::model::{ReasonId, Severity};
+
+    fn version(number: u32, channels: &[&str], state: WatchState) -> WatchedVersion {
+        WatchedVersion {
+            image: "debian-12".parse().unwrap(),
+            version: format!("1.0.202611{number:02}").parse().unwrap(),
+            channels: channels.iter().map(|channel| channel.parse().unwrap()).collect(),
+            newest: false,
+            by_defaults: false,
+            state,
+        }
+    }
+
+    fn advice(kind: AdviceKind, of: &WatchedVersion, findings: Vec<Finding>) -> Advice {
+        let WatchedVersion { image, version, channels, .. } = of.clone();
+        Advice { image, version, channels, kind, findings, more: 0 }
+    }
+
+    #[test]
+    fn people_read_what_is_new_once_and_what_is_wrong_with_what_is_in_use() {
+        let openssl = || finding("CVE-2026-1", "openssl", Severity::High, Some("3.0.18"));
+        let zlib = || finding("CVE-2026-2", "zlib", Severity::Medium, Some("1.4"));
+        let blocked = || WatchState::Blocked { findings: vec![openssl()], more: 4 };
+        let doubt = Reason {
+            id: ReasonId::OldAdvisories,
+            message: "the advisory database is 3 days old".to_owned(),
+            help: "refresh it".to_owned(),
+        };
+        let bad = version(1, &["candidate", "stable"], blocked());
+        let foreign = WatchedVersion {
+            newest: true,
+            by_defaults: true,
+            ..version(3, &[], WatchState::Untrusted(vec![doubt]))
+        };
+        let clean = version(2, &["edge"], WatchState::Clean);
+        let rescan = Rescan {
+            at: "2026-11-23T12:00:00Z".parse().unwrap(),
+            advisories_updated_at: "2026-11-23T06:00:00Z".parse().unwrap(),
+            fixture: None,
+            scanner: Tool {
+                name: "trivy".to_owned(),
+                path: "/usr/bin/trivy".into(),
+                version: "0.74.0".to_owned(),
+            },
+            advice: vec![
+                advice(AdviceKind::BecameBad, &bad, vec![openssl()]),
+                // The same fix that makes it bad is no second piece of news to people.
+                advice(AdviceKind::NewlyFixable, &bad, vec![openssl()]),
+                advice(AdviceKind::NewlyFixable, &clean, vec![zlib()]),
+                advice(AdviceKind::CleanAgain, &clean, Vec::new()),
+            ],
+            versions: vec![version(4, &[], blocked()), bad, clean, foreign],
+            work: RescanWork { inventories: 4, packages: 500, asked: 1, kept: 0, recorded: 2 },
+        };
+        insta::assert_snapshot!(rescan.text(), @"
+        debian-12 1.0.20261101 (candidate, stable) would not pass the gate any more: CVE-2026-1 (HIGH) in openssl has a fix, 3.0.18
+        debian-12 1.0.20261102 (edge): there is a fix now: CVE-2026-2 (MEDIUM) in zlib has a fix, 1.4
+        debian-12 1.0.20261102 (edge) would pass the gate again
+        debian-12 1.0.20261103 (in no channel) untrusted: the advisory database is 3 days old (judged by the defaults: not in images.yml)
+        4 versions: 1 clean, 2 blocked, 1 untrusted (1 that no channel names)
+        500 packages in 4 inventories, advisories of 2026-11-23 06:00 UTC; 1 answer of trivy new, 0 known; 2 entries written
+        ");
+        assert_eq!(rescan.exit_code(), ExitCode::Untrusted);
+    }
 }

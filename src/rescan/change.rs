@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{Advice, AdviceKind, BlockingFinding, Bucket, Finding, Severity, Verdict};
+use crate::model::{
+    Advice, AdviceKind, BlockingFinding, Bucket, Finding, FindingKey, Severity, Verdict,
+};
 
 /// What was found in a version at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +43,10 @@ pub fn same_findings(one: &[Finding], other: &[Finding]) -> bool {
 
 /// What people should hear of a version, that was `before` and of which `verdict` says what it is now.
 pub fn advice(about: &Advice, before: &Seen, verdict: &Verdict) -> Vec<Advice> {
-    let said = |kind, mut findings: Vec<Finding>| {
-        let more = findings.len().saturating_sub(Advice::NAMED);
-        findings.truncate(Advice::NAMED);
+    let said = |kind, findings: Vec<Finding>| {
+        let each = FindingKey::once(&findings);
+        let more = each.len().saturating_sub(Advice::NAMED);
+        let findings = each.into_iter().take(Advice::NAMED).cloned().collect();
         Advice { kind, findings, more, ..about.clone() }
     };
     let mut advice = Vec::new();

@@ -301,7 +301,7 @@ pub fn objection(verdict: &Verdict) -> Failure {
         Decision::Untrusted => FailureClass::Untrusted,
         Decision::Blocked | Decision::Passed => FailureClass::Blocked,
     };
-    let failure = Failure::new(class, super::phrase::of_verdict(verdict));
+    let failure = Failure::new(class, super::phrase::of_reasons(verdict));
     verdict.reasons.iter().fold(failure, |failure, reason| failure.hint(reason.help.clone()))
 }
 

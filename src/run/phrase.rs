@@ -41,15 +41,19 @@ pub(super) fn of_scan(scan: Option<&Scan>) -> String {
 
 /// What the gate decided, with the first reason.
 pub(super) fn of_verdict(verdict: &Verdict) -> String {
-    let decision = match verdict.decision {
-        Decision::Passed => return "passed".to_owned(),
-        Decision::Blocked => "blocked",
-        Decision::Untrusted => "untrusted",
-    };
+    match verdict.decision {
+        Decision::Passed => "passed".to_owned(),
+        Decision::Blocked => format!("blocked: {}", of_reasons(verdict)),
+        Decision::Untrusted => format!("untrusted: {}", of_reasons(verdict)),
+    }
+}
+
+/// The first reason, and how many more there are.
+pub(super) fn of_reasons(verdict: &Verdict) -> String {
     let mut messages = verdict.reasons.iter().map(|reason| reason.message.as_str());
     let first = messages.next().unwrap_or("no reason was given");
     match messages.len() {
-        0 => format!("{decision}: {first}"),
-        more => format!("{decision}: {first} (and {})", count(more, "more reason")),
+        0 => first.to_owned(),
+        more => format!("{first} (and {})", count(more, "more reason")),
     }
 }

@@ -10,8 +10,8 @@ use crate::evidence::{Sbom, read_sbom};
 use crate::gate::{self, Case};
 use crate::model::{
     Advice, AdviceKind, Advisories, Basis, Before, Bucket, Decision, Digest, Evidence, Expected,
-    Facts, Failure, FailureClass, Finding, FindingsDocument, GatePolicy, Inventory, Level, Os,
-    OsIdentity, Probe, Reason, ReasonId, RuleLevels, Scan, StrategyName, Verdict,
+    Facts, Failure, FailureClass, Finding, FindingKey, FindingsDocument, GatePolicy, Inventory,
+    Level, Os, OsIdentity, Probe, Reason, ReasonId, RuleLevels, Scan, StrategyName, Verdict,
 };
 use crate::registry::{self, Rescanned};
 use crate::report::rescan::{WatchState, WatchedVersion};
@@ -72,13 +72,10 @@ pub(super) async fn versions(
 
 /// What a version is worth that was judged.
 fn state(verdict: &Verdict) -> WatchState {
-    let mut blocking = verdict.in_bucket(Bucket::Blocks);
-    let findings: Vec<Finding> = blocking.by_ref().take(Advice::NAMED).cloned().collect();
-    if findings.is_empty() {
-        WatchState::Clean
-    } else {
-        WatchState::Blocked { findings, more: blocking.count() }
-    }
+    let blocking = FindingKey::once(verdict.in_bucket(Bucket::Blocks));
+    let more = blocking.len().saturating_sub(Advice::NAMED);
+    let findings: Vec<Finding> = blocking.into_iter().take(Advice::NAMED).cloned().collect();
+    if findings.is_empty() { WatchState::Clean } else { WatchState::Blocked { findings, more } }
 }
 
 /// What came of looking at a version.

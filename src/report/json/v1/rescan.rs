@@ -89,14 +89,14 @@ pub struct Watched<'a> {
     pub more: usize,
 }
 
-/// A finding of a published version.
+/// A finding of a published version: an advisory in a source package.
 #[derive(Debug, Serialize)]
 pub struct RescanFinding<'a> {
     /// Advisory id.
     pub id: &'a str,
     /// How bad it is.
     pub severity: Severity,
-    /// The installed (binary) package.
+    /// An installed (binary) package that was built from it; there may be more.
     pub package: &'a str,
     /// The source package.
     pub source: &'a str,
