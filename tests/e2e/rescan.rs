@@ -1,6 +1,8 @@
 //! `goldsmith rescan` and `goldsmith regate`, with the real Trivy.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 
 use goldsmith::findings;
 use goldsmith::model::Tool;
@@ -11,7 +13,7 @@ use goldsmith_testkit::advisory_db::Fix;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::build::{COPY, project_with, run};
+use crate::build::{COPY, project_with, run, wait_for};
 use crate::guest::guest;
 use crate::project::{DEBIAN, EMPTY_TEMPLATE, Project, today};
 
@@ -81,6 +83,62 @@ fn what_becomes_of_a_published_version_is_told_once_and_makes_its_image_due() {
     assert_eq!(log(), ["rescanned", "rescanned"]);
     let ended = project.run(&["rescan", "--db", "advisories"]).expect(0);
     assert!(ended.stdout.contains("1 version: 1 clean"), "{}", ended.stdout);
+}
+
+/// Stops goldsmith as soon as one of two answers of Trivy is there.
+fn kill_after_the_first_answer(project: &Project) {
+    let trivy = which_trivy();
+    project.write(
+        "bin/trivy",
+        &format!(
+            "#!/bin/sh\ncase $1 in sbom) mkdir {first} 2>/dev/null || exec sleep 600;; esac\n\
+             exec {trivy} \"$@\"\n",
+            first = project.path("first"),
+        ),
+    );
+    let wrapper = project.path("bin/trivy");
+    fs_err::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", project.path("bin"));
+    let mut goldsmith = project
+        .goldsmith()
+        .env("PATH", path)
+        .args(["rescan", "--db", "advisories"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for("an answer", || {
+        assert!(goldsmith.try_wait().unwrap().is_none(), "nothing held it up");
+        let folders = project.list("state/rescan").into_iter();
+        let answers = folders.flat_map(|folder| project.list(&format!("state/rescan/{folder}")));
+        answers.filter(|name| name.ends_with(".json.zst")).count() == 1
+    });
+    goldsmith.kill().unwrap();
+    goldsmith.wait().unwrap();
+}
+
+#[test]
+fn a_rescan_that_was_killed_goes_on_with_what_trivy_had_answered() {
+    let project = published();
+    let image = "  appliance:\n    template: packer\n    os: { family: debian, release: \"12\" }\n    \
+                 source: cloud-image\n    evidence: { sbom: packer/sbom.json }\n";
+    project.write("images.yml", &format!("{DEBIAN}{image}"));
+    let made = format!("store/debian-12/{}/inventory.cdx.json", today());
+    let mut inventory = project.json(&made);
+    // Of another hand than goldsmith's, so that it is asked about by itself.
+    inventory["specVersion"] = "1.5".into();
+    project.write("packer/sbom.json", &inventory.to_string());
+    run(&project, &["appliance", "--from-artifact", "appliance=disk.raw"]).expect(0);
+
+    advisories(&project, 1, &[blocking()]);
+    kill_after_the_first_answer(&project);
+    let logs = || [project.log("debian-12").split_off(3), project.log("appliance").split_off(3)];
+    assert_eq!(logs(), [const { Vec::<String>::new() }; 2], "nothing was recorded in part");
+    let report = rescan(&project, 1);
+    let work = &report["work"];
+    assert_eq!((&work["asked"], &work["kept"]), (&json!(1), &json!(1)), "{report}");
+    assert_eq!(advice(&report), ["became-bad", "newly-fixable", "became-bad", "newly-fixable"]);
+    assert_eq!(logs(), [["rescanned"], ["rescanned"]]);
 }
 
 #[test]
