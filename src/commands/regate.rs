@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::run;
 use super::session::Session;
 use crate::cli;
-use crate::model::{Budget, Failure, FailureClass, NotDue};
+use crate::model::{Budget, Failure, FailureClass, NotDue, NoteLevel};
 use crate::report::Report;
 
 /// Nothing is built that would have to be stopped.
@@ -47,6 +47,12 @@ pub(super) async fn run(session: &Session, arguments: &cli::Regate) -> Result<Re
             Err(Failure::new(FailureClass::Usage, reason)
                 .hint("`goldsmith plan` tells what would be built, and why"))
         }
-        _ => Ok(report),
+        _ => {
+            if report.images.is_empty() {
+                let text = "no build that did not pass is kept: there is nothing to judge again";
+                session.events.note(None, NoteLevel::Info, text);
+            }
+            Ok(report)
+        }
     }
 }

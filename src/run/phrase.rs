@@ -1,6 +1,6 @@
 //! What came of a stage, in a phrase for people.
 
-use crate::model::{Basis, Decision, Evidence, Probe, Scan, Verdict};
+use crate::model::{Basis, Decision, Evidence, FindingKey, Probe, Scan, Verdict};
 use crate::report::quantity::count;
 
 /// What was found inside.
@@ -30,7 +30,7 @@ pub(super) fn of_scan(scan: Option<&Scan>) -> String {
     let Some(scan) = scan else {
         return "nothing to match".to_owned();
     };
-    let findings = count(scan.findings.len(), "finding");
+    let findings = count(FindingKey::once(&scan.findings).len(), "finding");
     match scan.advisories.probe {
         Probe::Answered(_) => findings,
         Probe::Silent | Probe::NotAsked => {
