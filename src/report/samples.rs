@@ -1,7 +1,7 @@
 //! Reports that every renderer is shown: one of each kind of ending.
 
 mod plan;
-mod verdict;
+pub(super) mod verdict;
 
 use std::time::Duration;
 

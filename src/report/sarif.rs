@@ -135,7 +135,7 @@ fn of_row(row: &AdvisoryRow<'_>, bucket: Bucket) -> Found {
             row.id,
             row.severity,
             named.join(", "),
-            row.installed,
+            row.installed.join(" and "),
             sentence::fate(row.fate),
         ),
         logical: json!([{ "kind": "package", "name": row.source }]),

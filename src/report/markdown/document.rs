@@ -240,7 +240,7 @@ fn advisories(rows: &[AdvisoryRow<'_>], most: usize, with_bucket: bool) -> Strin
             row.severity,
             link(row.id, row.url),
             packages.join(", "),
-            code(row.installed),
+            row.installed.iter().copied().map(code).collect::<Vec<_>>().join(", "),
             row.fixed.map_or_else(|| "–".to_owned(), code),
             prose(&shorten(row.title, MAX_TITLE)),
         );

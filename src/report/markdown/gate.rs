@@ -36,7 +36,11 @@ pub(super) fn other_rules(image: &ImageReport) -> String {
     if text.is_empty() {
         return text;
     }
-    details(&format!("{}: golden rules that do not block ({})", image.image, others.len()), &text)
+    let summary = match (others.len(), verdict.unchecked.len()) {
+        (0, unchecked) => format!("golden rules that were not checked ({unchecked})"),
+        (others, _) => format!("golden rules that do not block ({others})"),
+    };
+    details(&format!("{}: {summary}", image.image), &text)
 }
 
 fn table(violations: &[&Violation]) -> String {

@@ -8,7 +8,7 @@ use crate::model::{
     Violation, Waiver,
 };
 
-pub(super) fn finding(
+pub(in crate::report) fn finding(
     severity: Severity,
     id: &str,
     package: &str,
@@ -33,7 +33,7 @@ pub(super) fn finding(
     }
 }
 
-pub(super) fn judged(fate: Fate, finding: Finding) -> Judged {
+pub(in crate::report) fn judged(fate: Fate, finding: Finding) -> Judged {
     Judged { finding, fate }
 }
 

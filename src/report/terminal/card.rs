@@ -339,7 +339,8 @@ fn affected(row: &AdvisoryRow<'_>) -> String {
         || "no fix yet".to_owned(),
         |fixed| format!("fixed{NO_BREAK}in{NO_BREAK}{fixed}"),
     );
-    let text = format!("{}{more}: installed {}, {fix}", named.join(", "), row.installed);
+    let installed = row.installed.join(" and ");
+    let text = format!("{}{more}: installed {installed}, {fix}", named.join(", "));
     shorten(&one_line(&text), MAX_REASON).into_owned()
 }
 
