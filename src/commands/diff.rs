@@ -15,11 +15,8 @@ use crate::report::{Compared, ComparedVersion};
 pub(super) async fn run(session: &Session, arguments: &cli::Diff) -> Result<Compared, Failure> {
     let image = &arguments.image;
     let address = match &arguments.registry {
-        Some(url) => session.address(url, "--registry")?,
-        None => session.catalog()?.catalog.registry.ok_or_else(|| {
-            let reason = "images.yml names no registry that versions are recorded in";
-            Failure::new(FailureClass::Usage, reason).hint("name one with `--registry URL`")
-        })?,
+        Some(url) => session.registry_address(url)?,
+        None => session.catalog()?.catalog.registry,
     };
     let registry = registry::look(&address).await.map_err(|error| error.failure())?;
     let log = registry.log(image, 0).await.map_err(|error| error.failure())?;

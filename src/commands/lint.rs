@@ -16,7 +16,7 @@ pub(super) async fn run(session: &Session) -> Result<Problems, Failure> {
         return Ok(problems);
     };
     let of_images = later.images.into_iter().map(|later| later.refusal);
-    for refusal in later.registry.into_iter().chain(later.everywhere).chain(of_images) {
+    for refusal in later.everywhere.into_iter().chain(of_images) {
         // Right, and refused only when something is to be built.
         problems.push(Diagnostic { level: Level::Warning, ..refusal });
     }

@@ -18,8 +18,8 @@ use crate::diagnostics::{Places, Problems, Sources};
 use crate::inputs::{self, DefinitionError, Digests, EditNotes, FileDigests};
 use crate::matrix::{self, Graph, GraphError, SelectionError};
 use crate::model::{
-    Address, Catalog, Change, Definition, Failure, FailureClass, GateLists, History, Image,
-    ImageName, Parent, Plan, StoreAddress,
+    Catalog, Change, Definition, Failure, FailureClass, GateLists, History, Image, ImageName,
+    Parent, Plan, StoreAddress,
 };
 use crate::plan::{self, Candidate, ParentNow, PlanInputs};
 use crate::process;
@@ -73,9 +73,7 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     };
     check_files(session, &catalog, chosen(), &places, &later.sources)?;
 
-    let Some(address) = &catalog.registry else {
-        return Err(later.registry(session));
-    };
+    let address = &catalog.registry;
     let registry =
         if records { registry::open(address).await } else { registry::look(address).await };
     let registry = registry.map_err(|error| error.failure())?;
@@ -143,12 +141,11 @@ fn catalog(
 ) -> Result<(Catalog, Refusals, Vec<Places>), Failure> {
     let Checked { mut catalog, warnings, mut later, places, .. } = session.catalog()?;
     if let Some(url) = &wanted.selection.registry {
-        catalog.registry = Some(session.address(url, "--registry")?);
+        catalog.registry = session.registry_address(url)?;
     }
     let mut stores = Vec::new();
     for url in wanted.stores {
-        let Address::Directory(folder) = session.address(url, "--store")?;
-        stores.push(StoreAddress::Directory(folder));
+        stores.push(session.store_address(url)?);
     }
     if !stores.is_empty() {
         later.images.retain(|later| later.key != "stores");
@@ -183,11 +180,11 @@ fn refuse_folders_that_a_checkout_wipes(
 }
 
 /// The folders in which goldsmith keeps things, and what they are.
-fn folders(catalog: &Catalog) -> impl Iterator<Item = (&'static str, &Utf8PathBuf)> {
-    let registry = catalog.registry.iter().map(|Address::Directory(folder)| ("registry", folder));
+fn folders(catalog: &Catalog) -> impl Iterator<Item = (&'static str, &Utf8Path)> {
+    let registry = catalog.registry.folder().map(|folder| ("registry", folder));
     let stores = catalog.images.values().flat_map(|image| &image.stores);
-    let stores = stores.map(|StoreAddress::Directory(folder)| ("store", folder));
-    registry.chain(stores)
+    let stores = stores.filter_map(StoreAddress::folder).map(|folder| ("store", folder));
+    registry.into_iter().chain(stores)
 }
 
 /// Where a folder that need not exist yet really is: links on the way lead elsewhere.

@@ -34,10 +34,10 @@ pub(super) async fn run(session: &Session, arguments: &cli::Reap) -> Result<Done
     let reaped = run::reap(&state, &author).await.map_err(|error| no_state(&error))?;
     let mut done = Done { reaped, problems: Vec::new() };
     let address = match &arguments.registry {
-        Some(url) => Some(session.address(url, "--registry")?),
+        Some(url) => Some(session.registry_address(url)?),
         None if config::resolve(&session.directory, session.global.config.as_str()).exists() => {
             match session.catalog() {
-                Ok(checked) => checked.catalog.registry,
+                Ok(checked) => Some(checked.catalog.registry),
                 // What is wrong with it is told already.
                 Err(failure) => {
                     done.problems.push(format!("no lease was looked at: {}", failure.reason));

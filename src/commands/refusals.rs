@@ -12,11 +12,6 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// The failure of whoever needs the registry.
-    pub(super) fn registry(&self, session: &Session) -> Failure {
-        self.failure(session, self.later.registry.iter())
-    }
-
     /// An error if anything that `images` ask for cannot be done. Tells all of it.
     pub(super) fn refuse<'a>(
         &self,

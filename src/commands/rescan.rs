@@ -70,7 +70,7 @@ async fn known(
     arguments: &cli::Rescan,
 ) -> Result<(Address, BTreeMap<ImageName, Judgement>), Failure> {
     let given = arguments.registry.as_ref();
-    let given = given.map(|url| session.address(url, "--registry")).transpose()?;
+    let given = given.map(|url| session.registry_address(url)).transpose()?;
     let path = config::resolve(&session.directory, session.global.config.as_str());
     if let Some(address) = &given
         && !path.exists()
@@ -79,10 +79,7 @@ async fn known(
     }
     let Checked { mut catalog, warnings, places, .. } = session.catalog()?;
     let mut lists = judging::lists(session, &mut catalog, &places, warnings.sources()).await?;
-    let address = given.or(catalog.registry).ok_or_else(|| {
-        let reason = "images.yml names no registry that versions are recorded in";
-        Failure::new(FailureClass::Usage, reason).hint("name one with `--registry URL`")
-    })?;
+    let address = given.unwrap_or(catalog.registry);
     let judgements = catalog.images.into_iter().map(|(name, image)| {
         let lists = lists.remove(&name).unwrap_or_default();
         (name, Judgement { policy: image.gate, lists })

@@ -9,7 +9,7 @@ use crate::config::{self, Checked, Looked};
 use crate::diagnostics::{Problems, Style, annotations};
 use crate::environment::Environment;
 use crate::inputs::{Git, Repository};
-use crate::model::{Address, Catalog, Failure, FailureClass, Image, Tool};
+use crate::model::{Address, Catalog, Failure, FailureClass, Image, StoreAddress, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher};
 use crate::report::Place;
 use crate::run::Events;
@@ -138,10 +138,18 @@ impl Session {
         Place { file: file.to_string(), line: image.line }
     }
 
-    /// The address that the option `option` gives.
-    pub(super) fn address(&self, text: &str, option: &str) -> Result<Address, Failure> {
-        config::folder_address(text, &self.directory).map(Address::Directory).map_err(|why| {
-            let reason = format!("`{option} {text}` is not the address of a folder: {why}");
+    /// The registry that `--registry` names.
+    pub(super) fn registry_address(&self, text: &str) -> Result<Address, Failure> {
+        config::registry_address(text, &self.directory).map_err(|why| {
+            let reason = format!("`--registry {text}` is not the address of a registry: {why}");
+            Failure::new(FailureClass::Usage, reason)
+        })
+    }
+
+    /// The store that `--store` names.
+    pub(super) fn store_address(&self, text: &str) -> Result<StoreAddress, Failure> {
+        config::store_address(text, &self.directory).map_err(|why| {
+            let reason = format!("`--store {text}` is not the address of a store: {why}");
             Failure::new(FailureClass::Usage, reason)
         })
     }

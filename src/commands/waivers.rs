@@ -6,7 +6,6 @@ use std::io::Write as _;
 use camino::Utf8Path;
 
 use super::judging;
-use super::refusals::Refusals;
 use super::session::Session;
 use crate::cli;
 use crate::config::{self, Checked};
@@ -28,7 +27,7 @@ struct Known {
 
 /// Lists the waivers; takes out what is stale if that was asked for.
 pub(super) async fn run(session: &Session, arguments: &cli::Waivers) -> Result<Waivers, Failure> {
-    let Checked { catalog, warnings, later, places, .. } = session.catalog()?;
+    let Checked { catalog, warnings, places, .. } = session.catalog()?;
     let problems = Problems::new(warnings.sources().clone());
     let (lists, problems) = judging::check(&catalog, &places, judging::today(session), problems);
     let problems = if problems.is_empty() { problems } else { session.show(problems) };
@@ -36,12 +35,8 @@ pub(super) async fn run(session: &Session, arguments: &cli::Waivers) -> Result<W
         return Err(config::failure(&problems));
     }
     let address = match &arguments.registry {
-        Some(url) => Some(session.address(url, "--registry")?),
+        Some(url) => session.registry_address(url)?,
         None => catalog.registry.clone(),
-    };
-    let Some(address) = address else {
-        let refusals = Refusals { later, sources: warnings.sources().clone() };
-        return Err(refusals.registry(session));
     };
     let registry = registry::look(&address).await.map_err(|error| error.failure())?;
     let mut known = BTreeMap::new();

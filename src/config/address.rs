@@ -1,4 +1,6 @@
-//! Where a registry and a store lie: `file:///srv/images`, `./registry`.
+//! Where a registry and a store lie: `file:///srv/images`, `./registry`, `git`, `s3://bucket/images`.
+
+use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
@@ -10,30 +12,48 @@ use super::keys::Keys;
 use super::node::Value;
 use super::{path, unavailable};
 use crate::diagnostics::{Diagnostic, Span, quoted};
-use crate::model::{Address, StoreAddress};
+use crate::model::{Address, AddressError, GitAddress, ObjectsAddress, StoreAddress};
 
-/// Schemes of object stores.
-const OBJECT_STORES: [&str; 4] = ["s3", "gs", "az", "https"];
-
-/// An address as it is written.
-pub(super) enum Written<T> {
+/// A store as it is written.
+enum Written {
     /// One that this version reaches.
-    Reached(T),
+    Reached(StoreAddress),
     /// One that it does not reach yet.
     Later(Diagnostic),
 }
 
 /// Reads `registry`.
-pub(super) fn registry(field: Field<'_>, context: &mut Context) -> Option<Written<Address>> {
-    let text = match &field.node.value {
-        Value::Scalar(scalar) => scalar.text.as_str(),
-        _ => "",
-    };
-    if text == "git" || is_object_store(text) {
-        let help = "a folder is possible: `registry: ./registry`";
-        return Some(Written::Later(unavailable::value(field, text).help(help)));
+pub(super) fn registry(field: Field<'_>, context: &mut Context) -> Option<Address> {
+    let text = field.text("the address of a registry", "./registry", context)?;
+    registry_address(text, &context.folder)
+        .map_err(|why| refuse(field, text, "a registry", why, context))
+        .ok()
+}
+
+/// The registry that `text` names: `git`, `git+https://…`, an object store (`s3://…`), or a folder, from
+/// `base`; or why it names none.
+pub fn registry_address(text: &str, base: &Utf8Path) -> Result<Address, AddressError> {
+    if text == "git" {
+        Ok(Address::Git(GitAddress::surrounding(base)))
+    } else if GitAddress::claims(text) {
+        text.parse().map(Address::Git)
+    } else if ObjectsAddress::claims(text) {
+        text.parse().map(Address::Objects)
+    } else {
+        folder_address(text, base).map(Address::Directory)
     }
-    folder(field, "./registry", context).map(|folder| Written::Reached(Address::Directory(folder)))
+}
+
+/// The store that `text` names: an object store (`s3://…`), an OCI registry (`oci://…`), or a folder,
+/// from `base`; or why it names none.
+pub fn store_address(text: &str, base: &Utf8Path) -> Result<StoreAddress, AddressError> {
+    if let Some(reference) = text.strip_prefix("oci://") {
+        reference.parse().map(StoreAddress::Oci)
+    } else if ObjectsAddress::claims(text) {
+        text.parse().map(StoreAddress::Objects)
+    } else {
+        folder_address(text, base).map(StoreAddress::Directory)
+    }
 }
 
 /// Reads `stores`: those that this version reaches, and that there are others.
@@ -69,14 +89,7 @@ pub(super) fn stores(
     Some((stores.into_keys().collect(), later))
 }
 
-/// The kinds of stores that this version does not reach, with the key that each needs.
-const LATER: [(&str, &str, &str); 3] = [
-    ("object", "url", "s3://bucket/images"),
-    ("oci", "ref", "registry.example.org/images"),
-    ("package", "token_env", "PACKAGE_TOKEN"),
-];
-
-fn store(field: Field<'_>, context: &mut Context) -> Option<Written<StoreAddress>> {
+fn store(field: Field<'_>, context: &mut Context) -> Option<Written> {
     let word = match &field.node.value {
         Value::Scalar(scalar) => scalar.text.as_str(),
         _ => "",
@@ -92,21 +105,35 @@ fn store(field: Field<'_>, context: &mut Context) -> Option<Written<StoreAddress
     }
     let mut keys = Keys::of(field, "in a store", example, context)?;
     let mut found = Vec::new();
-    for (kind, key, example) in LATER {
-        let later = keys.read(kind, context, |field, context| {
-            let within = format!("in `{kind}`");
-            let mut keys = Keys::of(field, within, &format!("{key}: {example}"), context)?;
-            let help = format!("for example `{key}: {example}`");
-            keys.required(key, help, context, |field, context| {
-                field.text("text", example, context)
-            });
-            keys.finish(context);
-            Some(unavailable::value(field, kind))
-        });
-        found.extend(later.map(Written::Later));
-    }
-    let folder = keys.read("dir", context, directory);
+    let folder = keys.read("dir", context, |field, context| {
+        let example = r#""file:///srv/images""#;
+        inner(field, "dir", "url", example, context, |field, context| {
+            folder(field, example, context)
+        })
+    });
     found.extend(folder.map(|folder| Written::Reached(StoreAddress::Directory(folder))));
+    let objects = keys.read("object", context, |field, context| {
+        let example = r#""s3://bucket/images""#;
+        inner(field, "object", "url", example, context, |field, context| {
+            parsed(field, "the address of an object store", example, context)
+        })
+    });
+    found.extend(objects.map(|objects| Written::Reached(StoreAddress::Objects(objects))));
+    let oci = keys.read("oci", context, |field, context| {
+        let example = "registry.example.org/images";
+        inner(field, "oci", "ref", example, context, |field, context| {
+            parsed(field, "repositories of an OCI registry", example, context)
+        })
+    });
+    found.extend(oci.map(|reference| Written::Reached(StoreAddress::Oci(reference))));
+    let package = keys.read("package", context, |field, context| {
+        let read = |field: Field<'_>, context: &mut Context| {
+            field.text("text", "PACKAGE_TOKEN", context).map(drop)
+        };
+        inner(field, "package", "token_env", "PACKAGE_TOKEN", context, read);
+        Some(unavailable::value(field, "package"))
+    });
+    found.extend(package.map(Written::Later));
     if keys.is_empty() {
         let message = "a store is empty: its kind is missing";
         let problem = field.error("missing-key", message, "names no kind of store");
@@ -121,42 +148,60 @@ fn store(field: Field<'_>, context: &mut Context) -> Option<Written<StoreAddress
     found.pop()
 }
 
-fn is_object_store(text: &str) -> bool {
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| OBJECT_STORES.contains(&scheme))
+/// What is below a kind of store: one key.
+fn inner<T>(
+    field: Field<'_>,
+    kind: &str,
+    key: &'static str,
+    example: &str,
+    context: &mut Context,
+    read: impl FnOnce(Field<'_>, &mut Context) -> Option<T>,
+) -> Option<T> {
+    let example = format!("{key}: {example}");
+    let mut keys = Keys::of(field, format!("in `{kind}`"), &example, context)?;
+    let found = keys.required(key, format!("for example `{example}`"), context, read);
+    keys.finish(context);
+    found
 }
 
-fn directory(field: Field<'_>, context: &mut Context) -> Option<Utf8PathBuf> {
-    const EXAMPLE: &str = r#"url: "file:///srv/images""#;
-    let mut keys = Keys::of(field, "in `dir`", EXAMPLE, context)?;
-    let help = format!("for example `{EXAMPLE}`");
-    let folder = keys.required("url", &help, context, |field, context| {
-        folder(field, r#""file:///srv/images""#, context)
+fn parsed<T: FromStr<Err = AddressError>>(
+    field: Field<'_>,
+    expected: &'static str,
+    example: &str,
+    context: &mut Context,
+) -> Option<T> {
+    let text = field.text(expected, example, context)?;
+    text.parse().map_err(|why| refuse(field, text, expected, why, context)).ok()
+}
+
+fn refuse(field: Field<'_>, text: &str, what: &str, why: AddressError, context: &mut Context) {
+    let what = what.strip_prefix("the address of ").unwrap_or(what);
+    let message = format!("{} is not the address of {what}", quoted(text));
+    let problem = field.error("bad-address", message, why.why());
+    context.push(match suggested(text) {
+        Some(help) => problem.help(help),
+        None => problem,
     });
-    keys.finish(context);
-    folder
+}
+
+/// What a text that is a word may be meant for.
+fn suggested(text: &str) -> Option<String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    (!is_path(text) && text.chars().all(is_word))
+        .then(|| format!("write `./{text}` for a folder beside this file"))
 }
 
 /// A folder: a `file://` URL, or a path that can be told from a word.
 fn folder(field: Field<'_>, example: &str, context: &mut Context) -> Option<Utf8PathBuf> {
     let text = field.text("the address of a folder", example, context)?;
     let found = folder_address(text, &context.folder);
-    match found {
-        Ok(folder) => Some(folder),
-        Err(why) => {
-            let message = format!("{} is not the address of a folder", quoted(text));
-            let problem = field.error("bad-address", message, why);
-            let word = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-            context.push(if is_object_store(text) {
-                problem.help("object stores are written `{ object: { url: … } }`")
-            } else if !is_path(text) && text.chars().all(word) {
-                problem.help(format!("write `./{text}` for a folder beside this file"))
-            } else {
-                problem
-            });
-            None
-        }
+    if found.is_err() && ObjectsAddress::claims(text) {
+        let message = format!("{} is not the address of a folder", quoted(text));
+        let problem = field.error("bad-address", message, "expected `file:///` or a path");
+        context.push(problem.help("object stores are written `{ object: { url: … } }`"));
+        return None;
     }
+    found.map_err(|why| refuse(field, text, "a folder", why, context)).ok()
 }
 
 /// Whether `text` can be told from a word: `./images`, `../images`, `/srv/images`.
@@ -165,7 +210,11 @@ fn is_path(text: &str) -> bool {
 }
 
 /// The folder that `text` names, a `file://` URL or a path from `base`; or why it names none.
-pub fn folder_address(text: &str, base: &Utf8Path) -> Result<Utf8PathBuf, &'static str> {
+pub(super) fn folder_address(text: &str, base: &Utf8Path) -> Result<Utf8PathBuf, AddressError> {
+    folder_or_why(text, base).map_err(AddressError::new)
+}
+
+fn folder_or_why(text: &str, base: &Utf8Path) -> Result<Utf8PathBuf, &'static str> {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     let folder = match scheme {
         None if text.starts_with('~') => return Err("`~` is not expanded: write the path itself"),

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::address::{self, Written};
+use super::address;
 use super::context::Context;
 use super::field::Field;
 use super::image;
@@ -77,8 +77,6 @@ impl Looked {
 /// What a file asks for and this version of goldsmith cannot do.
 #[derive(Debug, Clone, Default)]
 pub struct Later {
-    /// The registry: nothing can be planned without.
-    pub registry: Option<Diagnostic>,
     /// What holds for all images.
     pub everywhere: Vec<Diagnostic>,
     /// What images ask for.
@@ -243,15 +241,11 @@ fn catalog(path: &Utf8Path, root: &Node, context: &mut Context) -> Option<Found>
     let image: Vec<&str> = [&image::KEYS[..], &image::LATER].concat();
     keys.misplaced(&image, "to an image", context);
     keys.finish(context);
-    let (registry, later) = match registry {
-        Some(Written::Reached(registry)) => (Some(registry), None),
-        Some(Written::Later(diagnostic)) => (None, Some(diagnostic)),
-        None => (None, None),
-    };
+    let registry = registry?;
     let Section { images, later: of_images, places } = images?;
     let retry_limit = retry_limit.unwrap_or(RETRY_LIMIT);
     let catalog = Catalog { path: path.to_owned(), registry, images, retry_limit, plugin_mirror };
-    let later = Later { registry: later, everywhere, images: of_images };
+    let later = Later { everywhere, images: of_images };
     Some(Found { catalog, later, places, judging: defaults.judging() })
 }
 

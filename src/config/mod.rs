@@ -58,7 +58,7 @@ mod waivers;
 mod words;
 mod yaml;
 
-pub use address::folder_address;
+pub use address::{registry_address, store_address};
 pub use document::{Checked, Found, Later, LaterKey, Looked, failure, look, read};
 pub use duration::{BadDuration, parse as duration};
 pub use env::may_pass;

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::field::Field;
 use super::keys::Keys;
 use crate::diagnostics::quoted;
-use crate::model::PluginMirror;
+use crate::model::{AddressError, PluginMirror};
 
 /// Reads `plugins`.
 pub(super) fn read(field: Field<'_>, context: &mut Context) -> Option<PluginMirror> {
@@ -22,7 +22,9 @@ fn mirror(field: Field<'_>, context: &mut Context) -> Option<PluginMirror> {
     let text = field.text("a folder or an address", "/srv/plugins", context)?;
     let found = match text.split_once("://") {
         Some(("http" | "https", _)) => address(text).map(PluginMirror::Http),
-        _ => folder_address(text, &context.folder).map(PluginMirror::Directory),
+        _ => folder_address(text, &context.folder)
+            .map(PluginMirror::Directory)
+            .map_err(AddressError::why),
     };
     match found {
         Ok(mirror) => Some(mirror),

@@ -96,7 +96,7 @@ mod tests {
         let root = image.template.parent().unwrap();
         let catalog = Catalog {
             path: root.join("packer/images.yml"),
-            registry: Some(Address::Directory(root.join("packer/registry"))),
+            registry: Address::Directory(root.join("packer/registry")),
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
             plugin_mirror: None,
@@ -240,7 +240,7 @@ mod tests {
                 fs_err::write(i.template.join("registry/notes"), "y").unwrap();
             }),
             ("a store", &[], |i| {
-                let StoreAddress::Directory(store) = &i.stores[0];
+                let store = i.stores[0].folder().unwrap();
                 fs_err::create_dir_all(store.join("debian-12/1.0")).unwrap();
                 fs_err::write(store.join("debian-12/1.0/disk"), "y").unwrap();
             }),

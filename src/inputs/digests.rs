@@ -287,8 +287,8 @@ fn fold(
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::model::Prepare;
     use crate::model::samples::image;
+    use crate::model::{Address, Prepare};
     use crate::process::Cancellation;
 
     #[test]
@@ -310,7 +310,7 @@ mod tests {
         });
         let catalog = Catalog {
             path: root.join("images.yml"),
-            registry: None,
+            registry: Address::Directory(root.join("registry")),
             images: images.iter().map(|image| (image.name.clone(), image.clone())).collect(),
             retry_limit: 3,
             plugin_mirror: None,

@@ -249,7 +249,7 @@ mod tests {
         });
         let catalog = Catalog {
             path: root.join("images.yml"),
-            registry: Some(Address::Directory(root.join("registry"))),
+            registry: Address::Directory(root.join("registry")),
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
             plugin_mirror: None,
@@ -307,7 +307,7 @@ mod tests {
         image.workdir = root.join("packer");
         let catalog = Catalog {
             path: root.join("images.yml"),
-            registry: None,
+            registry: Address::Directory(root.join("registry")),
             images: [(image.name.clone(), image.clone())].into(),
             retry_limit: 3,
             plugin_mirror: None,

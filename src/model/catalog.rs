@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChannelName, Digest, EvidencePolicy, GatePolicy, ImageName, Os, PluginLock, PluginMirror,
-    Resources, Text, VersionBase,
+    Address, ChannelName, Digest, EvidencePolicy, GatePolicy, ImageName, Os, PluginLock,
+    PluginMirror, Resources, StoreAddress, Text, VersionBase,
 };
 
 /// A validated `images.yml`.
@@ -17,8 +17,8 @@ use super::{
 pub struct Catalog {
     /// The file that it was read from, absolute.
     pub path: Utf8PathBuf,
-    /// Where versions, channels and history are recorded; nothing if this version cannot reach it.
-    pub registry: Option<Address>,
+    /// Where versions, channels and history are recorded.
+    pub registry: Address,
     /// The images in the order of the file, every matrix expanded.
     pub images: IndexMap<ImageName, Image>,
     /// After so many failed attempts in a row, a build is not tried again by itself.
@@ -48,7 +48,7 @@ impl Catalog {
     /// Where goldsmith itself writes: what lies there is no part of the repository's content. A
     /// folder that people's files lie in as well is not among them.
     pub fn own_paths(&self) -> Vec<Utf8PathBuf> {
-        let registry = self.registry.iter().flat_map(|Address::Directory(folder)| {
+        let registry = self.registry.folder().into_iter().flat_map(|folder| {
             ["blobs", "images", "index", "runs", "schema.json"].map(|name| folder.join(name))
         });
         // Thousands of images share a few folders. As texts, these are told apart at once.
@@ -56,12 +56,13 @@ impl Catalog {
             .images
             .values()
             .flat_map(|image| &image.stores)
-            .map(|StoreAddress::Directory(folder)| folder.as_str())
+            .filter_map(|store| store.folder().map(Utf8Path::as_str))
             .collect();
         let rejected = stores.iter().map(|folder| Utf8Path::new(folder).join("rejected"));
         let published = self.images.values().flat_map(|image| {
             let stores = image.stores.iter();
-            stores.map(|StoreAddress::Directory(folder)| folder.join(image.name.as_str()))
+            let folders = stores.filter_map(StoreAddress::folder);
+            folders.map(|folder| folder.join(image.name.as_str()))
         });
         let own = registry.chain(rejected).chain(published);
         let peoples: HashSet<&str> = self
@@ -307,31 +308,6 @@ pub enum Cadence {
     Cron(String),
     /// Time alone never makes the image due.
     Never,
-}
-
-/// Where a registry lies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Address {
-    /// A folder of this machine, absolute: `file://…`.
-    Directory(Utf8PathBuf),
-}
-
-/// Where the bytes of an image go.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StoreAddress {
-    /// A folder of this machine, absolute: `{ dir: { url: "file://…" } }`.
-    Directory(Utf8PathBuf),
-}
-
-impl StoreAddress {
-    /// Whether the store lies on this machine. Demonstration data goes nowhere else.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Directory(_) => true,
-        }
-    }
 }
 
 /// Whether the template at `path` is a file in Packer's older language, which is JSON: by its name, as

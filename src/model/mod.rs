@@ -3,6 +3,7 @@
 //!
 //! Values only. Nothing here reads a file, a clock or the environment.
 
+mod address;
 mod advice;
 mod advisories;
 mod artifact;
@@ -50,6 +51,9 @@ mod verdict;
 mod version;
 mod waiver;
 
+pub use address::{
+    Address, AddressError, GitAddress, GitRepository, ObjectsAddress, OciReference, StoreAddress,
+};
 pub use advice::{Advice, AdviceKind};
 pub use advisories::{Advisories, Probe};
 pub use artifact::{Artifact, ArtifactFile};
@@ -57,8 +61,8 @@ pub use artifact_record::ArtifactRecord;
 pub use before::{Before, BuildAccess, Expected, FindingKey, KnownFindings, KnownPackages};
 pub use build_record::BuildRecord;
 pub use catalog::{
-    Address, Arch, Cadence, Catalog, Check, Image, MaxAge, Parent, Prepare, Rebuild, Source,
-    StoreAddress, Test, Timeouts, VersionScheme, is_legacy_template,
+    Arch, Cadence, Catalog, Check, Image, MaxAge, Parent, Prepare, Rebuild, Source, Test, Timeouts,
+    VersionScheme, is_legacy_template,
 };
 pub use change::Change;
 pub use definition::{Definition, DefinitionFiles};

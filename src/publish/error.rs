@@ -10,6 +10,12 @@ use crate::model::{Failure, FailureClass, ImageName, Version};
 /// Why a version was not stored.
 #[derive(Debug, Error)]
 pub enum StoreError {
+    /// The address is of a kind that this version does not reach.
+    #[error("this version of goldsmith does not reach `{address}`")]
+    Unreachable {
+        /// The address.
+        address: String,
+    },
     /// A file name that is not safe in a store. The template's fault, or an attack.
     #[error("`{}` cannot be the name of a file in a store: {why}", name.escape_default())]
     UnsafeName {
@@ -114,6 +120,7 @@ impl StoreError {
             Self::Damaged { .. } => {
                 "goldsmith never changes a stored file: restore it from a backup, or build a new version"
             }
+            Self::Unreachable { .. } => "name a folder, or use a later version of goldsmith",
             Self::NoSpace { .. } => "free some space there, then run it again",
             Self::ReservedName { .. } => "rename the image in images.yml",
             Self::Access(source) | Self::ArtifactUnreadable { source } => match source.kind() {

@@ -20,6 +20,12 @@ pub enum RegistryError {
         /// What the system said.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The address is of a kind that this version does not reach.
+    #[error("this version of goldsmith does not reach `{address}`")]
+    Unreachable {
+        /// The address.
+        address: String,
+    },
     /// Somebody else wrote this entry first. Nobody's fault; read again and decide again.
     #[error("another run wrote entry {seq} of `{image}` first")]
     Conflict {
@@ -243,6 +249,7 @@ impl RegistryError {
                 "goldsmith never moves such a file: somebody did, so restore it from a backup"
             }
             Self::ForeignName { .. } => "goldsmith gives no file such a name: remove it",
+            Self::Unreachable { .. } => "name a folder, or use a later version of goldsmith",
             Self::TooNew { .. } => "use the goldsmith version that the other runners use",
             Self::AlreadyPublished { .. } => {
                 "versions are immutable: build a new one with `goldsmith run --force`"

@@ -22,13 +22,17 @@ pub async fn open(address: &Address) -> Result<Box<dyn Registry>, RegistryError>
                 .map_err(|error| RegistryError::access("create", folder.as_str(), error))?;
             Ok(Box::new(ObjectStoreRegistry::open_folder(folder).await?))
         }
+        Address::Objects(objects) => {
+            Err(RegistryError::Unreachable { address: objects.location() })
+        }
+        Address::Git(git) => Err(RegistryError::Unreachable { address: git.to_string() }),
     }
 }
 
 /// Opens the registry at `address` for reading. A folder that is missing is a registry without
 /// images, and is not made.
 pub async fn look(address: &Address) -> Result<Box<dyn Registry>, RegistryError> {
-    let Address::Directory(folder) = address;
+    let Address::Directory(folder) = address else { return open(address).await };
     match folder.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         // One that cannot be looked at is not taken for one without images.

@@ -30,10 +30,9 @@ pub(super) async fn take<'a>(run: &Run<'a>) -> Option<Leased<'a>> {
     }
     let images = pipeline.plan.build.iter().map(|due| &pipeline.catalog.images[&due.image]);
     let work = async {
-        if let Some(registry) = pipeline.catalog.registry.clone() {
-            let intended = run.journal.borrow_mut().intend(&Thing::Lease { registry });
-            intended.map_err(|error| Failure::caused_by(FailureClass::Registry, &error))?;
-        }
+        let registry = pipeline.catalog.registry.clone();
+        let intended = run.journal.borrow_mut().intend(&Thing::Lease { registry });
+        intended.map_err(|error| Failure::caused_by(FailureClass::Registry, &error))?;
         Leased::take(pipeline.registry, &pipeline.author, images).await
     };
     match work.await {
@@ -61,16 +60,14 @@ pub(super) async fn beside<T>(run: &Run<'_>, work: impl Future<Output = T>) -> T
 /// The run is over. If it has left something in a registry or a store, its lease stays for whoever
 /// cleans up, here or elsewhere.
 pub(super) async fn give_back(run: &mut Run<'_>) {
-    let (Some(leased), Some(registry)) = (run.leased.take(), &run.pipeline.catalog.registry) else {
-        return;
-    };
+    let Some(leased) = run.leased.take() else { return };
     let outstanding = journal::outstanding(&run.directory.journal()).unwrap_or_default();
     let left = |thing: &Thing| matches!(thing, Thing::Upload { .. } | Thing::Record { .. });
     let gone = !outstanding.iter().any(left)
         && leased.check().await.is_ok()
         && leased.registry.remove_lease(&run.id).await.is_ok();
     if gone {
-        let done = Thing::Lease { registry: registry.clone() };
+        let done = Thing::Lease { registry: run.pipeline.catalog.registry.clone() };
         let _ = run.journal.borrow_mut().done(&done);
     }
 }

@@ -112,7 +112,7 @@ fn planned<'p>(plan: &'p Plan, image: &ImageName) -> Option<&'p Planned> {
 mod tests {
     use super::*;
     use crate::model::samples::{Past, definition, image};
-    use crate::model::{Failure, FailureClass, Parent, Regate, Stage, Version};
+    use crate::model::{Address, Failure, FailureClass, Parent, Regate, Stage, Version};
     use crate::report::ChannelMove;
 
     fn name(text: &str) -> ImageName {
@@ -155,7 +155,7 @@ mod tests {
             Self {
                 catalog: Catalog {
                     path: "/repository/images.yml".into(),
-                    registry: None,
+                    registry: Address::Directory("/srv/registry".into()),
                     images,
                     retry_limit: 3,
                     plugin_mirror: None,

@@ -248,7 +248,7 @@ async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<St
     for address in &task.image.stores {
         let upload = upload(task, publication.version, disk, address, false);
         task.note(|journal| journal.intend(&upload))?;
-        let store = stores::open(address);
+        let store = stores::open(address).map_err(|error| error.failure())?;
         match unless_stopped(task, store.put(publication)).await {
             Ok(files) => stored.extend(files),
             Err(failure) => {
@@ -321,7 +321,7 @@ async fn keep(
     if let Some(upload) = upload {
         task.note(|journal| journal.intend(upload))?;
     }
-    let store = stores::open(address);
+    let store = stores::open(address).map_err(|error| error.failure())?;
     unless_stopped(task, store.keep_rejected(publication)).await
 }
 

@@ -168,9 +168,7 @@ impl<'s> Walk<'s> {
             Err(problems) => self.wrong.push(format!("{path}: reader: {problems}")),
             Ok(checked) => {
                 let asks = checked.later;
-                let refused = asks.registry.is_some()
-                    || !asks.everywhere.is_empty()
-                    || !asks.images.is_empty();
+                let refused = !asks.everywhere.is_empty() || !asks.images.is_empty();
                 if strict && refused != later {
                     let says = if later { "is" } else { "is not" };
                     self.wrong.push(format!("{path} {says} `{LATER}` in the schema alone"));

@@ -7,8 +7,8 @@ use super::evidence::Evidence;
 use super::gate::{Gate, Levels};
 use super::later::{Check, Promotion, Proxmox, Retain};
 use super::scalars::{
-    ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Or, Path, Size, Text, Timezone,
-    VersionBase,
+    ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Objects, OciReference, Or, Path,
+    Size, Text, Timezone, VersionBase,
 };
 use super::steps::{Resources, Test};
 
@@ -239,7 +239,7 @@ enum Store {
     Dir(DirStore),
     /// An object store.
     Object(ObjectStore),
-    /// A container registry.
+    /// An OCI registry.
     Oci(OciStore),
     /// A package registry of the forge.
     Package(PackageStore),
@@ -277,7 +277,7 @@ struct Dir {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct ObjectStore {
-    /// Not available yet. A place in an object store.
+    /// A place in an object store.
     #[schemars(example = json!({ "url": "s3://bucket/images" }))]
     object: Object,
 }
@@ -288,25 +288,25 @@ struct ObjectStore {
 struct Object {
     /// Its address.
     #[schemars(example = &"s3://bucket/images")]
-    url: Text,
+    url: Objects,
 }
 
-/// A container registry.
+/// An OCI registry.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct OciStore {
-    /// Not available yet. A repository of a container registry.
+    /// Repositories of an OCI registry.
     #[schemars(example = json!({ "ref": "registry.example.org/images" }))]
     oci: Oci,
 }
 
-/// A repository of a container registry.
+/// Repositories of an OCI registry.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Oci {
     /// Its name.
     #[schemars(example = &"registry.example.org/images")]
-    r#ref: Text,
+    r#ref: OciReference,
 }
 
 /// A package registry of the forge.

@@ -67,11 +67,29 @@ scalar!(
 );
 scalar!(
     Registry,
-    "The address of a registry: a folder (`file:///srv/registry`, `./registry`). Not available yet: `git`, a branch of this repository, and object stores (`s3://bucket/registry`).",
+    "The address of a registry: a folder (`file:///srv/registry`, `./registry`), a branch of this repository (`git`) or of another one (`git+https://host/repository#branch`; also `git+ssh://`, `git+file://`), or a place in an object store (`s3://bucket/registry`; also `gs://`, `az://`).",
     {
         "type": "string",
-        "pattern": r"^(git|(s3|gs|az|https)://.*|file://(localhost)?/[^?#]*[^?#/][^?#]*|/[^/].*|\.\.?/.*)$",
-        "examples": ["file:///srv/registry", "./registry"],
+        "pattern": r"^(git|git\+(https?|ssh|file)://.*|(s3|gs|az)://.*|file://(localhost)?/[^?#]*[^?#/][^?#]*|/[^/].*|\.\.?/.*)$",
+        "examples": ["file:///srv/registry", "git", "s3://bucket/registry"],
+    }
+);
+scalar!(
+    Objects,
+    "The address of a place in an object store: `s3://bucket/path`, `gs://bucket/path` or `az://container/path`. After `?`: `endpoint` (of a store that is not the vendor's own), `region`, and `path_style=true`. Who may is told by the environment.",
+    {
+        "type": "string",
+        "pattern": r"^(s3|gs|az)://[A-Za-z0-9._-]+(/[^?#\s]*)?(\?[^#\s]*)?$|\$\{matrix\.",
+        "examples": ["s3://bucket/images", "s3://bucket/images?endpoint=https://s3.example.org"],
+    }
+);
+scalar!(
+    OciReference,
+    "Repositories of an OCI registry: its host, and what all names begin with. Each image has one below that, in which versions are tags.",
+    {
+        "type": "string",
+        "pattern": r"^[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$|\$\{matrix\.",
+        "examples": ["registry.example.org/team/images"],
     }
 );
 scalar!(

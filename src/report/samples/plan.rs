@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::{nothing_due, slot, timestamp};
 use crate::model::{
-    Catalog, Due, Image, ImageName, NotDue, Parent, Plan, Planned, Skipped, Upstream,
+    Address, Catalog, Due, Image, ImageName, NotDue, Parent, Plan, Planned, Skipped, Upstream,
     UpstreamChange,
 };
 
@@ -31,7 +31,7 @@ pub(in crate::report) fn catalog() -> Catalog {
     }
     Catalog {
         path: "/repository/images.yml".into(),
-        registry: None,
+        registry: Address::Directory("/srv/registry".into()),
         images,
         retry_limit: 3,
         plugin_mirror: None,

@@ -187,7 +187,7 @@ mod tests {
             .map(|(chore, things)| match chore {
                 Chore::Settle { unsettled, .. } => {
                     let uploads = unsettled.uploads.iter().map(|upload| {
-                        let StoreAddress::Directory(store) = &upload.store;
+                        let store = upload.store.folder().unwrap();
                         format!("{store}{}", if upload.rejected { "/rejected" } else { "" })
                     });
                     let uploads: Vec<String> = uploads.collect();

@@ -121,8 +121,8 @@ async fn withdraw(outcome: &mut Outcome, unsettled: &Unsettled, version: Version
             disk: upload.digest,
             rejected: upload.rejected,
         };
-        let removed = stores::open(&upload.store).withdraw(&unpublished).await;
-        let removed = removed.map_err(|error| error.failure());
+        let withdraw = async { stores::open(&upload.store)?.withdraw(&unpublished).await };
+        let removed = withdraw.await.map_err(|error| error.failure());
         if let Some(Some(place)) = outcome.leave(unsettled.image.as_str(), removed) {
             outcome.done.push(Deed::UploadRemoved { place });
         }
@@ -137,7 +137,8 @@ async fn sweep(outcome: &mut Outcome, unsettled: &Unsettled) {
             continue;
         }
         swept.push(store);
-        let removed = stores::open(store).sweep().await.map_err(|error| error.failure());
+        let sweep = async { stores::open(store)?.sweep().await };
+        let removed = sweep.await.map_err(|error| error.failure());
         let places = outcome.leave(unsettled.image.as_str(), removed).unwrap_or_default();
         outcome.done.extend(places.into_iter().map(|place| Deed::UploadRemoved { place }));
     }

@@ -69,7 +69,7 @@ impl Machine {
         let artifact = Artifact { builder: None, files };
         let publication =
             Publication { image: image(), version, artifact, documents: Vec::new(), about: None };
-        let store = publish::open(&self.store());
+        let store = publish::open(&self.store()).unwrap();
         let stored = if rejected {
             store.keep_rejected(&publication).await
         } else {
