@@ -17,7 +17,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use goldsmith::clock::Clock;
 use goldsmith::inputs::{self, Digests, FileDigests};
 use goldsmith::model::{
-    Address, ArtifactRecord, Catalog, Decision, Definition, Digest, Entry, History, Image,
+    Act, Address, ArtifactRecord, Catalog, Decision, Definition, Digest, Entry, History, Image,
     LogEntry, Material, OsIdentity, Parent, ParentRecord, Provenance, SCHEMA, Version, VersionBase,
     VersionRecord,
 };
@@ -348,7 +348,14 @@ fn log(image: &Image, definition: &Definition, late: i32) -> Vec<LogEntry> {
         let day = NEWEST.checked_sub(ago.months()).unwrap();
         let version = Version::first_of(VersionBase::default(), day);
         let channel = "candidate".parse().unwrap();
-        let moved = Entry::Moved { channel, from: newest, to: version };
+        let moved = Entry::Moved {
+            channel,
+            from: newest,
+            to: version,
+            act: Act::Entered,
+            held: false,
+            because: None,
+        };
         let published = Entry::Published(Box::new(record(image, version, day, definition)));
         for entry in [Entry::Reserved { version }, published, moved] {
             log.push(LogEntry {
@@ -358,6 +365,7 @@ fn log(image: &Image, definition: &Definition, late: i32) -> Vec<LogEntry> {
                 image: image.name.clone(),
                 run: format!("{}t020000z-5f3a9c", day.strftime("%Y%m%d")).parse().unwrap(),
                 run_url: Some("https://forge.example/golden/images/actions/runs/1".to_owned()),
+                by: None,
                 entry,
             });
         }

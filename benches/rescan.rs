@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use goldsmith::model::{
-    Address, Decision, Digest, Entry, ImageName, LogEntry, OsIdentity, Provenance, SCHEMA, Version,
-    VersionBase, VersionRecord,
+    Act, Address, Decision, Digest, Entry, ImageName, LogEntry, OsIdentity, Provenance, SCHEMA,
+    Version, VersionBase, VersionRecord,
 };
 use goldsmith::registry::{self, Registry};
 use goldsmith_testkit::advisory_db::{Advisories, Fix, Severity, Stamp};
@@ -164,7 +164,14 @@ async fn log(
         let version = Version::first_of(VersionBase::default(), day);
         let inventory = inventory(image, number, overlap);
         let inventory = registry.put_blob(inventory.as_bytes()).await.unwrap();
-        let moved = Entry::Moved { channel: "stable".parse().unwrap(), from: before, to: version };
+        let moved = Entry::Moved {
+            channel: "stable".parse().unwrap(),
+            from: before,
+            to: version,
+            act: Act::Entered,
+            held: false,
+            because: None,
+        };
         let published = Entry::Published(Box::new(version_record(image, version, day, inventory)));
         for entry in [Entry::Reserved { version }, published, moved] {
             seq += 1;
@@ -175,6 +182,7 @@ async fn log(
                 image: name.clone(),
                 run: "20250101t020000z-5f3a9c".parse().unwrap(),
                 run_url: None,
+                by: None,
                 entry,
             };
             let json = serde_json::to_vec_pretty(&entry).unwrap();

@@ -110,9 +110,5 @@ fn tell(session: &Session, reaped: &[Reaped]) {
 }
 
 fn author(session: &Session) -> Author {
-    Author {
-        run: run::new_run_id(&session.clock),
-        run_url: session.context.run_url.clone(),
-        clock: session.clock,
-    }
+    session.author(run::new_run_id(&session.clock))
 }

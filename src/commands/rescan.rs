@@ -10,7 +10,7 @@ use crate::config::{self, Checked};
 use crate::matrix::{self, SelectionError};
 use crate::model::{Address, Failure, FailureClass, ImageName, NoteLevel};
 use crate::process::Log;
-use crate::registry::{self, Author, Registry};
+use crate::registry::{self, Registry};
 use crate::report::rescan::Rescan;
 use crate::run::{self, Judgement, Kept, Rescanner, RunDirectory, UntoldAdvice, forget_old_runs};
 use crate::trivy::{self, Scanner};
@@ -41,7 +41,7 @@ pub(super) async fn run(
     let untold = UntoldAdvice::of(&state, registry.location());
     let rescanner = Rescanner {
         registry: &*registry,
-        author: Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock },
+        author: session.author(id),
         judgements,
         scanner: Scanner {
             tool,

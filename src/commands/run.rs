@@ -57,7 +57,7 @@ pub(super) async fn go(
     // Old folders are in nobody's way.
     let _ = run::forget_old_runs(&state);
     let id = run::new_run_id(&session.clock);
-    let author = Author { run: id, run_url: session.context.run_url.clone(), clock: session.clock };
+    let author = session.author(id);
     if planning.plan.build.is_empty() {
         let caught_up = catch_up(arguments, &planning, &author).await?;
         let report = nothing_due(session, &planning, author.run, database, caught_up);

@@ -9,8 +9,9 @@ use crate::config::{self, Checked, Looked};
 use crate::diagnostics::{Problems, Style, annotations};
 use crate::environment::Environment;
 use crate::inputs::{Git, Repository};
-use crate::model::{Address, Catalog, Failure, FailureClass, Image, StoreAddress, Tool};
+use crate::model::{Address, Catalog, Failure, FailureClass, Image, RunId, StoreAddress, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher};
+use crate::registry::Author;
 use crate::report::Place;
 use crate::run::Events;
 use crate::runner::{Context, Runner, annotations as annotation_lines};
@@ -136,6 +137,17 @@ impl Session {
         let root = self.root_above(&catalog.path);
         let file = catalog.path.strip_prefix(&root).unwrap_or(&catalog.path);
         Place { file: file.to_string(), line: image.line }
+    }
+
+    /// Who writes to the registry for the run `run`.
+    pub(super) fn author(&self, run: RunId) -> Author {
+        let at_home =
+            || ["LOGNAME", "USER"].into_iter().find_map(|name| self.environment.get(name));
+        let by = match &self.context.actor {
+            None if !self.on_runner() => at_home().map(str::to_owned),
+            actor => actor.clone(),
+        };
+        Author { run, run_url: self.context.run_url.clone(), by, clock: self.clock }
     }
 
     /// The registry that `--registry` names.

@@ -1,18 +1,18 @@
 //! The past of an image, as far as planning and judging need it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BlockingFinding, ChannelName, Decision, DefinitionParts, Digest, Entry, LogEntry, ParentRecord,
-    RejectedRecord, VerifiedRecord, Version, VersionRecord,
+    BlockingFinding, ChannelName, Decision, DefinitionParts, Digest, Entry, LogEntry, Move,
+    ParentRecord, RejectedRecord, VerifiedRecord, Version, VersionRecord,
 };
 
 /// The format of a [`History`] that is kept. To be raised with every change of what is in one, or of
 /// what [`History::of`] makes of a log: kept ones of another format are then made again.
-pub const HISTORY_FORMAT: u32 = 3;
+pub const HISTORY_FORMAT: u32 = 4;
 
 /// A projection of one image's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,11 +33,14 @@ pub struct History {
     pub failed: Vec<FailedAttempt>,
     /// What each channel names.
     pub channels: BTreeMap<ChannelName, Version>,
+    /// The channels that stay where they are, whatever is published.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<ChannelName>,
     /// The newest published version, if it never entered a channel: its run died on the way there.
     pub stranded: Option<Version>,
     /// The versions that were withdrawn, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub revoked: BTreeMap<Version, String>,
+    pub revoked: BTreeMap<Version, Revocation>,
     /// What would block the newest published version by now, and the entry that said so first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<(BlockingFinding, u64)>,
@@ -45,6 +48,18 @@ pub struct History {
     /// was after one of `findings` was known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tried: BTreeMap<Digest, u64>,
+}
+
+/// That a version was withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Why, in the words of whoever did it.
+    pub reason: String,
+    /// From when on.
+    pub from: Timestamp,
+    /// The version that it was built from and that it was withdrawn with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<ParentRecord>,
 }
 
 /// A build that satisfied a slot.
@@ -156,10 +171,13 @@ impl History {
                         reason: record.reason.clone(),
                     });
                 }
-                Entry::Revoked { version, reason } => {
-                    history.revoked.insert(*version, reason.clone());
+                Entry::Revoked { version, reason, from, with } => {
+                    let (reason, with) = (reason.clone(), with.clone());
+                    let from = from.unwrap_or(entry.at);
+                    history.revoked.insert(*version, Revocation { reason, from, with });
                     history.stranded = history.stranded.filter(|stranded| stranded != version);
                 }
+                Entry::Restored { version, .. } => drop(history.revoked.remove(version)),
                 Entry::Rescanned { version, blocking, .. } => {
                     let since = |finding| *first_seen.entry(finding).or_insert(entry.seq);
                     let seen: Vec<u64> = blocking.iter().map(since).collect();
@@ -167,9 +185,16 @@ impl History {
                         history.findings = blocking.iter().cloned().zip(seen).collect();
                     }
                 }
-                Entry::Moved { channel, to, .. } => {
-                    history.channels.insert(channel.clone(), *to);
-                    history.stranded = history.stranded.filter(|version| version != to);
+                Entry::Moved { .. } | Entry::Swapped { .. } => {
+                    for Move { channel, to, held, .. } in entry.entry.moves() {
+                        history.channels.insert(channel.clone(), to);
+                        if held {
+                            history.held.insert(channel.clone());
+                        } else {
+                            history.held.remove(channel);
+                        }
+                        history.stranded = history.stranded.filter(|version| *version != to);
+                    }
                 }
                 Entry::Abandoned { .. } | Entry::Unknown => {}
             }
@@ -183,6 +208,11 @@ impl History {
     fn ended(&mut self, seq: u64, definition: Digest) {
         self.failed.clear();
         self.tried.insert(definition, seq);
+    }
+
+    /// Why `version` is withdrawn, if it is at `now`.
+    pub fn revocation(&self, version: Version, now: Timestamp) -> Option<&Revocation> {
+        self.revoked.get(&version).filter(|revocation| revocation.from <= now)
     }
 
     /// The newest published version.

@@ -28,6 +28,9 @@ pub struct LogEntry {
     /// Where that run can be looked at, if anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_url: Option<String>,
+    /// Who started that run, as the forge or the machine calls them, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// What happened.
     #[serde(flatten)]
     pub entry: Entry,
@@ -62,6 +65,19 @@ pub enum Entry {
         version: Version,
         /// Why, in the words of whoever did it.
         reason: String,
+        /// From when on, if not at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Timestamp>,
+        /// The version that it was built from and that it was withdrawn with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<ParentRecord>,
+    },
+    /// A version that was withdrawn may be used again.
+    Restored {
+        /// The version.
+        version: Version,
+        /// Why, in the words of whoever did it.
+        reason: String,
     },
     /// The inventory of a published version was matched against later advisories.
     Rescanned {
@@ -85,10 +101,121 @@ pub enum Entry {
         from: Option<Version>,
         /// What it names now.
         to: Version,
+        /// By what.
+        #[serde(default, skip_serializing_if = "Act::is_entered")]
+        act: Act,
+        /// Whether it stays there, whatever is published, until somebody promotes or unpins.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
+        /// Why, in the words of whoever did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
+    },
+    /// Two channels took each other's version, in one step. Neither is held any more.
+    Swapped {
+        /// What each names now.
+        channels: [Named; 2],
+        /// Why, in the words of whoever did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// Written by a newer goldsmith. Kept, and not understood.
     #[serde(other)]
     Unknown,
+}
+
+/// What a channel names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The channel.
+    pub channel: ChannelName,
+    /// The version.
+    pub version: Version,
+}
+
+/// By what a channel moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// A run brought what it had published.
+    #[default]
+    Entered,
+    /// Somebody promoted a version to it, or a rule did.
+    Promoted,
+    /// Somebody took it back.
+    RolledBack,
+    /// Somebody pinned it.
+    Pinned,
+    /// Somebody let it go again; it stays where it is until the next version.
+    Unpinned,
+    /// It took the version of another channel, which took its.
+    Swapped,
+    /// Only a newer goldsmith knows.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Act {
+    /// As it is written: `rolled-back`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Entered => "entered",
+            Self::Promoted => "promoted",
+            Self::RolledBack => "rolled-back",
+            Self::Pinned => "pinned",
+            Self::Unpinned => "unpinned",
+            Self::Swapped => "swapped",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_entered(&self) -> bool {
+        *self == Self::Entered
+    }
+}
+
+/// A move of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move<'a> {
+    /// The channel.
+    pub channel: &'a ChannelName,
+    /// What it named before.
+    pub from: Option<Version>,
+    /// What it names since then.
+    pub to: Version,
+    /// By what.
+    pub act: Act,
+    /// Whether it is held there.
+    pub held: bool,
+    /// Why, if somebody said so.
+    pub because: Option<&'a str>,
+}
+
+impl Entry {
+    /// The channels that it moves.
+    pub fn moves(&self) -> impl Iterator<Item = Move<'_>> {
+        let (one, two) = match self {
+            Self::Moved { channel, from, to, act, held, because } => {
+                let because = because.as_deref();
+                let (from, to, act, held) = (*from, *to, *act, *held);
+                (Some(Move { channel, from, to, act, held, because }), None)
+            }
+            Self::Swapped { channels: [one, other], because } => {
+                let swapped = |it: &'_ Named, from: Version| (it.version, Some(from));
+                let because = because.as_deref();
+                let of = |channel, (to, from)| {
+                    Some(Move { channel, from, to, act: Act::Swapped, held: false, because })
+                };
+                (
+                    of(&one.channel, swapped(one, other.version)),
+                    of(&other.channel, swapped(other, one.version)),
+                )
+            }
+            _ => (None, None),
+        };
+        one.into_iter().chain(two)
+    }
 }
 
 /// Everything that is remembered of a published version.

@@ -80,12 +80,12 @@ pub use findings::{Finding, Scan, Status};
 pub use findings_document::FindingsDocument;
 pub use glob::NameGlob;
 pub use golden_rules::{GOLDEN_RULES, GoldenRule};
-pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Satisfied};
+pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Revocation, Satisfied};
 pub use inventory_diff::{ChangeKind, InventoryDiff, PackageChange};
 pub use judging::Judging;
 pub use log_entry::{
-    BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, ParentRecord, RejectedRecord,
-    SCHEMA, VerifiedRecord, VersionRecord,
+    Act, BlockingFinding, Commit, Entry, FailedRecord, LogEntry, Material, Move, Named,
+    ParentRecord, RejectedRecord, SCHEMA, VerifiedRecord, VersionRecord,
 };
 pub use names::{ChannelName, ImageName, InvalidName, RunId};
 pub use os::{Os, OsIdentity};

@@ -10,13 +10,18 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{
-    Advisories, Arch, Basis, BlockingFinding, Cadence, Decision, Definition, DefinitionFiles,
-    Digest, Entry, Evidence, EvidencePolicy, Facts, FailedRecord, FailureClass, Finding, GateLists,
-    GatePolicy, History, Image, Inventory, LogEntry, MaxAge, Os, OsIdentity, Package, ParentRecord,
-    Probe, Provenance, Rebuild, RejectedRecord, Resources, SCHEMA, Scan, Severity, Source, Stage,
-    Status, StoreAddress, StrategyName, Timeouts, Tool, VerifiedRecord, Version, VersionBase,
-    VersionRecord, VersionScheme,
+    Act, Advisories, Arch, Basis, BlockingFinding, Cadence, ChannelName, Decision, Definition,
+    DefinitionFiles, Digest, Entry, Evidence, EvidencePolicy, Facts, FailedRecord, FailureClass,
+    Finding, GateLists, GatePolicy, History, Image, Inventory, LogEntry, MaxAge, Os, OsIdentity,
+    Package, ParentRecord, Probe, Provenance, Rebuild, RejectedRecord, Resources, SCHEMA, Scan,
+    Severity, Source, Stage, Status, StoreAddress, StrategyName, Timeouts, Tool, VerifiedRecord,
+    Version, VersionBase, VersionRecord, VersionScheme,
 };
+
+/// A run's move of a channel.
+pub(crate) fn moved(channel: ChannelName, from: Option<Version>, to: Version) -> Entry {
+    Entry::Moved { channel, from, to, act: Act::Entered, held: false, because: None }
+}
 
 /// A monthly Debian 12 image.
 pub(crate) fn image(name: &str) -> Image {
@@ -167,6 +172,7 @@ impl Past {
             image: "debian-12".parse().unwrap(),
             run: "r1".parse().unwrap(),
             run_url: None,
+            by: None,
             entry,
         });
         self
@@ -200,7 +206,7 @@ impl Past {
         let channel = "candidate".parse().unwrap();
         let from = self.history().channels.get(&channel).copied();
         self.push(at, Entry::Published(Box::new(record)));
-        self.push(at, Entry::Moved { channel, from, to })
+        self.push(at, moved(channel, from, to))
     }
 
     /// A build that equals the newest version.
@@ -282,7 +288,10 @@ impl Past {
     /// The newest version is withdrawn.
     pub(crate) fn revoked(&mut self, at: Timestamp) -> &mut Self {
         let version = self.newest();
-        self.push(at, Entry::Revoked { version, reason: "leaked key".into() })
+        self.push(
+            at,
+            Entry::Revoked { version, reason: "leaked key".into(), from: None, with: None },
+        )
     }
 
     /// The newest version is found to have these advisories, each with a fix.

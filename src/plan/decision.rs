@@ -118,7 +118,10 @@ impl Decider<'_> {
         let history = self.candidate.history;
         let satisfied = history.satisfied.as_ref().map(|satisfied| satisfied.version);
         let versions = [history.newest(), satisfied];
-        let revoked = |version| Some((version, history.revoked.get(&version)?.clone()));
+        let revoked = |version| {
+            let revocation = history.revocation(version, self.now)?;
+            Some((version, revocation.reason.clone()))
+        };
         let (version, because) = versions.into_iter().flatten().find_map(revoked)?;
         Some(Due::Revoked { version, because })
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Candidate, ParentNow, PlanInputs, Selection, plan};
-use crate::model::samples::{Past, definition, image};
+use crate::model::samples::{Past, definition, image, moved};
 use crate::model::{
-    Cadence, Change, Decision, Definition, Entry, GateLists, History, Image, ImageName, MaxAge,
-    Parent, ParentRecord, Plan,
+    Cadence, Change, Decision, Definition, GateLists, History, Image, ImageName, MaxAge, Parent,
+    ParentRecord, Plan,
 };
 
 mod properties;
@@ -342,7 +342,7 @@ fn children_wait_only_for_parents_that_may_move_the_channel_that_they_follow() {
     let mut world = family();
     let past = world.past("middle").published(at("2026-10-02T10:00:00Z"), &define("a"), &[]);
     let (channel, to) = ("stable".parse().unwrap(), "1.0.20261002".parse().unwrap());
-    past.push(at("2026-10-02T11:00:00Z"), Entry::Moved { channel, from: None, to });
+    past.push(at("2026-10-02T11:00:00Z"), moved(channel, None, to));
     let mut told = vec!["top follows another one".into(), world.says("2026-11-02T10:00:00Z")];
 
     let mut world = World::of([image("base"), built_upon(image("top"), "base", None)]);

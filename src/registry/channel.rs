@@ -1,9 +1,9 @@
-//! Moving channels.
+//! What runs do with channels.
 //!
-//! A channel names a published version. It goes forward, in the order in which versions were
-//! published; going back is an act of its own and not in here.
+//! A channel names a published version. A run brings it forward, in the order in which versions were
+//! published, unless somebody holds it. What people do with a channel is an act of theirs, `steer.rs`.
 
-use crate::model::{ChannelName, Entry, ImageName, LogEntry, Version, VersionRecord};
+use crate::model::{Act, ChannelName, Entry, ImageName, LogEntry, Version, VersionRecord};
 
 use super::projection::{Projection, refresh};
 use super::transaction::{Author, Step, transact};
@@ -17,7 +17,7 @@ pub async fn named(
     channel: &ChannelName,
 ) -> Result<Option<VersionRecord>, RegistryError> {
     let log = registry.log(image, 0).await?;
-    let record = log::last_move(&log, channel).and_then(|last| log::published(&log, last.to));
+    let record = log::last_move(&log, channel).and_then(|last| log::published(&log, last.what.to));
     Ok(record.map(|(_, record)| record.clone()))
 }
 
@@ -34,54 +34,15 @@ pub enum Entered {
         /// The newer version.
         by: Version,
     },
+    /// The channel is held where it is.
+    Held {
+        /// What it names.
+        at: Version,
+    },
 }
 
-/// Moves `channel` from `expected` to the published version `to`. Returns the entry's number.
-///
-/// Refused if the channel does not name `expected`, or if `to` is older. The same move again is no
-/// error.
-pub async fn advance(
-    registry: &dyn Registry,
-    author: &Author,
-    image: &ImageName,
-    channel: &ChannelName,
-    expected: Option<Version>,
-    to: Version,
-) -> Result<u64, RegistryError> {
-    let done = transact(registry, author, image, |log| {
-        let order = Order::of(log, image, channel, to)?;
-        if let Order::There { seq, from } = order
-            && (expected == from || expected == Some(to))
-        {
-            return Ok(Step::Already(seq));
-        }
-        let found = order.current(to);
-        if found != expected {
-            return Err(RegistryError::ChannelMoved {
-                image: image.clone(),
-                channel: channel.clone(),
-                expected,
-                found,
-            });
-        }
-        if let Order::Older { current } = order {
-            return Err(RegistryError::Backwards {
-                image: image.clone(),
-                channel: channel.clone(),
-                current,
-                to,
-            });
-        }
-        Ok(Step::Append(Entry::Moved { channel: channel.clone(), from: found, to }))
-    })
-    .await?;
-    let seq = done.seq;
-    refresh(registry, Projection::Channel(image.clone(), channel.clone()), done).await?;
-    Ok(seq)
-}
-
-/// Moves `channel` to the published `version`, unless another run has brought it to a newer one:
-/// what a run does with what it has published.
+/// Moves `channel` to the published `version`, unless another run has brought it to a newer one or
+/// somebody holds it where it is: what a run does with what it has published.
 pub async fn enter(
     registry: &dyn Registry,
     author: &Author,
@@ -100,13 +61,24 @@ pub async fn enter(
                 entered = Entered::Outrun { by: current };
                 Ok(Step::Already(log::head(log)))
             }
+            Order::Held { current } => {
+                entered = Entered::Held { at: current };
+                Ok(Step::Already(log::head(log)))
+            }
             Order::Newer { current: from } => {
                 entered = Entered::Entered { from };
-                Ok(Step::Append(Entry::Moved { channel: channel.clone(), from, to: version }))
+                Ok(Step::Append(Entry::Moved {
+                    channel: channel.clone(),
+                    from,
+                    to: version,
+                    act: Act::Entered,
+                    held: false,
+                    because: None,
+                }))
             }
         })
         .await?;
-    refresh(registry, Projection::Channel(image.clone(), channel.clone()), done).await?;
+    refresh(registry, [Projection::Channel(image.clone(), channel.clone())], done).await?;
     Ok(entered)
 }
 
@@ -115,6 +87,8 @@ pub async fn enter(
 enum Order {
     /// The channel names it.
     There { seq: u64, from: Option<Version> },
+    /// The channel is held at another one.
+    Held { current: Version },
     /// It was published before what the channel names.
     Older { current: Version },
     /// It was published after what the channel names, if it names anything.
@@ -132,22 +106,18 @@ impl Order {
         let Some(published) = place(version) else {
             return Err(RegistryError::NotPublished { image: image.clone(), version });
         };
-        Ok(match log::last_move(log, channel) {
-            None => Self::Newer { current: None },
-            Some(last) if last.to == version => {
-                Self::There { seq: last.entry.seq, from: last.from }
-            }
-            Some(last) if place(last.to) > Some(published) => Self::Older { current: last.to },
-            Some(last) => Self::Newer { current: Some(last.to) },
+        let Some(log::LastMove { entry, what }) = log::last_move(log, channel) else {
+            return Ok(Self::Newer { current: None });
+        };
+        let current = what.to;
+        Ok(if current == version {
+            Self::There { seq: entry.seq, from: what.from }
+        } else if what.held {
+            Self::Held { current }
+        } else if place(current) > Some(published) {
+            Self::Older { current }
+        } else {
+            Self::Newer { current: Some(current) }
         })
-    }
-
-    /// What the channel names.
-    fn current(self, version: Version) -> Option<Version> {
-        match self {
-            Self::There { .. } => Some(version),
-            Self::Older { current } => Some(current),
-            Self::Newer { current } => current,
-        }
     }
 }

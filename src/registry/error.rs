@@ -153,17 +153,23 @@ pub enum RegistryError {
         /// What it names.
         found: Option<Version>,
     },
-    /// A channel would go back to an older version.
-    #[error("channel `{channel}` of `{image}` names {current}, which is newer than {to}")]
-    Backwards {
+    /// A channel has never named a version. The user's fault.
+    #[error("channel `{channel}` of `{image}` names no version")]
+    ChannelEmpty {
         /// The image.
         image: ImageName,
         /// The channel.
         channel: ChannelName,
-        /// What it names.
-        current: Version,
-        /// What it was to name.
-        to: Version,
+    },
+    /// A channel would name a version that is withdrawn.
+    #[error("version {version} of `{image}` is revoked: {because}")]
+    Revoked {
+        /// The image.
+        image: ImageName,
+        /// The version.
+        version: Version,
+        /// Why, in the words of whoever did it.
+        because: String,
     },
     /// The log has the entry, but a file made from the log could not be brought up to date.
     #[error("entry {seq} of `{image}` is recorded, but a file made from the log is not up to date")]
@@ -264,7 +270,8 @@ impl RegistryError {
             Self::TooLarge { .. }
             | Self::NotReserved { .. }
             | Self::NotPublished { .. }
-            | Self::Backwards { .. } => return None,
+            | Self::ChannelEmpty { .. }
+            | Self::Revoked { .. } => return None,
         })
     }
 }
@@ -338,11 +345,11 @@ mod tests {
                 expected: None,
                 found: Some(version),
             },
-            RegistryError::Backwards {
+            RegistryError::ChannelEmpty { image: image.clone(), channel },
+            RegistryError::Revoked {
                 image: image.clone(),
-                channel,
-                current: version.next_of_day(),
-                to: version,
+                version,
+                because: "leaked key".to_owned(),
             },
             RegistryError::Stale { image, seq: 7, source: Box::new(refused(28)) },
         ];
@@ -382,7 +389,9 @@ mod tests {
           a machine that sleeps, or whose clock is wrong, looks dead to others: run it again
         channel `candidate` of `debian-12` names 1.0.20261123, and was expected to name nothing
           somebody else moved it: look at what it names now and decide again
-        channel `candidate` of `debian-12` names 1.0.20261123.2, which is newer than 1.0.20261123
+        channel `candidate` of `debian-12` names no version
+          
+        version 1.0.20261123 of `debian-12` is revoked: leaked key
           
         entry 7 of `debian-12` is recorded, but a file made from the log is not up to date: cannot write `/srv/registry/images/debian-12/log/00000007.json`: No space left on device (os error 28)
           free some space there, then run it again

@@ -10,17 +10,17 @@ use ::object_store::memory::InMemory;
 use async_trait::async_trait;
 use proptest::prelude::*;
 
-use crate::model::{Entry, History, ImageName, LogEntry, Version, VersionBase};
+use crate::model::{Entry, History, ImageName, LogEntry, Move, Version, VersionBase};
 
 use super::contract::fixtures::{
-    DAY, assert_legal, assert_up_to_date, author, channel, image, publish, record, rejection, take,
-    version,
+    DAY, assert_legal, assert_up_to_date, author, channel, image, promotion, publish, record,
+    rejection, take, version,
 };
 use super::contract::index::neighbour;
 use super::contract::meddled::{Call, Meddled, Meddler};
 use super::{
-    Entered, ObjectStoreRegistry, Projection, Registry, RegistryError, advance, enter, published,
-    rejected, reserve,
+    Entered, Expect, ObjectStoreRegistry, Projection, Registry, RegistryError, enter, published,
+    rejected, reserve, steer,
 };
 
 /// Pauses before every single thing that a registry does.
@@ -77,8 +77,9 @@ async fn go(registry: &dyn Registry, run: String, script: Script) -> Outcome {
         }
         Script::Advance => {
             published(registry, &me, &image, record(version)).await.unwrap();
-            let there = advance(registry, &me, &image, &channel, expected, version).await;
-            moved = Some(there.map(|_| Entered::Entered { from: expected }));
+            let steering = promotion(Expect::Exactly(expected), version);
+            let there = steer(registry, &me, &image, &channel, &steering).await;
+            moved = Some(there.map(|steered| Entered::Entered { from: steered.from }));
         }
         Script::Reject => {
             rejected(registry, &me, &image, rejection(version)).await.unwrap();
@@ -145,9 +146,9 @@ fn check(outcome: &Outcome, log: &[LogEntry]) {
     let moves: Vec<_> = own.iter().filter(|entry| matches!(entry, Entry::Moved { .. })).collect();
     match &outcome.moved {
         Some(Ok(Entered::Entered { from })) => {
-            let (channel, from) = (channel(), *from);
-            let to = version;
-            assert_eq!(moves, [&&Entry::Moved { channel, from, to }]);
+            let moves: Vec<Move<'_>> = own.iter().flat_map(|entry| entry.moves()).collect();
+            let [what] = moves[..] else { panic!("{moves:?}") };
+            assert_eq!((*what.channel == channel(), what.from, what.to), (true, *from, version));
         }
         Some(Ok(Entered::Outrun { by })) => {
             let place = |version| {
@@ -157,6 +158,7 @@ fn check(outcome: &Outcome, log: &[LogEntry]) {
             };
             assert!(moves.is_empty() && place(*by) > place(version));
         }
+        Some(Ok(Entered::Held { .. })) => panic!("nobody holds it"),
         Some(Err(RegistryError::ChannelMoved { .. })) | None => assert!(moves.is_empty()),
         Some(Err(error)) => panic!("{error}"),
     }
@@ -202,7 +204,7 @@ proptest! {
             check(outcome, &log);
         }
         // Stale is allowed when a run was killed, wrong never is.
-        for projection in log.iter().filter_map(Projection::changed_by) {
+        for projection in Projection::all(&log) {
             let file = at_once(registry.projection(&projection)).unwrap();
             let right = (0..=log.len()).any(|until| projection.render(&log[..until]) == file);
             prop_assert!(right, "{:?}", projection);

@@ -1,7 +1,10 @@
 //! Questions to a log that was read.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
-    BlockingFinding, ChannelName, Digest, Entry, LogEntry, RunId, Version, VersionRecord,
+    BlockingFinding, ChannelName, Digest, Entry, LogEntry, Move, Revocation, RunId, Version,
+    VersionRecord,
 };
 
 /// The number of the newest entry; 0 for an empty log.
@@ -19,7 +22,9 @@ pub(super) fn taken(log: &[LogEntry]) -> Vec<Version> {
         Entry::Verified(_)
         | Entry::Abandoned { .. }
         | Entry::Moved { .. }
+        | Entry::Swapped { .. }
         | Entry::Revoked { .. }
+        | Entry::Restored { .. }
         | Entry::Rescanned { .. }
         | Entry::Unknown => None,
     });
@@ -74,18 +79,43 @@ pub(super) fn last_rescan(
 pub(super) struct LastMove<'a> {
     /// The whole entry.
     pub(super) entry: &'a LogEntry,
-    /// What the channel named before.
-    pub(super) from: Option<Version>,
-    /// What it names.
-    pub(super) to: Version,
+    /// What of it is about the channel.
+    pub(super) what: Move<'a>,
 }
 
 /// The last move of `channel`.
 pub(super) fn last_move<'a>(log: &'a [LogEntry], channel: &ChannelName) -> Option<LastMove<'a>> {
-    log.iter().rev().find_map(|entry| match &entry.entry {
-        Entry::Moved { channel: moved, from, to } if moved == channel => {
-            Some(LastMove { entry, from: *from, to: *to })
-        }
-        _ => None,
+    log.iter().rev().find_map(|entry| {
+        let what = entry.entry.moves().find(|what| what.channel == channel)?;
+        Some(LastMove { entry, what })
     })
+}
+
+/// Whether `version` is withdrawn, now or from a day on, and by which entry.
+pub(super) fn revoked(log: &[LogEntry], version: Version) -> Option<(&LogEntry, Revocation)> {
+    let last = log.iter().rev().find(|entry| match &entry.entry {
+        Entry::Revoked { version: of, .. } | Entry::Restored { version: of, .. } => *of == version,
+        _ => false,
+    })?;
+    match &last.entry {
+        Entry::Revoked { reason, from, with, .. } => Some((
+            last,
+            Revocation {
+                reason: reason.clone(),
+                from: from.unwrap_or(last.at),
+                with: with.clone(),
+            },
+        )),
+        _ => None,
+    }
+}
+
+/// The channels that name `version`.
+pub(super) fn naming(log: &[LogEntry], version: Version) -> Vec<ChannelName> {
+    let mut channels = BTreeMap::new();
+    for what in log.iter().flat_map(|entry| entry.entry.moves()) {
+        channels.insert(what.channel, what.to);
+    }
+    let naming = channels.into_iter().filter(|(_, names)| *names == version);
+    naming.map(|(channel, _)| channel.clone()).collect()
 }

@@ -26,6 +26,8 @@ mod open;
 mod projection;
 mod record;
 mod reserve;
+mod revoke;
+mod steer;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -34,15 +36,19 @@ use async_trait::async_trait;
 
 use crate::model::{Digest, History, ImageName, LogEntry, RunId};
 
-pub use channel::{Entered, advance, enter, named};
+pub use channel::{Entered, enter, named};
 pub use error::RegistryError;
 pub use index::{End, Shard, remember};
 pub use lease::{HEARTBEAT, Held, Lease, claim, leases, renew, still_ours};
 pub use object_store::ObjectStoreRegistry;
 pub use open::{look, open};
-pub use projection::{ChannelFile, Projection, VersionFile, read_channel, read_version, rebuild};
+pub use projection::{
+    ChannelFile, Projection, VersionFile, Withdrawn, read_channel, read_version, rebuild,
+};
 pub use record::{Fate, Rescanned, abandon, failed, published, rejected, rescanned, verified};
 pub use reserve::reserve;
+pub use revoke::{Descendant, descendants, restore, revoke};
+pub use steer::{Expect, Steered, Steering, steer, swap, unpin};
 pub use transaction::Author;
 
 /// A place that keeps the logs, and what is made from them.

@@ -443,7 +443,7 @@ mod tests {
         insta::with_settings!({filters => [(r#""size":\d+"#, r#""size":202"#)]}, {
             insta::assert_snapshot!(shard, @r#"
             {
-            "format":3,"images":{
+            "format":4,"images":{
             "debian-12":{
             "size":202,"history":{
             "head":3,"reserved":["1.0.20261123"],"published":["1.0.20261123"],"satisfied":{
@@ -461,6 +461,8 @@ mod tests {
               "image": "debian-12",
               "channel": "candidate",
               "version": "1.0.20261123",
+              "act": "entered",
+              "held": false,
               "moved_at": "2026-11-23T10:00:00Z",
               "run": "20261123t100000z-5f3a9c",
               "artifacts": [

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ArtifactRecord, ChannelName, Entry, ImageName, LogEntry, RunId, SCHEMA, Version, VersionRecord,
+    Act, ArtifactRecord, ChannelName, Entry, ImageName, LogEntry, Move, Revocation, RunId, SCHEMA,
+    Version, VersionRecord,
 };
 
 use super::transaction::Done;
@@ -41,6 +42,9 @@ pub struct VersionFile {
     /// Where that run can be looked at, if anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_url: Option<String>,
+    /// That nobody should use it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Withdrawn>,
     /// Everything else.
     #[serde(flatten)]
     pub record: VersionRecord,
@@ -62,30 +66,85 @@ pub struct ChannelFile {
     /// What it named before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Version>,
+    /// By what it was moved.
+    #[serde(default)]
+    pub act: Act,
+    /// Whether it stays there, whatever is published.
+    #[serde(default)]
+    pub held: bool,
+    /// Why it was moved, if somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
     /// When it was moved.
     pub moved_at: Timestamp,
     /// The run that moved it.
     pub run: RunId,
+    /// Who started that run, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// That nobody should use the version any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Withdrawn>,
     /// The files of the version, the disk first, and where they lie.
     pub artifacts: Vec<ArtifactRecord>,
 }
 
+/// That a version is withdrawn, in the files for readers without goldsmith.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// The log entry that says so.
+    pub seq: u64,
+    /// Why, in the words of whoever did it.
+    pub reason: String,
+    /// From when on: may lie ahead.
+    pub from: Timestamp,
+}
+
+impl Withdrawn {
+    fn of(log: &[LogEntry], version: Version) -> Option<Self> {
+        let (entry, Revocation { reason, from, .. }) = log::revoked(log, version)?;
+        Some(Self { seq: entry.seq, reason, from })
+    }
+}
+
 impl Projection {
-    /// The projection that an entry changes.
-    pub fn changed_by(entry: &LogEntry) -> Option<Self> {
-        let image = entry.image.clone();
+    /// The projections that the last entry of `log` changes.
+    pub fn changed_by(log: &[LogEntry]) -> Vec<Self> {
+        let Some(entry) = log.last() else { return Vec::new() };
+        let version = |version| Self::Version(entry.image.clone(), version);
+        let channel = |channel: &ChannelName| Self::Channel(entry.image.clone(), channel.clone());
         match &entry.entry {
-            Entry::Published(record) => Some(Self::Version(image, record.version)),
-            Entry::Moved { channel, .. } => Some(Self::Channel(image, channel.clone())),
+            Entry::Published(record) => vec![version(record.version)],
+            Entry::Moved { .. } | Entry::Swapped { .. } => {
+                entry.entry.moves().map(|what| channel(what.channel)).collect()
+            }
+            Entry::Revoked { version: of, .. } | Entry::Restored { version: of, .. } => {
+                let naming = log::naming(log, *of);
+                [version(*of)].into_iter().chain(naming.iter().map(channel)).collect()
+            }
             Entry::Reserved { .. }
             | Entry::Verified(_)
             | Entry::Rejected(_)
             | Entry::Failed(_)
             | Entry::Abandoned { .. }
-            | Entry::Revoked { .. }
             | Entry::Rescanned { .. }
-            | Entry::Unknown => None,
+            | Entry::Unknown => Vec::new(),
         }
+    }
+
+    /// All that `log` has something about, sorted.
+    pub fn all(log: &[LogEntry]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for entry in log {
+            if let Entry::Published(record) = &entry.entry {
+                all.push(Self::Version(entry.image.clone(), record.version));
+            }
+            let channels = entry.entry.moves().map(|what| what.channel.clone());
+            all.extend(channels.map(|channel| Self::Channel(entry.image.clone(), channel)));
+        }
+        all.sort();
+        all.dedup();
+        all
     }
 
     /// The image that it is about.
@@ -100,29 +159,38 @@ impl Projection {
         match self {
             Self::Version(image, version) => {
                 let (entry, record) = log::published(log, *version)?;
+                let revoked = Withdrawn::of(log, *version);
                 Some(format::json(&VersionFile {
                     schema: SCHEMA,
-                    seq: entry.seq,
+                    seq: revoked.as_ref().map_or(entry.seq, |it| it.seq),
                     image: image.clone(),
                     published_at: entry.at,
                     run: entry.run.clone(),
                     run_url: entry.run_url.clone(),
+                    revoked,
                     record: record.clone(),
                 }))
             }
             Self::Channel(image, channel) => {
                 let last = log::last_move(log, channel)?;
-                let (_, record) = log::published(log, last.to)?;
+                let Move { from, to, act, held, because, .. } = last.what;
+                let (_, record) = log::published(log, to)?;
+                let revoked = Withdrawn::of(log, to);
                 Some(format::json(&ChannelFile {
                     schema: SCHEMA,
-                    seq: last.entry.seq,
+                    seq: revoked.as_ref().map_or(0, |it| it.seq).max(last.entry.seq),
                     image: image.clone(),
                     channel: channel.clone(),
-                    version: last.to,
-                    previous: last.from,
+                    version: to,
+                    previous: from,
+                    act,
+                    held,
+                    because: because.map(str::to_owned),
                     moved_at: last.entry.at,
                     run: last.entry.run.clone(),
-                    artifacts: ArtifactRecord::disk_first(&record.artifacts, image, last.to),
+                    by: last.entry.by.clone(),
+                    revoked,
+                    artifacts: ArtifactRecord::disk_first(&record.artifacts, image, to),
                 }))
             }
         }
@@ -181,19 +249,19 @@ fn check<T>(
     }
 }
 
-/// Brings `projection` up to date after a transaction.
+/// Brings `projections` up to date after a transaction.
 pub(super) async fn refresh(
     registry: &dyn Registry,
-    projection: Projection,
+    projections: impl IntoIterator<Item = Projection>,
     done: Done,
 ) -> Result<(), RegistryError> {
     let Done { seq, log } = done;
-    let image = projection.image().clone();
-    settle(registry, &projection, log).await.map(drop).map_err(|why| RegistryError::Stale {
-        image,
-        seq,
-        source: Box::new(why),
-    })
+    for projection in projections {
+        let image = projection.image().clone();
+        let settled = settle(registry, &projection, log.clone()).await;
+        settled.map_err(|why| RegistryError::Stale { image, seq, source: Box::new(why) })?;
+    }
+    Ok(())
 }
 
 /// Makes every projection of `image` from its log. Returns those that had to be written.
@@ -202,11 +270,8 @@ pub async fn rebuild(
     image: &ImageName,
 ) -> Result<Vec<Projection>, RegistryError> {
     let log = registry.log(image, 0).await?;
-    let mut projections: Vec<_> = log.iter().filter_map(Projection::changed_by).collect();
-    projections.sort();
-    projections.dedup();
     let mut written = Vec::new();
-    for projection in projections {
+    for projection in Projection::all(&log) {
         if settle(registry, &projection, log.clone()).await? {
             written.push(projection);
         }

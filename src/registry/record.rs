@@ -32,7 +32,7 @@ pub async fn published(
     })
     .await?;
     let seq = done.seq;
-    refresh(registry, Projection::Version(image.clone(), version), done).await?;
+    refresh(registry, [Projection::Version(image.clone(), version)], done).await?;
     Ok(seq)
 }
 

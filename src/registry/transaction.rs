@@ -16,6 +16,8 @@ pub struct Author {
     pub run: RunId,
     /// Where it can be looked at, if anywhere.
     pub run_url: Option<String>,
+    /// Who started it, as the forge or the machine calls them, if it is known.
+    pub by: Option<String>,
     /// Dates the entries.
     pub clock: Clock,
 }
@@ -69,6 +71,7 @@ pub(super) async fn transact(
             image: image.clone(),
             run: author.run.clone(),
             run_url: author.run_url.clone(),
+            by: author.by.clone(),
             entry,
         };
         match registry.append(&entry).await {

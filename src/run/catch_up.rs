@@ -21,7 +21,7 @@ pub async fn catch_up(
         let channel = &known.channel;
         let from = match registry::enter(registry, author, image, channel, version).await {
             Ok(Entered::Entered { from }) => from,
-            Ok(Entered::Outrun { .. }) => continue,
+            Ok(Entered::Outrun { .. } | Entered::Held { .. }) => continue,
             // It is in the log, and whoever reads the channel next brings its file up to date.
             Err(RegistryError::Stale { .. }) => history.channels.get(channel).copied(),
             Err(error) => return Err(error.failure()),

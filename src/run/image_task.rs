@@ -517,7 +517,8 @@ impl<'a> ImageTask<'a> {
         let history = self.run.pipeline.registry.history(&self.image.name).await;
         let history =
             history.map_err(|error| Stopped { stage: Stage::Record, failure: error.failure() })?;
-        let newest = history.newest().filter(|newest| !history.revoked.contains_key(newest));
+        let now = self.run.pipeline.clock.now();
+        let newest = history.newest().filter(|it| history.revocation(*it, now).is_none());
         Ok(history
             .satisfied
             .filter(|satisfied| {

@@ -451,5 +451,6 @@ fn describe(task: &ImageTask<'_>, version: Version, entered: Entered) -> String 
         Entered::Entered { from: Some(from) } => format!("{channel}: {from} → {version}"),
         Entered::Entered { from: None } => format!("{channel}: {version}"),
         Entered::Outrun { by } => format!("{channel} stays at {by}, which is newer"),
+        Entered::Held { at } => format!("{channel} is held at {at}"),
     }
 }

@@ -77,6 +77,8 @@ pub struct Context {
     pub sha: Option<String>,
     /// The page of this workflow run, for people.
     pub run_url: Option<String>,
+    /// Who set off the workflow.
+    pub actor: Option<String>,
     /// Where outputs go.
     pub output_file: Option<Utf8PathBuf>,
     /// Where the job summary goes.
@@ -102,6 +104,7 @@ impl Context {
             base_ref: text("GITHUB_BASE_REF"),
             sha: text("GITHUB_SHA"),
             run_url: run_url(runner, environment),
+            actor: text("GITHUB_ACTOR"),
             output_file: path("GITHUB_OUTPUT"),
             summary_file: path("GITHUB_STEP_SUMMARY"),
             shows_summary: match runner {

@@ -1,17 +1,20 @@
 //! Values and helpers of the tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use jiff::civil::{Date, date};
 
 use crate::clock::Clock;
 use crate::model::{
-    ArtifactRecord, ChannelName, Decision, Digest, Entry, FailedRecord, FailureClass, ImageName,
-    LogEntry, OsIdentity, ParentRecord, Provenance, RejectedRecord, SCHEMA, Stage, Version,
-    VersionBase, VersionRecord,
+    Act, ArtifactRecord, ChannelName, Decision, Digest, Entry, FailedRecord, FailureClass,
+    ImageName, LogEntry, Move, OsIdentity, ParentRecord, Provenance, RejectedRecord, SCHEMA, Stage,
+    Version, VersionBase, VersionRecord,
 };
-use crate::registry::{Author, Projection, Registry, RegistryError, published, reserve};
+use crate::registry::{
+    Author, Expect, Projection, Registry, RegistryError, Steered, Steering, published, reserve,
+    steer,
+};
 
 pub(crate) const DAY: Date = date(2026, 11, 23);
 
@@ -27,6 +30,7 @@ pub(crate) fn author(run: &str) -> Author {
     Author {
         run: run.parse().unwrap(),
         run_url: None,
+        by: None,
         clock: Clock::starting_at("2026-11-23T10:00:00Z".parse().unwrap()),
     }
 }
@@ -125,6 +129,7 @@ pub(crate) fn reservation(seq: u64, run: &str) -> LogEntry {
         image: image(),
         run: run.parse().unwrap(),
         run_url: Some("https://forge.example/runs/1".to_owned()),
+        by: Some("ann".to_owned()),
         entry: Entry::Reserved { version: version("1.0.20261123") },
     }
 }
@@ -158,12 +163,29 @@ pub(crate) fn in_threads<T: Send, F: Future<Output = T>>(
     })
 }
 
+/// Somebody's promotion of `to`.
+pub(crate) fn promotion(expected: Expect, to: Version) -> Steering {
+    Steering { act: Act::Promoted, expected, to, held: false, because: None, though_revoked: false }
+}
+
+/// Promotes `to`, where the channel names `expected`.
+pub(crate) async fn promote(
+    registry: &dyn Registry,
+    run: &str,
+    expected: Option<Version>,
+    to: Version,
+) -> Result<Steered, RegistryError> {
+    let steering = promotion(Expect::Exactly(expected), to);
+    steer(registry, &author(run), &image(), &channel(), &steering).await
+}
+
 /// Checks that a log is a history that could have been written by one writer after another.
 pub(crate) fn assert_legal(log: &[LogEntry]) {
     let mut reserved: Vec<Version> = Vec::new();
     let mut published: Vec<Version> = Vec::new();
     let mut abandoned: Vec<Version> = Vec::new();
     let mut channels = BTreeMap::<&ChannelName, Version>::new();
+    let mut held = BTreeSet::<&ChannelName>::new();
     for (index, entry) in log.iter().enumerate() {
         assert_eq!(entry.seq, index as u64 + 1);
         match &entry.entry {
@@ -190,14 +212,28 @@ pub(crate) fn assert_legal(log: &[LogEntry]) {
                 abandoned.push(*version);
             }
             Entry::Verified(record) => assert!(published.contains(&record.version)),
-            Entry::Revoked { version, .. } | Entry::Rescanned { version, .. } => {
+            Entry::Revoked { version, .. }
+            | Entry::Restored { version, .. }
+            | Entry::Rescanned { version, .. } => {
                 assert!(published.contains(version));
             }
-            Entry::Moved { channel, from, to } => {
-                assert_eq!(channels.insert(channel, *to), *from);
+            Entry::Moved { .. } | Entry::Swapped { .. } => {
+                let before = channels.clone();
                 let place = |version| published.iter().position(|known| *known == version);
-                assert!(place(*to).is_some());
-                assert!(from.is_none_or(|from| place(from) < place(*to)));
+                for Move { channel, from, to, act, held: stays, .. } in entry.entry.moves() {
+                    assert_eq!(before.get(channel), from.as_ref());
+                    channels.insert(channel, to);
+                    assert!(place(to).is_some());
+                    if act == Act::Entered {
+                        assert!(!held.contains(channel), "a run moved {channel}, which is held");
+                        assert!(from.is_none_or(|from| place(from) < place(to)));
+                    }
+                    if stays {
+                        held.insert(channel);
+                    } else {
+                        held.remove(channel);
+                    }
+                }
             }
             Entry::Unknown => {}
         }
@@ -207,7 +243,7 @@ pub(crate) fn assert_legal(log: &[LogEntry]) {
 /// Checks that every projection says what the log says.
 pub(crate) async fn assert_up_to_date(registry: &dyn Registry) {
     let log = registry.log(&image(), 0).await.unwrap();
-    for projection in log.iter().filter_map(Projection::changed_by) {
+    for projection in Projection::all(&log) {
         assert_eq!(
             registry.projection(&projection).await.unwrap(),
             projection.render(&log),

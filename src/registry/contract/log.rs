@@ -2,11 +2,11 @@
 
 use super::Subject;
 use super::fixtures::{
-    assert_legal, assert_up_to_date, author, channel, image, in_threads, publish, record,
+    assert_legal, assert_up_to_date, author, channel, image, in_threads, promote, publish, record,
     reservation, version,
 };
 use crate::model::{Digest, Entry, History};
-use crate::registry::{RegistryError, advance, read_channel};
+use crate::registry::{RegistryError, read_channel};
 
 pub(crate) async fn an_empty_registry_has_no_past(subject: &impl Subject) {
     let registry = subject.open().await.unwrap();
@@ -22,7 +22,7 @@ pub(crate) async fn an_entry_is_read_as_it_was_written(subject: &impl Subject) {
     let writer = subject.open().await.unwrap();
     let run = author("r1");
     let version = publish(&*writer, "r1").await;
-    advance(&*writer, &run, &image(), &channel(), None, version).await.unwrap();
+    promote(&*writer, "r1", None, version).await.unwrap();
     let reader = subject.open().await.unwrap();
     assert_eq!(reader.images().await.unwrap(), [image()]);
     let log = reader.log(&image(), 0).await.unwrap();

@@ -9,6 +9,7 @@ pub(super) mod leases;
 pub(super) mod log;
 pub(super) mod meddled;
 pub(super) mod projections;
+pub(super) mod steering;
 pub(super) mod versions;
 
 use async_trait::async_trait;
@@ -46,6 +47,10 @@ macro_rules! registry_contract {
             channels::a_channel_never_goes_back_in_passing
             channels::a_channel_names_published_versions_only
             channels::concurrent_moves_leave_the_newest_version
+            steering::a_held_channel_waits_for_somebody
+            steering::two_channels_are_swapped_in_one_step
+            steering::nobody_is_led_to_a_withdrawn_version
+            steering::those_who_steer_at_once_are_heard_one_after_the_other
             projections::a_projection_that_was_overtaken_is_made_again
             projections::projections_are_made_from_the_log
             projections::a_projection_of_something_else_is_refused

@@ -5,12 +5,11 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::Subject;
-use super::fixtures::{assert_up_to_date, author, channel, image, publish, record};
+use super::fixtures::{assert_up_to_date, author, channel, image, promote, publish, record};
 use super::meddled::{Call, Meddled, Meddler};
 use crate::model::Version;
 use crate::registry::{
-    Projection, Registry, RegistryError, advance, enter, layout, read_channel, read_version,
-    rebuild,
+    Projection, Registry, RegistryError, enter, layout, read_channel, read_version, rebuild,
 };
 
 /// Somebody who moves the channel on before the first write of a projection arrives.
@@ -35,7 +34,7 @@ pub(crate) async fn a_projection_that_was_overtaken_is_made_again(subject: &impl
     let (first, second) = (publish(&*registry, "r1").await, publish(&*registry, "r2").await);
     let meddler = Faster { registry: &*registry, to: Mutex::new(Some(second)) };
     let overtaken = Meddled { registry: &*registry, meddler };
-    advance(&overtaken, &author("r1"), &image(), &channel(), None, first).await.unwrap();
+    promote(&overtaken, "r1", None, first).await.unwrap();
     assert_up_to_date(&*registry).await;
     let file = read_channel(&*registry, &image(), &channel()).await;
     let file = file.unwrap().unwrap();
@@ -45,7 +44,7 @@ pub(crate) async fn a_projection_that_was_overtaken_is_made_again(subject: &impl
 pub(crate) async fn projections_are_made_from_the_log(subject: &impl Subject) {
     let registry = subject.open().await.unwrap();
     let version = publish(&*registry, "r1").await;
-    advance(&*registry, &author("r1"), &image(), &channel(), None, version).await.unwrap();
+    promote(&*registry, "r1", None, version).await.unwrap();
     assert_eq!(rebuild(&*registry, &image()).await.unwrap(), []);
     let (lost, torn) =
         (Projection::Version(image(), version), Projection::Channel(image(), channel()));
@@ -62,7 +61,7 @@ pub(crate) async fn projections_are_made_from_the_log(subject: &impl Subject) {
 pub(crate) async fn a_projection_of_something_else_is_refused(subject: &impl Subject) {
     let registry = subject.open().await.unwrap();
     let version = publish(&*registry, "r1").await;
-    advance(&*registry, &author("r1"), &image(), &channel(), None, version).await.unwrap();
+    promote(&*registry, "r1", None, version).await.unwrap();
     let real = Projection::Channel(image(), channel());
     let other = Projection::Channel(image(), "stable".parse().unwrap());
     let content = registry.projection(&real).await.unwrap().unwrap();

@@ -4,14 +4,12 @@ use async_trait::async_trait;
 
 use super::Subject;
 use super::fixtures::{
-    DAY, assert_legal, assert_up_to_date, author, channel, failure, image, in_threads, publish,
+    DAY, assert_legal, assert_up_to_date, author, failure, image, in_threads, promote, publish,
     record, rejection, take, version,
 };
 use super::meddled::{Call, Meddled, Meddler};
 use crate::model::{Decision, Digest, Entry, ParentRecord, VerifiedRecord, VersionBase};
-use crate::registry::{
-    Registry, RegistryError, advance, failed, published, rejected, reserve, verified,
-};
+use crate::registry::{Registry, RegistryError, failed, published, rejected, reserve, verified};
 
 pub(crate) async fn a_run_has_one_reservation(subject: &impl Subject) {
     let registry = subject.open().await.unwrap();
@@ -64,7 +62,7 @@ pub(crate) async fn an_own_entry_is_known_again(subject: &impl Subject) {
     let registry = subject.open().await.unwrap();
     let lossy = Meddled { registry: &*registry, meddler: LostAnswer(&*registry) };
     let version = publish(&lossy, "r1").await;
-    advance(&lossy, &author("r1"), &image(), &channel(), None, version).await.unwrap();
+    promote(&lossy, "r1", None, version).await.unwrap();
     let log = registry.log(&image(), 0).await.unwrap();
     assert_legal(&log);
     assert_eq!(log.len(), 3);

@@ -72,7 +72,7 @@ pub(super) async fn settle(
             let from = before.channels.get(channel).copied();
             match registry::enter(registry, author, image, channel, version).await {
                 Ok(Entered::Entered { from }) => outcome.entered(image, channel, from, version),
-                Ok(Entered::Outrun { .. }) => {}
+                Ok(Entered::Outrun { .. } | Entered::Held { .. }) => {}
                 Err(RegistryError::Stale { .. }) => outcome.entered(image, channel, from, version),
                 Err(error) => drop(outcome.leave::<()>(name, Err(error.failure()))),
             }

@@ -132,7 +132,7 @@ fn published_as(version: Version) -> VersionRecord {
 }
 
 fn author(run: &str) -> Author {
-    Author { run: run.parse().unwrap(), run_url: None, clock: Clock::system() }
+    Author { run: run.parse().unwrap(), run_url: None, by: None, clock: Clock::system() }
 }
 
 #[tokio::test]

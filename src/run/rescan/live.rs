@@ -38,11 +38,12 @@ pub(super) struct Last {
 pub(super) async fn versions(
     registry: &dyn Registry,
     images: &[ImageName],
+    now: Timestamp,
 ) -> Result<Vec<Live>, Failure> {
     let logs = stream::iter(images)
         .map(|image| async move {
             let log = registry.log(image, 0).await?;
-            Ok(of_log(image, &log))
+            Ok(of_log(image, &log, now))
         })
         .buffered(LOGS)
         .try_collect::<Vec<_>>()
@@ -51,9 +52,14 @@ pub(super) async fn versions(
     Ok(logs.into_iter().flatten().collect())
 }
 
-fn of_log(image: &ImageName, log: &[LogEntry]) -> Vec<Live> {
+fn of_log(image: &ImageName, log: &[LogEntry], now: Timestamp) -> Vec<Live> {
     let history = History::of(log);
-    let withdrawn: BTreeSet<Version> = history.revoked.keys().copied().collect();
+    let withdrawn: BTreeSet<Version> = history
+        .revoked
+        .keys()
+        .copied()
+        .filter(|version| history.revocation(*version, now).is_some())
+        .collect();
     let newest = history.published.iter().rev().find(|version| !withdrawn.contains(version));
     let published = log.iter().filter_map(|entry| match &entry.entry {
         Entry::Published(record) if !withdrawn.contains(&record.version) => Some((entry, record)),

@@ -89,7 +89,7 @@ enum Place {
 impl Rescanner<'_> {
     /// Looks at the published versions of `images`.
     pub async fn rescan(&self, images: &[ImageName]) -> Result<Rescan, Failure> {
-        let live = live::versions(self.registry, images).await?;
+        let live = live::versions(self.registry, images, self.clock.now()).await?;
         let kept = KeptAnswers::open(&self.state, &self.database, &self.scanner.tool.version);
         let asker = Asker { rescanner: self, kept };
         let mut batches = Batches::default();

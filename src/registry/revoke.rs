@@ -1,0 +1,133 @@
+//! Withdrawing versions, and taking that back.
+
+use crate::model::{Entry, ImageName, LogEntry, ParentRecord, Revocation, Version};
+
+use super::projection::{Projection, refresh};
+use super::transaction::{Author, Done, Step, transact};
+use super::{Registry, RegistryError, log};
+
+/// Withdraws the published `version`, from `from` on if that is given, else at once. Whether that is
+/// news: withdrawn in the same way already, nothing is recorded.
+pub async fn revoke(
+    registry: &dyn Registry,
+    author: &Author,
+    image: &ImageName,
+    version: Version,
+    revocation: &Revocation,
+) -> Result<bool, RegistryError> {
+    let Revocation { reason, from, with } = revocation;
+    let mut news = false;
+    let done = transact(registry, author, image, |log| {
+        check_published(log, image, version)?;
+        // Whoever says it again, later, takes nothing back.
+        if let Some((entry, known)) = log::revoked(log, version)
+            && known.from <= *from
+        {
+            news = entry.run == author.run;
+            return Ok(Step::Already(entry.seq));
+        }
+        news = true;
+        Ok(Step::Append(Entry::Revoked {
+            version,
+            reason: reason.clone(),
+            from: Some(*from),
+            with: with.clone(),
+        }))
+    })
+    .await?;
+    bring_up_to_date(registry, image, version, done).await?;
+    Ok(news)
+}
+
+/// Lets `version` be used again that was withdrawn. Whether it was.
+pub async fn restore(
+    registry: &dyn Registry,
+    author: &Author,
+    image: &ImageName,
+    version: Version,
+    reason: &str,
+) -> Result<bool, RegistryError> {
+    let mut news = false;
+    let done = transact(registry, author, image, |log| {
+        check_published(log, image, version)?;
+        let entry = Entry::Restored { version, reason: reason.to_owned() };
+        if let Some(ours) = log.iter().rev().find(|it| it.run == author.run && it.entry == entry) {
+            news = true;
+            return Ok(Step::Already(ours.seq));
+        }
+        news = log::revoked(log, version).is_some();
+        Ok(if news { Step::Append(entry) } else { Step::Already(log::head(log)) })
+    })
+    .await?;
+    bring_up_to_date(registry, image, version, done).await?;
+    Ok(news)
+}
+
+/// The published versions of all images that were built from `version` of `image`, and those that were
+/// built from them, parents before children. Reads every log.
+pub async fn descendants(
+    registry: &dyn Registry,
+    image: &ImageName,
+    version: Version,
+) -> Result<Vec<Descendant>, RegistryError> {
+    let mut published = Vec::new();
+    for name in registry.images().await? {
+        for entry in registry.log(&name, 0).await? {
+            if let Entry::Published(record) = entry.entry {
+                published.push((name.clone(), record.version, record.provenance.parents));
+            }
+        }
+    }
+    let mut found: Vec<Descendant> = Vec::new();
+    let mut next = vec![ParentRecord { image: image.clone(), version }];
+    while let Some(parent) = next.pop() {
+        for (image, version, parents) in &published {
+            let is_known = |it: &Descendant| it.image == *image && it.version == *version;
+            if parents.contains(&parent) && !found.iter().any(is_known) {
+                next.push(ParentRecord { image: image.clone(), version: *version });
+                found.push(Descendant {
+                    image: image.clone(),
+                    version: *version,
+                    parent: parent.clone(),
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A version that was built from another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descendant {
+    /// Its image.
+    pub image: ImageName,
+    /// The version.
+    pub version: Version,
+    /// What it was built from.
+    pub parent: ParentRecord,
+}
+
+fn check_published(
+    log: &[LogEntry],
+    image: &ImageName,
+    version: Version,
+) -> Result<(), RegistryError> {
+    match log::published(log, version) {
+        Some(_) => Ok(()),
+        None => Err(RegistryError::NotPublished { image: image.clone(), version }),
+    }
+}
+
+/// Its own file says so, and that of every channel that names it.
+async fn bring_up_to_date(
+    registry: &dyn Registry,
+    image: &ImageName,
+    version: Version,
+    done: Done,
+) -> Result<(), RegistryError> {
+    let channels = log::naming(&done.log, version).into_iter();
+    let channels = channels.map(|channel| Projection::Channel(image.clone(), channel));
+    let files: Vec<Projection> =
+        [Projection::Version(image.clone(), version)].into_iter().chain(channels).collect();
+    refresh(registry, files, done).await
+}
