@@ -1,11 +1,14 @@
 //! The command line.
 
+mod channels;
+
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub use self::channels::{Pin, Promote, Revoke, Rollback, Unpin, Versions};
 use crate::commands::child;
 use crate::config;
 use crate::model::{Arch, Budget, ImageName, Os, Platform};
@@ -105,6 +108,18 @@ pub enum Command {
     /// Match the inventories of all published versions against today's advisories: nothing is built
     /// or booted
     Rescan(Rescan),
+    /// List the published versions of an image, or what has become of its channels
+    Versions(Versions),
+    /// Have a channel name a version, if it would pass the gate today and nothing stands against it
+    Promote(Promote),
+    /// Take a channel back to what it named before, and hold it there
+    Rollback(Rollback),
+    /// Have a channel stay where it is, whatever is published
+    Pin(Pin),
+    /// Let a channel go on that was pinned or taken back
+    Unpin(Unpin),
+    /// Withdraw a version: nobody should use it any more
+    Revoke(Revoke),
     /// Show which packages have changed between two published versions
     Diff(Diff),
     /// Clean up after runs that were killed: here, and in the registry of the image matrix

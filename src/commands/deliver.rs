@@ -4,7 +4,7 @@
 use std::io;
 
 use super::session::Session;
-use super::{Answer, Done, lint};
+use super::{Answer, Done, lint, versions};
 use crate::cli::{Format, LintFormat, PlanFormat, ScanFormat};
 use crate::config;
 use crate::diagnostics::{self, PAGE, Problems, Style};
@@ -44,6 +44,38 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             asked_for(match format {
                 Format::Text => terminal.text(&report::waivers::text(&listed, terminal.width())),
                 Format::Json => terminal.data(&json::v1::waivers(&listed)),
+            })?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
+        }
+        Answer::Steered(steered) => {
+            asked_for(match format {
+                Format::Text => session.terminal.text(&steered.text()),
+                Format::Json => session.terminal.data(&json::v1::steered(&steered)),
+            })?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
+        }
+        Answer::Revoked(revoked) => {
+            asked_for(match format {
+                Format::Text => session.terminal.text(&revoked.text()),
+                Format::Json => session.terminal.data(&json::v1::revoked(&revoked)),
+            })?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
+        }
+        Answer::Versions(answer) => {
+            let terminal = &session.terminal;
+            asked_for(match (answer, format) {
+                (versions::Answer::Versions(listed), Format::Text) => {
+                    terminal.text(&listed.text(terminal.width()))
+                }
+                (versions::Answer::Versions(listed), Format::Json) => {
+                    terminal.data(&json::v1::versions(&listed))
+                }
+                (versions::Answer::History(history), Format::Text) => {
+                    terminal.text(&history.text())
+                }
+                (versions::Answer::History(history), Format::Json) => {
+                    terminal.data(&json::v1::channel_history(&history))
+                }
             })?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }

@@ -1,6 +1,7 @@
 //! One file a verb: glue between the modules, no logic.
 
 mod action;
+mod channels;
 pub mod child;
 mod deliver;
 mod diff;
@@ -11,12 +12,15 @@ mod plan;
 mod planning;
 mod plugins;
 mod reap;
+mod recorded;
 mod refusals;
 mod regate;
 mod rescan;
+mod revoke;
 mod run;
 mod scan;
 mod session;
+mod versions;
 mod waivers;
 
 use std::process::ExitCode as ProcessExitCode;
@@ -69,6 +73,9 @@ enum Answer {
     Rescan(Box<(Rescan, UntoldAdvice)>),
     Lint(Problems, LintFormat),
     Waivers(crate::report::waivers::Waivers),
+    Steered(crate::report::steered::Steered),
+    Revoked(crate::report::revoked::Revoked),
+    Versions(versions::Answer),
     Schema,
     Text(String),
 }
@@ -224,6 +231,24 @@ async fn dispatch(
         }
         Command::Waivers(asked) => {
             (waivers::run(&session, asked).await.map(Answer::Waivers), asked.format)
+        }
+        Command::Promote(asked) => {
+            (channels::promote(&session, asked).await.map(Answer::Steered), asked.format)
+        }
+        Command::Rollback(asked) => {
+            (channels::rollback(&session, asked).await.map(Answer::Steered), asked.format)
+        }
+        Command::Pin(asked) => {
+            (channels::pin(&session, asked).await.map(Answer::Steered), asked.format)
+        }
+        Command::Unpin(asked) => {
+            (channels::unpin(&session, asked).await.map(Answer::Steered), asked.format)
+        }
+        Command::Revoke(asked) => {
+            (revoke::run(&session, asked).await.map(Answer::Revoked), asked.format)
+        }
+        Command::Versions(asked) => {
+            (versions::run(&session, asked).await.map(Answer::Versions), asked.format)
         }
         Command::Schema => (Ok(Answer::Schema), Format::Json),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),

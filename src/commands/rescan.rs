@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::judging;
+use super::recorded;
 use super::run::{given_database, refresh};
 use super::session::{Session, no_state};
 use crate::cli;
-use crate::config::{self, Checked};
+use crate::config::Checked;
 use crate::matrix::{self, SelectionError};
 use crate::model::{Address, Failure, FailureClass, ImageName, NoteLevel};
 use crate::process::Log;
@@ -21,17 +22,28 @@ pub(super) async fn run(
     session: &Session,
     arguments: &cli::Rescan,
 ) -> Result<(Rescan, UntoldAdvice), Failure> {
-    let (address, judgements) = known(session, arguments).await?;
+    let (address, judgements) = known(session, arguments.registry.as_ref()).await?;
     let registry = registry::look(&address).await.map_err(|error| error.failure())?;
     let images = registry.images().await.map_err(|error| error.failure())?;
     let images = selected(&arguments.images, &images, &*registry)?;
+    watch(session, &*registry, judgements, &images, &arguments.advisories).await
+}
+
+/// Looks at the inventories of `images`.
+pub(super) async fn watch(
+    session: &Session,
+    registry: &dyn Registry,
+    judgements: BTreeMap<ImageName, Judgement>,
+    images: &[ImageName],
+    advisories: &cli::Advisories,
+) -> Result<(Rescan, UntoldAdvice), Failure> {
     let state = run::state_folder(&session.environment)?;
-    let database = given_database(session, arguments.advisories.db.as_deref())?;
+    let database = given_database(session, advisories.db.as_deref())?;
     let Session { environment, launcher, cancellation, .. } = session;
     let tool = trivy::find(environment, launcher, cancellation).await?;
     let database = match database {
         Some(database) => database,
-        None => refresh(session, &tool, &state, &arguments.advisories.db_repository).await?,
+        None => refresh(session, &tool, &state, &advisories.db_repository).await?,
     };
     super::reap::before_run(session, &state).await;
     let _ = forget_old_runs(&state);
@@ -40,7 +52,7 @@ pub(super) async fn run(
         RunDirectory::create(&state, &id, session.clock).map_err(|error| no_state(&error))?;
     let untold = UntoldAdvice::of(&state, registry.location());
     let rescanner = Rescanner {
-        registry: &*registry,
+        registry,
         author: session.author(id),
         judgements,
         scanner: Scanner {
@@ -55,7 +67,7 @@ pub(super) async fn run(
         clock: session.clock,
         events: session.events.clone(),
     };
-    let rescanned = rescanner.rescan(&images).await;
+    let rescanned = rescanner.rescan(images).await;
     if let Err(error) = directory.finish(&mut journal, Kept::Nothing) {
         let text = format!("the scratch space could not be removed: {error}");
         session.events.note(None, NoteLevel::Warning, text);
@@ -65,15 +77,13 @@ pub(super) async fn run(
 
 /// Where versions are recorded, and what they are judged by. Without an `images.yml`, the defaults
 /// are: whoever has only the registry can watch it.
-async fn known(
+pub(super) async fn known(
     session: &Session,
-    arguments: &cli::Rescan,
+    given: Option<&String>,
 ) -> Result<(Address, BTreeMap<ImageName, Judgement>), Failure> {
-    let given = arguments.registry.as_ref();
     let given = given.map(|url| session.registry_address(url)).transpose()?;
-    let path = config::resolve(&session.directory, session.global.config.as_str());
     if let Some(address) = &given
-        && !path.exists()
+        && !recorded::has_catalog(session)
     {
         return Ok((address.clone(), BTreeMap::new()));
     }

@@ -16,16 +16,19 @@ pub mod quantity;
 #[cfg(test)]
 mod reasons;
 pub mod rescan;
+pub mod revoked;
 #[cfg(test)]
 mod samples;
 pub mod sarif;
 pub mod sentence;
 pub mod standing;
+pub mod steered;
 pub mod style;
 mod table;
 mod tally;
 pub mod terminal;
 pub mod untrusted;
+pub mod versions;
 mod waiver_entry;
 pub mod waivers;
 

@@ -465,20 +465,27 @@ fn the_help_names_every_command_and_option() {
     Usage: goldsmith [OPTIONS] <COMMAND>
 
     Commands:
-      init     Write an image matrix and a workflow for the Packer templates that are here
-      plan     Show what would be built, and why
-      run      Build what is due: plan, build, look inside, judge, publish, record, report
-      scan     Look inside an existing artifact and judge it
-      regate   Judge builds again that did not pass and were kept aside, and publish what passes by now;
-               build nothing
-      rescan   Match the inventories of all published versions against today's advisories: nothing is
-               built or booted
-      diff     Show which packages have changed between two published versions
-      reap     Clean up after runs that were killed: here, and in the registry of the image matrix
-      lint     Tell all problems of the image matrix
-      plugins  Install the Packer plugins that templates require, and lock them in goldsmith.lock
-      waivers  Show the waivers, which of them end, and which nobody needs any more
-      schema   Print the JSON Schema of the image matrix, for editors
+      init      Write an image matrix and a workflow for the Packer templates that are here
+      plan      Show what would be built, and why
+      run       Build what is due: plan, build, look inside, judge, publish, record, report
+      scan      Look inside an existing artifact and judge it
+      regate    Judge builds again that did not pass and were kept aside, and publish what passes by
+                now; build nothing
+      rescan    Match the inventories of all published versions against today's advisories: nothing is
+                built or booted
+      versions  List the published versions of an image, or what has become of its channels
+      promote   Have a channel name a version, if it would pass the gate today and nothing stands
+                against it
+      rollback  Take a channel back to what it named before, and hold it there
+      pin       Have a channel stay where it is, whatever is published
+      unpin     Let a channel go on that was pinned or taken back
+      revoke    Withdraw a version: nobody should use it any more
+      diff      Show which packages have changed between two published versions
+      reap      Clean up after runs that were killed: here, and in the registry of the image matrix
+      lint      Tell all problems of the image matrix
+      plugins   Install the Packer plugins that templates require, and lock them in goldsmith.lock
+      waivers   Show the waivers, which of them end, and which nobody needs any more
+      schema    Print the JSON Schema of the image matrix, for editors
 
     Options:
       -C <DIR>             Run as if started in DIR

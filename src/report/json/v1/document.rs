@@ -43,12 +43,33 @@ pub fn waivers(waivers: &report::waivers::Waivers) -> String {
     document("waivers", waivers)
 }
 
+/// What was done with channels.
+pub fn steered(steered: &report::steered::Steered) -> String {
+    document("channels", steered)
+}
+
+/// What was withdrawn, or taken back.
+pub fn revoked(revoked: &report::revoked::Revoked) -> String {
+    document("revoke", revoked)
+}
+
+/// What is published of an image.
+pub fn versions(versions: &report::versions::Versions) -> String {
+    document("versions", versions)
+}
+
+/// What has become of the channels of an image.
+pub fn channel_history(history: &report::versions::ChannelHistory) -> String {
+    document("history", history)
+}
+
 /// What all documents begin with.
 #[derive(Serialize)]
 struct Document<'a, T> {
     /// The version of the format.
     version: u32,
-    /// What it is: `run`, `image`, `plan`, `diff`, `reap` or `rescan`.
+    /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `revoke`,
+    /// `versions` or `history`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,

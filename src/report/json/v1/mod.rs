@@ -21,7 +21,10 @@ mod verdict;
 mod why;
 
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
-pub use document::{compared, image, plan, reap, report, rescan, waivers};
+pub use document::{
+    channel_history, compared, image, plan, reap, report, rescan, revoked, steered, versions,
+    waivers,
+};
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
 pub use plan::{Plan, Planned, UpstreamChange};
 pub use reap::{Deed, Reap, Reaped};

@@ -1,0 +1,141 @@
+//! The verbs for channels and published versions.
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Advisories, Format};
+use crate::model::{ChannelName, ImageName, Version};
+
+/// `goldsmith promote`.
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// The image
+    pub image: ImageName,
+    /// The version, or a channel that names it
+    #[arg(value_name = "VERSION", required_unless_present = "swap")]
+    pub version: Option<String>,
+    /// The channel that is to name it
+    #[arg(value_name = "CHANNEL", required_unless_present = "swap")]
+    pub channel: Option<ChannelName>,
+    /// Have two channels take each other's version, in one step
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["version", "channel", "expect"])]
+    pub swap: Vec<ChannelName>,
+    /// Only if the channel names this version now
+    #[arg(long, value_name = "VERSION")]
+    pub expect: Option<Version>,
+    /// Do it although something stands against it, and record why
+    #[arg(long, value_name = "WHY")]
+    pub because: Option<String>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// What to judge by.
+    #[command(flatten)]
+    pub advisories: Advisories,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The image
+    pub image: ImageName,
+    /// The channel
+    pub channel: ChannelName,
+    /// The version to go back to; the one that the channel named before when left out
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<Version>,
+    /// Why, for whoever reads the history; lets it go back to a revoked version
+    #[arg(long, value_name = "WHY")]
+    pub because: Option<String>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith pin`.
+#[derive(Debug, Args)]
+pub struct Pin {
+    /// The image
+    pub image: ImageName,
+    /// The channel
+    pub channel: ChannelName,
+    /// The version; the one that the channel names when left out
+    #[arg(value_name = "VERSION")]
+    pub version: Option<Version>,
+    /// Why, for whoever reads the history; lets a revoked version be pinned
+    #[arg(long, value_name = "WHY")]
+    pub because: Option<String>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith unpin`.
+#[derive(Debug, Args)]
+pub struct Unpin {
+    /// The image
+    pub image: ImageName,
+    /// The channel
+    pub channel: ChannelName,
+    /// Why, for whoever reads the history
+    #[arg(long, value_name = "WHY")]
+    pub because: Option<String>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith revoke`.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// The image
+    pub image: ImageName,
+    /// The version, or a channel that names it
+    pub version: String,
+    /// Why, for whoever uses it
+    #[arg(long, value_name = "WHY")]
+    pub because: String,
+    /// From when on: `2026-12-31T00:00:00Z`; at once when left out
+    #[arg(long, value_name = "RFC3339", conflicts_with = "undo")]
+    pub at: Option<Timestamp>,
+    /// Also the versions of other images that were built from it
+    #[arg(long)]
+    pub descendants: bool,
+    /// Let it be used again
+    #[arg(long)]
+    pub undo: bool,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `goldsmith versions`.
+#[derive(Debug, Args)]
+pub struct Versions {
+    /// The image
+    pub image: ImageName,
+    /// What has become of its channels instead: when, by whom, why
+    #[arg(long)]
+    pub history: bool,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
