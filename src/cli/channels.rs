@@ -1,6 +1,6 @@
 //! The verbs for channels and published versions.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::{Advisories, Format};
@@ -138,4 +138,32 @@ pub struct Versions {
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// The form of what `show` tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: JSON, version 1.
+    Json,
+    /// For a shell: variables.
+    Env,
+    /// For OpenTofu and Terraform: the variable `images`, for a `*.auto.tfvars.json`.
+    Tfvars,
+}
+
+/// `goldsmith show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// An image, and perhaps a channel or a version of it: `debian-12@stable`; the newest when left out
+    #[arg(value_name = "IMAGE[@CHANNEL]", required = true)]
+    pub images: Vec<String>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShowFormat,
 }

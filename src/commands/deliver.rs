@@ -5,10 +5,11 @@ use std::io;
 
 use super::session::Session;
 use super::{Answer, Done, lint, versions};
-use crate::cli::{Format, LintFormat, PlanFormat, ScanFormat};
+use crate::cli::{Format, LintFormat, PlanFormat, ScanFormat, ShowFormat};
 use crate::config;
 use crate::diagnostics::{self, PAGE, Problems, Style};
 use crate::model::{Catalog, ExitCode, Failure, FailureClass, Plan};
+use crate::report::shown::Shown;
 use crate::report::standing::failure_of;
 use crate::report::{self, Compared, ImageReport, Report, json, markdown};
 use crate::runner::{Context, MAX_SUMMARY, Runner, annotations, write_summary};
@@ -60,6 +61,23 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
                 Format::Json => session.terminal.data(&json::v1::revoked(&revoked)),
             })?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
+        }
+        Answer::Shown(shown, format) => {
+            asked_for(match format {
+                ShowFormat::Text => {
+                    let texts: Vec<String> = shown.iter().map(Shown::text).collect();
+                    session.terminal.text(&texts.concat())
+                }
+                ShowFormat::Json => session.terminal.data(&json::v1::shown(&shown)),
+                ShowFormat::Env => {
+                    let texts: Vec<String> = shown.iter().map(Shown::env).collect();
+                    session.terminal.data(&texts.join("\n"))
+                }
+                ShowFormat::Tfvars => session.terminal.data(&report::shown::tfvars(&shown)),
+            })?;
+            let revoked = shown.iter().any(|shown| shown.revoked.is_some());
+            let code = if revoked { ExitCode::Blocked } else { ExitCode::Done };
+            Done { code, failure_reason: code.failure_reason(), report: None, plan: None }
         }
         Answer::Versions(answer) => {
             let terminal = &session.terminal;

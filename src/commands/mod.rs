@@ -20,6 +20,7 @@ mod revoke;
 mod run;
 mod scan;
 mod session;
+mod show;
 mod versions;
 mod waivers;
 
@@ -30,7 +31,7 @@ use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, oneshot};
 
 use self::session::Session;
-use crate::cli::{Cli, Command, Format, LintFormat, PlanFormat, ScanFormat};
+use crate::cli::{Cli, Command, Format, LintFormat, PlanFormat, ScanFormat, ShowFormat};
 use crate::clock::Clock;
 use crate::config;
 use crate::diagnostics::Problems;
@@ -76,6 +77,7 @@ enum Answer {
     Steered(crate::report::steered::Steered),
     Revoked(crate::report::revoked::Revoked),
     Versions(versions::Answer),
+    Shown(Vec<crate::report::shown::Shown>, ShowFormat),
     Schema,
     Text(String),
 }
@@ -231,6 +233,10 @@ async fn dispatch(
         }
         Command::Waivers(asked) => {
             (waivers::run(&session, asked).await.map(Answer::Waivers), asked.format)
+        }
+        Command::Show(asked) => {
+            let shown = show::run(&session, asked).await;
+            (shown.map(|shown| Answer::Shown(shown, asked.format)), Format::default())
         }
         Command::Promote(asked) => {
             (channels::promote(&session, asked).await.map(Answer::Steered), asked.format)

@@ -21,6 +21,7 @@ pub mod revoked;
 mod samples;
 pub mod sarif;
 pub mod sentence;
+pub mod shown;
 pub mod standing;
 pub mod steered;
 pub mod style;

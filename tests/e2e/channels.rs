@@ -107,6 +107,10 @@ fn nothing_is_promoted_that_would_not_pass_today_unless_somebody_says_why() {
     assert!(refused.contains("it is revoked: leaked key"), "{refused}");
     let none = told(&project, &["rollback", "debian-12", "stable"], 2);
     assert!(none.contains("has named nothing before"), "{none}");
+    let shown = told(&project, &["show", "debian-12@stable", "--format", "env"], 0);
+    assert!(shown.contains(&format!("GOLDSMITH_VERSION='{second}'")), "{shown}");
+    let shown = project.run(&["show", &format!("debian-12@{first}")]).expect(1);
+    assert!(shown.stdout.contains("REVOKED    leaked key"), "{}", shown.stdout);
     let file = project.json(&format!("registry/images/debian-12/versions/{first}.json"));
     assert_eq!(file["revoked"]["reason"], "leaked key");
     told(&project, &["revoke", "debian-12", &first, "--undo", "--because", "not ours"], 0);

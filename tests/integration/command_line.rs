@@ -474,6 +474,7 @@ fn the_help_names_every_command_and_option() {
       rescan    Match the inventories of all published versions against today's advisories: nothing is
                 built or booted
       versions  List the published versions of an image, or what has become of its channels
+      show      Show what consumers need to know of a version; exit code 1 if one is revoked
       promote   Have a channel name a version, if it would pass the gate today and nothing stands
                 against it
       rollback  Take a channel back to what it named before, and hold it there

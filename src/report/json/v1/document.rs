@@ -53,6 +53,11 @@ pub fn revoked(revoked: &report::revoked::Revoked) -> String {
     document("revoke", revoked)
 }
 
+/// What consumers need to know of versions.
+pub fn shown(shown: &[report::shown::Shown]) -> String {
+    document("show", &ShownVersions { versions: shown })
+}
+
 /// What is published of an image.
 pub fn versions(versions: &report::versions::Versions) -> String {
     document("versions", versions)
@@ -69,10 +74,16 @@ struct Document<'a, T> {
     /// The version of the format.
     version: u32,
     /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `revoke`,
-    /// `versions` or `history`.
+    /// `versions`, `show` or `history`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,
+}
+
+/// Versions that were asked for.
+#[derive(Serialize)]
+struct ShownVersions<'a> {
+    versions: &'a [report::shown::Shown],
 }
 
 /// A document about one image.

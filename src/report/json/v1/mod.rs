@@ -22,8 +22,8 @@ mod why;
 
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
 pub use document::{
-    channel_history, compared, image, plan, reap, report, rescan, revoked, steered, versions,
-    waivers,
+    channel_history, compared, image, plan, reap, report, rescan, revoked, shown, steered,
+    versions, waivers,
 };
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
 pub use plan::{Plan, Planned, UpstreamChange};

@@ -1,0 +1,100 @@
+//! `goldsmith show`: what consumers need to know of a version. Reads a file or two, and no log.
+
+use super::recorded::{self, Recorded};
+use super::session::Session;
+use crate::cli;
+use crate::model::{ArtifactRecord, ChannelName, Failure, FailureClass, ImageName, Version};
+use crate::registry::{self, Registry, RegistryError, VersionFile, Withdrawn, rebuild};
+use crate::report::shown::Shown;
+
+/// Looks at each version that is named: `debian-12`, `debian-12@stable`, `debian-12@1.0.20261101`.
+pub(super) async fn run(session: &Session, arguments: &cli::Show) -> Result<Vec<Shown>, Failure> {
+    let address = recorded::address(session, arguments.registry.as_ref())?;
+    let registry = registry::look(&address).await.map_err(|error| error.failure())?;
+    if arguments.format == cli::ShowFormat::Env && arguments.images.len() > 1 {
+        let reason = "the variables of a shell are of one image";
+        return Err(Failure::new(FailureClass::Usage, reason)
+            .hint("ask for each by itself, or for `--format json`"));
+    }
+    let mut all = Vec::new();
+    for text in &arguments.images {
+        all.push(show(session, &*registry, text).await?);
+    }
+    Ok(all)
+}
+
+async fn show(session: &Session, registry: &dyn Registry, text: &str) -> Result<Shown, Failure> {
+    let usage = |reason: String| Failure::new(FailureClass::Usage, reason);
+    let (image, what) = match text.split_once('@') {
+        Some((image, what)) => (image, Some(what)),
+        None => (text, None),
+    };
+    let image: ImageName = image.parse().map_err(|why| usage(format!("`{text}`: {why}")))?;
+    let version = what.and_then(|what| what.parse::<Version>().ok());
+    let channel = match (what, version) {
+        (Some(what), None) => {
+            Some(what.parse::<ChannelName>().map_err(|why| usage(format!("`{text}`: {why}")))?)
+        }
+        _ => None,
+    };
+    let read = |error: RegistryError| error.failure();
+    let mut held = false;
+    let version = match (&channel, version) {
+        (Some(channel), _) => {
+            let file = registry::read_channel(registry, &image, channel).await.map_err(read)?;
+            held = file.as_ref().is_some_and(|file| file.held);
+            match file {
+                Some(file) => file.version,
+                None => Recorded::of(registry, &image).await?.find(channel.as_str())?,
+            }
+        }
+        (None, Some(version)) => version,
+        (None, None) => newest(session, registry, &image).await?,
+    };
+    let file = match registry::read_version(registry, &image, version).await.map_err(read)? {
+        Some(file) => file,
+        None => made_anew(registry, &image, version).await?,
+    };
+    let VersionFile { published_at, revoked, record, .. } = file;
+    let now = session.clock.now();
+    let revoked = revoked.filter(|it| it.from <= now).map(|Withdrawn { reason, .. }| reason);
+    let artifacts = ArtifactRecord::disk_first(&record.artifacts, &image, version);
+    Ok(Shown { image, channel, version, published_at, held, revoked, artifacts })
+}
+
+/// The newest version that may be used.
+async fn newest(
+    session: &Session,
+    registry: &dyn Registry,
+    image: &ImageName,
+) -> Result<Version, Failure> {
+    let histories = registry.histories(std::slice::from_ref(image)).await;
+    let histories = histories.map_err(|error| error.failure())?;
+    let now = session.clock.now();
+    let known = histories.get(image);
+    let newest = known.and_then(|history| {
+        let mut versions = history.published.iter().rev().copied();
+        versions.find(|version| history.revocation(*version, now).is_none())
+    });
+    if let Some(version) = newest {
+        return Ok(version);
+    }
+    Recorded::of(registry, image).await?;
+    let reason = format!("every version of `{image}` is revoked");
+    Err(Failure::new(FailureClass::Blocked, reason))
+}
+
+/// The file of a version that was lost: from the log, where the registry can be written to.
+async fn made_anew(
+    registry: &dyn Registry,
+    image: &ImageName,
+    version: Version,
+) -> Result<VersionFile, Failure> {
+    Recorded::of(registry, image).await?.record(version)?;
+    rebuild(registry, image).await.map_err(|error| error.failure())?;
+    let file = registry::read_version(registry, image, version).await;
+    file.map_err(|error| error.failure())?.ok_or_else(|| {
+        let reason = format!("what is recorded of `{image}` {version} cannot be read");
+        Failure::new(FailureClass::Registry, reason)
+    })
+}
