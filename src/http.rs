@@ -113,6 +113,13 @@ impl Client {
     }
 }
 
+/// A client that follows no answer elsewhere: for whoever decides that alone, and sets its own times.
+pub(crate) fn unguided(connecting: Duration) -> Result<Http, ClientError> {
+    let builder = builder().redirect(Policy::none()).connect_timeout(connecting);
+    // A connection over which nothing comes any more is noticed, however long an answer may take.
+    Ok(builder.tcp_keepalive(connecting).build()?)
+}
+
 fn builder() -> ClientBuilder {
     // An error says that there is a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();

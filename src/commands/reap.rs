@@ -6,6 +6,7 @@ use super::session::{Session, no_state};
 use crate::cli;
 use crate::config;
 use crate::model::{Failure, FailureClass, NoteLevel};
+use crate::publish::Surroundings;
 use crate::registry::{self, Author, Registry};
 use crate::report::{Reaped, sentence};
 use crate::run;
@@ -31,7 +32,8 @@ impl Done {
 pub(super) async fn run(session: &Session, arguments: &cli::Reap) -> Result<Done, Failure> {
     let state = run::state_folder(&session.environment)?;
     let author = author(session);
-    let reaped = run::reap(&state, &author).await.map_err(|error| no_state(&error))?;
+    let reaped =
+        run::reap(here(session, &state), &author).await.map_err(|error| no_state(&error))?;
     let mut done = Done { reaped, problems: Vec::new() };
     let address = match &arguments.registry {
         Some(url) => Some(session.registry_address(url)?),
@@ -49,7 +51,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Reap) -> Result<Done
     };
     if let Some(address) = address {
         match registry::look(&address).await {
-            Ok(registry) => leases(&*registry, &state, &author, &mut done).await,
+            Ok(registry) => leases(&*registry, here(session, &state), &author, &mut done).await,
             Err(error) => done.problems.push(error.failure().reason),
         }
     }
@@ -58,7 +60,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Reap) -> Result<Done
 
 /// Cleans up on this machine before a run, and says so. What cannot be cleaned up stops nobody.
 pub(super) async fn before_run(session: &Session, state: &Utf8Path) -> Vec<Reaped> {
-    match run::reap(state, &author(session)).await {
+    match run::reap(here(session, state), &author(session)).await {
         Ok(reaped) => {
             tell(session, &reaped);
             reaped
@@ -78,7 +80,7 @@ pub(super) async fn elsewhere(
     registry: &dyn Registry,
 ) -> Vec<Reaped> {
     let mut done = Done { reaped: Vec::new(), problems: Vec::new() };
-    leases(registry, state, &author(session), &mut done).await;
+    leases(registry, here(session, state), &author(session), &mut done).await;
     tell(session, &done.reaped);
     for problem in &done.problems {
         session.events.note(None, NoteLevel::Warning, problem.as_str());
@@ -86,8 +88,13 @@ pub(super) async fn elsewhere(
     done.reaped
 }
 
-async fn leases(registry: &dyn Registry, state: &Utf8Path, author: &Author, done: &mut Done) {
-    match run::reap_leases(registry, state, author).await {
+/// What cleaning up needs of this machine.
+fn here<'a>(session: &'a Session, state: &'a Utf8Path) -> Surroundings<'a> {
+    Surroundings { environment: &session.environment, state }
+}
+
+async fn leases(registry: &dyn Registry, here: Surroundings<'_>, author: &Author, done: &mut Done) {
+    match run::reap_leases(registry, here, author).await {
         Ok((reaped, unreadable)) => {
             done.reaped.extend(reaped);
             done.problems.extend(unreadable.iter().map(|error| error.failure().reason));

@@ -143,7 +143,7 @@ pub(super) async fn a_version_is_immutable(subject: &impl Subject) {
     let refused = subject.open().put(&other.publication).await;
     assert!(matches!(refused, Err(StoreError::AlreadyStored { .. })));
     other = Build::new("1.0.20261123");
-    other.publication.documents[0].name = "other.json".to_owned();
+    "other.json".clone_into(&mut other.publication.documents[0].name);
     let refused = subject.open().put(&other.publication).await;
     assert!(matches!(refused, Err(StoreError::AlreadyStored { .. })));
     assert_whole(subject, "debian-12/1.0.20261123", &build);
@@ -193,7 +193,7 @@ pub(super) async fn a_changed_artifact_is_not_stored(subject: &impl Subject) {
 pub(super) async fn names_that_lead_elsewhere_are_refused(subject: &impl Subject) {
     for name in ["../escaped", "/tmp/escaped", "a/b", "manifest.json", ""] {
         let mut build = Build::new("1.0.20261123");
-        build.publication.documents[0].name = name.to_owned();
+        name.clone_into(&mut build.publication.documents[0].name);
         let refused = subject.open().put(&build.publication).await;
         assert!(matches!(refused, Err(StoreError::UnsafeName { .. })));
     }

@@ -5,6 +5,7 @@ use std::io;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
+use super::OciError;
 use crate::model::{Failure, FailureClass, ImageName, Version};
 
 /// Why a version was not stored.
@@ -89,6 +90,13 @@ pub enum StoreError {
         #[from]
         io::Error,
     ),
+    /// An OCI registry, or the way to it.
+    #[error(transparent)]
+    Oci(
+        /// What it did.
+        #[from]
+        OciError,
+    ),
     /// The caller does not want it any more.
     #[error("storing was cancelled")]
     Cancelled,
@@ -135,6 +143,7 @@ impl StoreError {
                 }
                 _ => return None,
             },
+            Self::Oci(error) => return error.hint(),
             Self::UnsafeName { .. } | Self::Cancelled => return None,
         })
     }

@@ -13,6 +13,7 @@ mod error;
 mod fill;
 mod incoming;
 mod manifest;
+mod oci;
 mod open;
 mod provenance;
 mod shelf;
@@ -24,7 +25,8 @@ use crate::model::{Digest, ImageName, Publication, Stored, Version};
 pub use directory::DirectoryStore;
 pub use error::StoreError;
 pub use manifest::{Manifest, ManifestFile};
-pub use open::open;
+pub use oci::{OciError, OciStore};
+pub use open::{Surroundings, open};
 pub use provenance::{BUILD_TYPE, BUILDER, Origin, PROVENANCE, statement};
 
 /// A version that no record names and none ever will.

@@ -13,7 +13,7 @@ use crate::model::{
     RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, StrategyName, TestResult, TestTally,
     VerifiedRecord, Version, VersionRecord,
 };
-use crate::publish::{self as stores, Origin, StoreError};
+use crate::publish::{self as stores, Origin, StoreError, Surroundings};
 use crate::registry::{self, Entered, RegistryError};
 use crate::report::{self, ChannelMove};
 
@@ -248,7 +248,7 @@ async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<St
     for address in &task.image.stores {
         let upload = upload(task, publication.version, disk, address, false);
         task.note(|journal| journal.intend(&upload))?;
-        let store = stores::open(address).map_err(|error| error.failure())?;
+        let store = stores::open(address, surroundings(task)).map_err(|error| error.failure())?;
         match unless_stopped(task, store.put(publication)).await {
             Ok(files) => stored.extend(files),
             Err(failure) => {
@@ -321,8 +321,14 @@ async fn keep(
     if let Some(upload) = upload {
         task.note(|journal| journal.intend(upload))?;
     }
-    let store = stores::open(address).map_err(|error| error.failure())?;
+    let store = stores::open(address, surroundings(task)).map_err(|error| error.failure())?;
     unless_stopped(task, store.keep_rejected(publication)).await
+}
+
+/// What stores on servers need of this machine.
+fn surroundings<'a>(task: &'a ImageTask<'_>) -> Surroundings<'a> {
+    let pipeline = task.run.pipeline;
+    Surroundings { environment: &pipeline.environment, state: &pipeline.state }
 }
 
 /// What a store did, unless somebody wishes to stop before it is done. A store that is no longer

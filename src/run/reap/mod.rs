@@ -21,19 +21,20 @@ use super::journal::{Journal, Thing};
 use super::scratch_copy;
 use crate::model::{Address, RunId};
 use crate::process;
+use crate::publish::Surroundings;
 use crate::registry::{self, Author};
 use crate::report::{Deed, Reaped};
 
 pub use remote::reap_leases;
 
-/// Cleans up after all dead runs whose folders are below `state`. Runs that left nothing are not
+/// Cleans up after all dead runs whose folders are below the state folder `here`. Runs that left nothing are not
 /// told.
-pub async fn reap(state: &Utf8Path, author: &Author) -> io::Result<Vec<Reaped>> {
+pub async fn reap(here: Surroundings<'_>, author: &Author) -> io::Result<Vec<Reaped>> {
     // They hold nothing, and are in nobody's way.
-    forget_unborn(state, author.clock.now());
+    forget_unborn(here.state, author.clock.now());
     let mut reaped = Vec::new();
     let still_running = blocking(process::marked).await?;
-    for folder in runs(state)? {
+    for folder in runs(here.state)? {
         let name = folder.file_name().unwrap_or_default();
         // Whatever else lies there is not ours.
         let Ok(run) = name.parse::<RunId>() else {
@@ -41,7 +42,7 @@ pub async fn reap(state: &Utf8Path, author: &Author) -> io::Result<Vec<Reaped>> 
         };
         let mut told = Reaped { run, host: None, done: Vec::new(), left: Vec::new() };
         let has_processes = still_running.contains_key(name);
-        after(&folder, author, has_processes, &mut told).await;
+        after(&folder, author, has_processes, here, &mut told).await;
         if !told.done.is_empty() || !told.left.is_empty() {
             reaped.push(told);
         }
@@ -55,7 +56,13 @@ fn is_alive(folder: &Utf8Path) -> bool {
 }
 
 /// Cleans up after the run in `folder`, unless it is alive or somebody else is at it.
-async fn after(folder: &Utf8Path, author: &Author, has_processes: bool, told: &mut Reaped) {
+async fn after(
+    folder: &Utf8Path,
+    author: &Author,
+    has_processes: bool,
+    here: Surroundings<'_>,
+    told: &mut Reaped,
+) {
     let dead = match Dead::of(folder) {
         Ok(Some(dead)) => dead,
         Ok(None) => return,
@@ -85,7 +92,7 @@ async fn after(folder: &Utf8Path, author: &Author, has_processes: bool, told: &m
     let mut journal = Journal::reopen(&dead.journal(), author.clock).ok();
     for (chore, things) in chores(&told.run, folder, &outstanding) {
         let left = told.left.len();
-        carry_out(chore, author, told).await;
+        carry_out(chore, author, here, told).await;
         if left == told.left.len() {
             // That this cannot be noted, on a full disk for one, only means to look once more.
             note_done(journal.as_mut(), &things);
@@ -113,7 +120,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     Ok(tokio::task::spawn_blocking(work).await?)
 }
 
-async fn carry_out(chore: Chore, author: &Author, told: &mut Reaped) {
+async fn carry_out(chore: Chore, author: &Author, here: Surroundings<'_>, told: &mut Reaped) {
     match chore {
         Chore::Scratch { path, keep } => match clear(&path, &keep) {
             Ok(true) => told.done.push(Deed::ScratchRemoved { path }),
@@ -132,7 +139,7 @@ async fn carry_out(chore: Chore, author: &Author, told: &mut Reaped) {
         },
         Chore::Settle { registry, unsettled } => match registry::look(&registry).await {
             Ok(registry) => {
-                let outcome = settle(&*registry, author, &told.run, &unsettled).await;
+                let outcome = settle(&*registry, author, &told.run, &unsettled, here).await;
                 told.done.extend(outcome.done);
                 told.left.extend(outcome.left);
             }

@@ -1,11 +1,10 @@
 //! Runs on other machines, known by their leases in the registry.
 
-use camino::Utf8Path;
-
 use super::chores::{Unsettled, Upload};
 use super::settle::settle;
 use super::{folder_of, is_alive};
 use crate::model::StoreAddress;
+use crate::publish::Surroundings;
 use crate::registry::{self, Author, Held, Lease, Registry, RegistryError};
 use crate::report::Reaped;
 
@@ -13,7 +12,7 @@ use crate::report::Reaped;
 /// stores that this machine can reach. What they left on their own machine is for a run there.
 pub async fn reap_leases(
     registry: &dyn Registry,
-    state: &Utf8Path,
+    here: Surroundings<'_>,
     author: &Author,
 ) -> Result<(Vec<Reaped>, Vec<RegistryError>), RegistryError> {
     let now = author.clock.now();
@@ -27,22 +26,27 @@ pub async fn reap_leases(
             }
         };
         // Its clock, or ours, is wrong: it is here, and it lives.
-        if !lease.has_expired(now) || is_alive(&folder_of(state, &lease.run)) {
+        if !lease.has_expired(now) || is_alive(&folder_of(here.state, &lease.run)) {
             continue;
         }
         if registry::claim(registry, &lease, &author.run, now).await? {
-            reaped.push(after(registry, author, lease).await);
+            reaped.push(after(registry, author, lease, here).await);
         }
     }
     Ok((reaped, unreadable))
 }
 
 /// Cleans up after a run that is claimed.
-async fn after(registry: &dyn Registry, author: &Author, lease: Lease) -> Reaped {
+async fn after(
+    registry: &dyn Registry,
+    author: &Author,
+    lease: Lease,
+    here: Surroundings<'_>,
+) -> Reaped {
     let host = Some(lease.host).filter(|host| !host.is_empty());
     let mut told = Reaped { run: lease.run, host, done: Vec::new(), left: Vec::new() };
     for held in lease.holds {
-        let outcome = settle(registry, author, &told.run, &unsettled(held)).await;
+        let outcome = settle(registry, author, &told.run, &unsettled(held), here).await;
         told.done.extend(outcome.done);
         told.left.extend(outcome.left);
     }

@@ -7,7 +7,7 @@
 //! time.
 
 use crate::model::{ChannelName, Failure, ImageName, RunId, StoreAddress, Version};
-use crate::publish::{self as stores, Unpublished};
+use crate::publish::{self as stores, Surroundings, Unpublished};
 use crate::registry::{self, Author, Entered, Fate, Registry, RegistryError};
 use crate::report::{ChannelMove, Deed};
 
@@ -39,6 +39,7 @@ pub(super) async fn settle(
     author: &Author,
     run: &RunId,
     unsettled: &Unsettled,
+    here: Surroundings<'_>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
     let image = &unsettled.image;
@@ -55,9 +56,9 @@ pub(super) async fn settle(
     match fate {
         Fate::Abandoned(version) => {
             outcome.done.push(Deed::GivenUp { image: image.clone(), version });
-            withdraw(&mut outcome, unsettled, version).await;
+            withdraw(&mut outcome, unsettled, version, here).await;
         }
-        Fate::Failed(version) => withdraw(&mut outcome, unsettled, version).await,
+        Fate::Failed(version) => withdraw(&mut outcome, unsettled, version, here).await,
         Fate::None | Fate::Published(_) | Fate::Rejected(_) => {}
     }
     let recorded = unsettled.record.as_ref().and_then(|(version, channel)| {
@@ -92,7 +93,7 @@ pub(super) async fn settle(
             ));
         }
     }
-    sweep(&mut outcome, unsettled).await;
+    sweep(&mut outcome, unsettled, here).await;
     outcome
 }
 
@@ -110,7 +111,12 @@ impl Outcome {
 }
 
 /// Removes the bytes of `version`, which nobody can publish any more.
-async fn withdraw(outcome: &mut Outcome, unsettled: &Unsettled, version: Version) {
+async fn withdraw(
+    outcome: &mut Outcome,
+    unsettled: &Unsettled,
+    version: Version,
+    here: Surroundings<'_>,
+) {
     for upload in &unsettled.uploads {
         if upload.version.is_some_and(|known| known != version) {
             continue;
@@ -121,7 +127,7 @@ async fn withdraw(outcome: &mut Outcome, unsettled: &Unsettled, version: Version
             disk: upload.digest,
             rejected: upload.rejected,
         };
-        let withdraw = async { stores::open(&upload.store)?.withdraw(&unpublished).await };
+        let withdraw = async { stores::open(&upload.store, here)?.withdraw(&unpublished).await };
         let removed = withdraw.await.map_err(|error| error.failure());
         if let Some(Some(place)) = outcome.leave(unsettled.image.as_str(), removed) {
             outcome.done.push(Deed::UploadRemoved { place });
@@ -130,14 +136,14 @@ async fn withdraw(outcome: &mut Outcome, unsettled: &Unsettled, version: Version
 }
 
 /// Removes what was on its way into the stores when its writer died.
-async fn sweep(outcome: &mut Outcome, unsettled: &Unsettled) {
+async fn sweep(outcome: &mut Outcome, unsettled: &Unsettled, here: Surroundings<'_>) {
     let mut swept: Vec<&StoreAddress> = Vec::new();
     for Upload { store, .. } in &unsettled.uploads {
         if swept.contains(&store) {
             continue;
         }
         swept.push(store);
-        let sweep = async { stores::open(store)?.sweep().await };
+        let sweep = async { stores::open(store, here)?.sweep().await };
         let removed = sweep.await.map_err(|error| error.failure());
         let places = outcome.leave(unsettled.image.as_str(), removed).unwrap_or_default();
         outcome.done.extend(places.into_iter().map(|place| Deed::UploadRemoved { place }));

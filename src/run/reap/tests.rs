@@ -1,16 +1,19 @@
 //! Cleaning up with real folders, stores and registries.
 
+use std::sync::LazyLock;
+
 use jiff::SignedDuration;
 use jiff::civil::date;
 
 use super::*;
 use crate::clock::Clock;
+use crate::environment::Environment;
 use crate::model::samples::{definition, version_record};
 use crate::model::{
     Artifact, ArtifactFile, ChannelName, Digest, ImageName, Publication, StoreAddress, Version,
     VersionBase, VersionRecord,
 };
-use crate::publish;
+use crate::publish::{self, Surroundings};
 use crate::registry::{Held, Lease, Registry, RegistryError, enter, published, renew, reserve};
 use crate::report::sentence;
 use crate::run::journal::scratch_copy;
@@ -69,7 +72,7 @@ impl Machine {
         let artifact = Artifact { builder: None, files };
         let publication =
             Publication { image: image(), version, artifact, documents: Vec::new(), about: None };
-        let store = publish::open(&self.store()).unwrap();
+        let store = publish::open(&self.store(), here(&self.path("state"))).unwrap();
         let stored = if rejected {
             store.keep_rejected(&publication).await
         } else {
@@ -90,7 +93,7 @@ impl Machine {
 
     /// Cleans up, and tells what came of it.
     async fn reap(&self) -> String {
-        let reaped = reap(&self.path("state"), &author("reaper")).await.unwrap();
+        let reaped = reap(here(&self.path("state")), &author("reaper")).await.unwrap();
         self.told(&reaped)
     }
 
@@ -116,6 +119,12 @@ impl Machine {
         paths.sort();
         paths
     }
+}
+
+/// A machine whose environment holds nothing.
+fn here(state: &Utf8Path) -> Surroundings<'_> {
+    static EMPTY: LazyLock<Environment> = LazyLock::new(Environment::default);
+    Surroundings { environment: &EMPTY, state }
 }
 
 fn image() -> ImageName {
@@ -364,7 +373,7 @@ async fn a_run_elsewhere_is_cleaned_up_after_when_its_lease_has_expired() {
     let state = machine.path("state");
     let reap = || async {
         let (reaped, unreadable) =
-            reap_leases(&*registry, &state, &author("reaper")).await.unwrap();
+            reap_leases(&*registry, here(&state), &author("reaper")).await.unwrap();
         assert!(unreadable.is_empty());
         machine.told(&reaped)
     };
