@@ -1,8 +1,11 @@
 //! End-to-end tests: the real tools on real images, nothing faked and nothing skipped.
 //!
-//! `tools/install --with docker --with guest` installs what they need.
+//! `tools/install --with docker --with guest --with oci` installs what they need.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+// For what is shared with the tests of the library.
+use goldsmith::model;
 
 mod build;
 mod channels;
@@ -29,6 +32,7 @@ mod plugins;
 mod processes;
 mod project;
 mod provenance;
+mod publish;
 mod recover;
 mod rescan;
 mod secrets;
