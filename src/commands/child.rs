@@ -20,6 +20,9 @@ pub struct Arguments {
     /// The lock to share until nothing is left.
     #[arg(long)]
     hold: Option<Utf8PathBuf>,
+    /// The file that the program reads as its standard input.
+    #[arg(long)]
+    input: Option<Utf8PathBuf>,
     /// The program and its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -33,6 +36,7 @@ pub(super) fn main(arguments: Arguments) -> ExitCode {
         arguments: command.collect(),
         grace: Duration::from_millis(arguments.grace_ms),
         hold: arguments.hold,
+        input: arguments.input,
     });
     match supervised {
         Ok(()) => ExitCode::SUCCESS,

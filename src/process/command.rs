@@ -11,13 +11,15 @@ const GRACE: Duration = Duration::from_secs(6);
 
 /// A program to run. Carries its purpose, which becomes the error message: "failed to *purpose*".
 ///
-/// Standard input is empty, the environment is exactly the given one, there is no terminal.
+/// Standard input is empty unless a file is given for it, the environment is exactly the given one,
+/// there is no terminal.
 #[derive(Debug, Clone)]
 pub struct Command {
     pub(super) purpose: String,
     pub(super) program: Utf8PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) directory: Option<Utf8PathBuf>,
+    pub(super) input: Option<Utf8PathBuf>,
     pub(super) environment: ChildEnvironment,
     pub(super) timeout: Option<Duration>,
     pub(super) grace: Duration,
@@ -34,6 +36,7 @@ impl Command {
             program: program.into(),
             arguments: Vec::new(),
             directory: None,
+            input: None,
             environment: ChildEnvironment::default(),
             timeout: None,
             grace: GRACE,
@@ -53,6 +56,13 @@ impl Command {
     #[must_use]
     pub fn directory(mut self, directory: impl Into<Utf8PathBuf>) -> Self {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// Has it read this file, by its absolute path, as its standard input.
+    #[must_use]
+    pub fn input(mut self, file: impl Into<Utf8PathBuf>) -> Self {
+        self.input = Some(file.into());
         self
     }
 

@@ -152,6 +152,7 @@ impl Launcher {
             .arg("__child")
             .arg(format!("--grace-ms={}", command.grace.as_millis()))
             .args(run.map(|run| format!("--hold={}", run.lock)))
+            .args(command.input.as_ref().map(|file| format!("--input={file}")))
             .arg("--")
             .arg(&command.program)
             .args(&command.arguments)

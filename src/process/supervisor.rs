@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, kill_process,
@@ -35,6 +36,8 @@ pub struct Assignment {
     pub grace: Duration,
     /// The lock that is held until nothing is left: see [`hold`](super::hold).
     pub hold: Option<Utf8PathBuf>,
+    /// What the program reads as its standard input; nothing if it is to read nothing.
+    pub input: Option<Utf8PathBuf>,
 }
 
 /// Why a supervisor could not do its work.
@@ -70,11 +73,13 @@ pub fn supervise(assignment: &Assignment) -> Result<(), SupervisorError> {
     let outputs = [1, 2].map(read_end);
     let _ = hear_signals();
 
-    let spawned = Command::new(&assignment.program)
-        .args(&assignment.arguments)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .spawn();
+    let spawned = input(assignment.input.as_deref()).and_then(|input| {
+        Command::new(&assignment.program)
+            .args(&assignment.arguments)
+            .stdin(input)
+            .process_group(0)
+            .spawn()
+    });
     let program = match spawned {
         Ok(child) => Pid::from_child(&child),
         Err(error) => {
@@ -103,6 +108,14 @@ pub fn supervise(assignment: &Assignment) -> Result<(), SupervisorError> {
     }
     report(&mut control, Report::Over);
     Ok(())
+}
+
+/// What the program reads. Not by `fs_err`, whose errors have no number to report.
+fn input(file: Option<&Utf8Path>) -> io::Result<Stdio> {
+    let Some(file) = file else { return Ok(Stdio::null()) };
+    let opened =
+        rustix::fs::open(file.as_std_path(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    Ok(opened?.into())
 }
 
 /// Takes back that these signals are ignored, which programs inherit: whoever starts goldsmith in the

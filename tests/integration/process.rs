@@ -87,6 +87,22 @@ fn launcher() -> Launcher {
     Launcher::new(env!("CARGO_BIN_EXE_goldsmith"))
 }
 
+#[tokio::test]
+async fn a_child_reads_the_file_that_it_is_given() {
+    let victim = Victim::new();
+    let input = victim.path("input");
+    fs_err::write(&input, "all of it\nwithout an end").unwrap();
+    let command = victim.script("cat; exit 3");
+    let finished = undisturbed(&command.clone().input(input)).await.unwrap();
+    assert_eq!(
+        (finished.stdout.text().as_str(), finished.outcome),
+        ("all of it\nwithout an end", Outcome::Exited(3))
+    );
+    let error = undisturbed(&command.input("/missing")).await.unwrap_err();
+    let ProcessError::NotStarted { source, .. } = error else { panic!("{error}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+}
+
 /// Runs the command and interrupts it as often as `interrupts` says when it prints `ready`.
 async fn interrupted(command: &Command, interrupts: usize) -> Finished {
     let cancellation = Cancellation::new();
