@@ -173,7 +173,10 @@ impl Desk {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let registry = registry::open(&Address::Directory(registry)).await.unwrap();
+            let registry =
+                registry::open(&Address::Directory(registry), &registry::Reach::folders())
+                    .await
+                    .unwrap();
             registry::remember(&*registry, &histories).await.unwrap();
         });
         entries

@@ -17,7 +17,7 @@ use goldsmith::model::{
     Act, Address, Decision, Digest, Entry, ImageName, LogEntry, OsIdentity, Provenance, SCHEMA,
     Version, VersionBase, VersionRecord,
 };
-use goldsmith::registry::{self, Registry};
+use goldsmith::registry::{self, Reach, Registry};
 use goldsmith_testkit::advisory_db::{Advisories, Fix, Severity, Stamp};
 use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
@@ -139,7 +139,8 @@ fn record(root: &Utf8Path, versions: usize, overlap: Overlap) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let folder = root.join("registry");
-        let registry = registry::open(&Address::Directory(folder.clone())).await.unwrap();
+        let registry =
+            registry::open(&Address::Directory(folder.clone()), &Reach::folders()).await.unwrap();
         for image in 0..versions.div_ceil(VERSIONS) {
             let of_image = VERSIONS.min(versions - image * VERSIONS);
             log(&folder, &*registry, image, of_image, overlap).await;

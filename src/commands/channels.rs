@@ -20,7 +20,8 @@ pub(super) async fn promote(
 ) -> Result<Steered, Failure> {
     let cli::Promote { image, because, expect, .. } = arguments;
     let address = recorded::address(session, arguments.registry.as_ref())?;
-    let registry = &*registry::open(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        &*registry::open(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let recorded = Recorded::of(registry, image).await?;
     if let [one, other] = &arguments.swap[..] {
         return swap(session, registry, arguments, &recorded, [one, other]).await;
@@ -50,7 +51,8 @@ pub(super) async fn rollback(
 ) -> Result<Steered, Failure> {
     let cli::Rollback { image, channel, because, .. } = arguments;
     let address = recorded::address(session, arguments.registry.as_ref())?;
-    let registry = &*registry::open(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        &*registry::open(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let recorded = Recorded::of(registry, image).await?;
     let now = named(&recorded, channel)?;
     let to = match arguments.to {
@@ -73,7 +75,8 @@ pub(super) async fn rollback(
 pub(super) async fn pin(session: &Session, arguments: &cli::Pin) -> Result<Steered, Failure> {
     let cli::Pin { image, channel, because, .. } = arguments;
     let address = recorded::address(session, arguments.registry.as_ref())?;
-    let registry = &*registry::open(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        &*registry::open(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let recorded = Recorded::of(registry, image).await?;
     let (expected, to) = if let Some(version) = arguments.version {
         (Expect::Any, recorded.record(version)?.version)
@@ -96,7 +99,8 @@ pub(super) async fn pin(session: &Session, arguments: &cli::Pin) -> Result<Steer
 pub(super) async fn unpin(session: &Session, arguments: &cli::Unpin) -> Result<Steered, Failure> {
     let cli::Unpin { image, channel, because, .. } = arguments;
     let address = recorded::address(session, arguments.registry.as_ref())?;
-    let registry = &*registry::open(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        &*registry::open(&address, &session.reach()).await.map_err(|error| error.failure())?;
     Recorded::of(registry, image).await?;
     let author = session.author(run::new_run_id(&session.clock));
     let done = registry::unpin(registry, &author, image, channel, because.as_deref()).await;

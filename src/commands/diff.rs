@@ -13,7 +13,8 @@ use crate::report::{Compared, ComparedVersion};
 pub(super) async fn run(session: &Session, arguments: &cli::Diff) -> Result<Compared, Failure> {
     let image = &arguments.image;
     let address = recorded::address(session, arguments.registry.as_ref())?;
-    let registry = registry::look(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let recorded = Recorded::of(&*registry, image).await?;
     let published = recorded.published();
     let place = |text: &String| {

@@ -74,8 +74,12 @@ pub(super) async fn plan(session: &Session, wanted: Wanted<'_>) -> Result<Planni
     check_files(session, &catalog, chosen(), &places, &later.sources)?;
 
     let address = &catalog.registry;
-    let registry =
-        if records { registry::open(address).await } else { registry::look(address).await };
+    let reach = session.reach();
+    let registry = if records {
+        registry::open(address, &reach).await
+    } else {
+        registry::look(address, &reach).await
+    };
     let registry = registry.map_err(|error| error.failure())?;
     let with_parents = chosen().flat_map(|image| {
         iter::once(&image.name).chain(image.parents.iter().map(|parent| &parent.image))

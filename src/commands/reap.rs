@@ -32,8 +32,9 @@ impl Done {
 pub(super) async fn run(session: &Session, arguments: &cli::Reap) -> Result<Done, Failure> {
     let state = run::state_folder(&session.environment)?;
     let author = author(session);
-    let reaped =
-        run::reap(here(session, &state), &author).await.map_err(|error| no_state(&error))?;
+    let reaped = run::reap(here(session, &state), &author, &session.reach())
+        .await
+        .map_err(|error| no_state(&error))?;
     let mut done = Done { reaped, problems: Vec::new() };
     let address = match &arguments.registry {
         Some(url) => Some(session.registry_address(url)?),
@@ -50,7 +51,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Reap) -> Result<Done
         None => None,
     };
     if let Some(address) = address {
-        match registry::look(&address).await {
+        match registry::look(&address, &session.reach()).await {
             Ok(registry) => leases(&*registry, here(session, &state), &author, &mut done).await,
             Err(error) => done.problems.push(error.failure().reason),
         }
@@ -60,7 +61,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Reap) -> Result<Done
 
 /// Cleans up on this machine before a run, and says so. What cannot be cleaned up stops nobody.
 pub(super) async fn before_run(session: &Session, state: &Utf8Path) -> Vec<Reaped> {
-    match run::reap(here(session, state), &author(session)).await {
+    match run::reap(here(session, state), &author(session), &session.reach()).await {
         Ok(reaped) => {
             tell(session, &reaped);
             reaped

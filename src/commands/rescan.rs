@@ -23,7 +23,8 @@ pub(super) async fn run(
     arguments: &cli::Rescan,
 ) -> Result<(Rescan, UntoldAdvice), Failure> {
     let (address, judgements) = known(session, arguments.registry.as_ref()).await?;
-    let registry = registry::look(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let images = registry.images().await.map_err(|error| error.failure())?;
     let images = selected(&arguments.images, &images, &*registry)?;
     watch(session, &*registry, judgements, &images, &arguments.advisories).await

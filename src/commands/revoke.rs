@@ -12,7 +12,8 @@ use crate::run;
 pub(super) async fn run(session: &Session, arguments: &cli::Revoke) -> Result<Revoked, Failure> {
     let cli::Revoke { image, because, undo, .. } = arguments;
     let address = recorded::address(session, arguments.registry.as_ref())?;
-    let registry = &*registry::open(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        &*registry::open(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let version = Recorded::of(registry, image).await?.find(&arguments.version)?;
     let descendants = registry::descendants(registry, image, version).await;
     let descendants = descendants.map_err(|error| error.failure())?;

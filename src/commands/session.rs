@@ -11,9 +11,9 @@ use crate::environment::Environment;
 use crate::inputs::{Git, Repository};
 use crate::model::{Address, Catalog, Failure, FailureClass, Image, RunId, StoreAddress, Tool};
 use crate::process::{Cancellation, ChildEnvironment, Command, Finished, Launcher};
-use crate::registry::Author;
+use crate::registry::{Author, Reach};
 use crate::report::Place;
-use crate::run::Events;
+use crate::run::{Events, state_folder};
 use crate::runner::{Context, Runner, annotations as annotation_lines};
 use crate::terminal::Terminal;
 use crate::testing;
@@ -38,6 +38,16 @@ impl Session {
     /// Whether a forge's runner started this.
     pub(super) fn on_runner(&self) -> bool {
         self.context.runner != Runner::Local
+    }
+
+    /// What registries are reached with.
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            environment: self.environment.clone(),
+            launcher: self.launcher.clone(),
+            // Without one, whoever needs it says so.
+            state: state_folder(&self.environment).ok(),
+        }
     }
 
     /// An absolute path for one of the command line.

@@ -10,7 +10,8 @@ use crate::report::shown::Shown;
 /// Looks at each version that is named: `debian-12`, `debian-12@stable`, `debian-12@1.0.20261101`.
 pub(super) async fn run(session: &Session, arguments: &cli::Show) -> Result<Vec<Shown>, Failure> {
     let address = recorded::address(session, arguments.registry.as_ref())?;
-    let registry = registry::look(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     if arguments.format == cli::ShowFormat::Env && arguments.images.len() > 1 {
         let reason = "the variables of a shell are of one image";
         return Err(Failure::new(FailureClass::Usage, reason)

@@ -38,7 +38,8 @@ pub(super) async fn run(session: &Session, arguments: &cli::Waivers) -> Result<W
         Some(url) => session.registry_address(url)?,
         None => catalog.registry.clone(),
     };
-    let registry = registry::look(&address).await.map_err(|error| error.failure())?;
+    let registry =
+        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let mut known = BTreeMap::new();
     let mut listed = Vec::new();
     for (path, waivers) in &lists.files {

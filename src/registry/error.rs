@@ -26,6 +26,42 @@ pub enum RegistryError {
         /// The address.
         address: String,
     },
+    /// The server does not let us. A missing permission, or a rule of the forge.
+    #[error("the server does not let goldsmith {action} `{location}`: {said}")]
+    Denied {
+        /// What was tried: `read` or `write`.
+        action: &'static str,
+        /// The registry.
+        location: String,
+        /// What the server said.
+        said: String,
+    },
+    /// The server did not answer, or not in a way that says what became of the question. The
+    /// network, or the server.
+    #[error("cannot reach `{location}`: {said}")]
+    Unanswered {
+        /// The registry.
+        location: String,
+        /// What was the matter.
+        said: String,
+    },
+    /// A registry in a repository needs the git program.
+    #[error("there is no `git` on the search path")]
+    NoGit,
+    /// The address is none that a registry can be at. The configuration.
+    #[error("`{location}` cannot be a registry: {said}")]
+    Unusable {
+        /// The address, without secrets.
+        location: String,
+        /// Why not.
+        said: String,
+    },
+    /// A commit was to be signed and could not be. The configuration of git, or a missing key.
+    #[error("the commit that records it could not be signed: {said}")]
+    Unsigned {
+        /// What the program said that signs.
+        said: String,
+    },
     /// Somebody else wrote this entry first. Nobody's fault; read again and decide again.
     #[error("another run wrote entry {seq} of `{image}` first")]
     Conflict {
@@ -212,7 +248,12 @@ impl RegistryError {
 
     /// The failure that this means for an image.
     pub fn failure(&self) -> Failure {
-        let failure = Failure::caused_by(FailureClass::Registry, self);
+        let class = match self {
+            Self::NoGit => FailureClass::ToolMissing,
+            Self::Unusable { .. } => FailureClass::Config,
+            _ => FailureClass::Registry,
+        };
+        let failure = Failure::caused_by(class, self);
         match self.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -244,6 +285,18 @@ impl RegistryError {
                     _ => return None,
                 }
             }
+            Self::Denied { action: "write", .. } => {
+                "its token needs permission to write (`contents: write` on GitHub, `repository: write` on Forgejo and Gitea), and no rule of the forge may protect the branch from it"
+            }
+            Self::Denied { .. } => {
+                "check the address, and the token: `GOLDSMITH_GIT_TOKEN`, else the forge's own"
+            }
+            Self::Unanswered { .. } => {
+                "what is recorded is recorded as a whole or not at all: run it again"
+            }
+            Self::Unsigned { .. } => {
+                "`GOLDSMITH_GIT_SIGNING_KEY` names the key, else `user.signingKey` of git's configuration; without `GOLDSMITH_GIT_SIGN` nothing is signed"
+            }
             Self::Conflict { .. } | Self::Busy { .. } => "other runs are writing: run it again",
             Self::Damaged { .. } | Self::BlobChanged { .. } => {
                 "goldsmith never writes part of such a file: restore it from a backup"
@@ -268,6 +321,8 @@ impl RegistryError {
             }
             Self::Stale { source, .. } => return source.hint(),
             Self::TooLarge { .. }
+            | Self::NoGit
+            | Self::Unusable { .. }
             | Self::NotReserved { .. }
             | Self::NotPublished { .. }
             | Self::ChannelEmpty { .. }

@@ -21,6 +21,9 @@ use super::{Registry, RegistryError};
 /// How many logs are read at a time. Each is read by many hands already.
 const LOGS: usize = 4;
 
+/// How many logs are announced at a time.
+const AHEAD: usize = 100;
+
 /// How many shards are held at a time.
 const SHARDS: usize = 64;
 
@@ -142,16 +145,42 @@ pub(super) async fn histories(
             }
         }
     }
-    let read = stream::iter(others)
-        .map(|image| async move {
-            let history = registry.history(&image).await?;
-            Ok::<_, RegistryError>((image, history))
-        })
-        .buffered(LOGS)
-        .try_collect::<Vec<_>>()
-        .await?;
-    histories.extend(read);
+    for others in others.chunks(AHEAD) {
+        registry.prepare_logs(others).await?;
+        let read = stream::iter(others.to_vec())
+            .map(|image| async move {
+                let history = registry.history(&image).await?;
+                Ok::<_, RegistryError>((image, history))
+            })
+            .buffered(LOGS)
+            .try_collect::<Vec<_>>()
+            .await?;
+        histories.extend(read);
+    }
     Ok(histories)
+}
+
+/// The shard with this `content`, in which `image` has the past `history`, whose last entry has
+/// `size` bytes. None if it is a later goldsmith's, or has that already.
+pub(super) fn with(
+    content: Option<&[u8]>,
+    image: &ImageName,
+    size: u64,
+    history: History,
+) -> Option<Vec<u8>> {
+    let Found::Records(mut images) = Found::of(content) else { return None };
+    let record = Record { size, history };
+    if images.get(image) == Some(&record) {
+        return None;
+    }
+    images.insert(image.clone(), record);
+    Some(file(images))
+}
+
+fn file(images: BTreeMap<ImageName, Record>) -> Vec<u8> {
+    let file = File { format: HISTORY_FORMAT.into(), images };
+    serde_json::to_vec(&file)
+        .expect("the types of the registry have string keys and no failing serializers")
 }
 
 /// The records of all `shards` together.
@@ -197,10 +226,7 @@ pub async fn remember(
             }
         }
         if changed {
-            let file = File { format: HISTORY_FORMAT.into(), images };
-            let content = serde_json::to_vec(&file)
-                .expect("the types of the registry have string keys and no failing serializers");
-            registry.write_shard(shard, &content).await?;
+            registry.write_shard(shard, &file(images)).await?;
             written += 1;
         }
     }

@@ -15,6 +15,7 @@ mod contract;
 mod error;
 mod folder;
 mod format;
+mod git;
 mod index;
 #[cfg(test)]
 mod interleavings;
@@ -38,10 +39,11 @@ use crate::model::{Digest, History, ImageName, LogEntry, RunId};
 
 pub use channel::{Entered, enter, named};
 pub use error::RegistryError;
+pub use git::GitRegistry;
 pub use index::{End, Shard, remember};
 pub use lease::{HEARTBEAT, Held, Lease, claim, leases, renew, still_ours};
 pub use object_store::ObjectStoreRegistry;
-pub use open::{look, open};
+pub use open::{Reach, look, open};
 pub use projection::{
     ChannelFile, Projection, VersionFile, Withdrawn, read_channel, read_version, rebuild,
 };
@@ -87,6 +89,9 @@ pub trait Registry: Send + Sync {
     async fn blob(&self, digest: &Digest) -> Result<Vec<u8>, RegistryError>;
 
     /// Keeps `content`, compressed, under its digest. Again is no error.
+    ///
+    /// It is durable, and there for others, with the next entry that this value appends at the
+    /// latest: before that nothing names it, and a backend may bring both along at once.
     async fn put_blob(&self, content: &[u8]) -> Result<Digest, RegistryError>;
 
     /// The runs that have a lease, sorted.
@@ -113,7 +118,14 @@ pub trait Registry: Send + Sync {
         vec![None; shards.len()]
     }
 
-    /// Replaces a shard of the index as a whole. A backend without an index has nothing to do here.
+    /// Says that the logs of all `images` are read next: for a backend that has them at hand more
+    /// quickly together.
+    async fn prepare_logs(&self, _: &[ImageName]) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
+    /// Replaces a shard of the index as a whole. A backend without an index has nothing to do here,
+    /// and one that brings it up to date together with the entry may leave it for the next one.
     async fn write_shard(&self, _: Shard, _: &[u8]) -> Result<(), RegistryError> {
         Ok(())
     }

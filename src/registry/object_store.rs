@@ -344,7 +344,7 @@ mod tests {
     use camino::{Utf8Path, Utf8PathBuf};
 
     use super::super::contract::{Subject, fixtures, registry_contract};
-    use super::super::{enter, look, open};
+    use super::super::{Reach, enter, look, open};
     use super::*;
     use crate::model::Address;
 
@@ -365,7 +365,7 @@ mod tests {
     #[async_trait]
     impl Subject for Folder {
         async fn open(&self) -> Result<Box<dyn Registry>, RegistryError> {
-            open(&Address::Directory(self.root())).await
+            open(&Address::Directory(self.root()), &Reach::folders()).await
         }
 
         async fn plant(&self, path: &str, content: &[u8]) {
@@ -489,9 +489,9 @@ mod tests {
             let reason = error.failure().reason;
             reason.replace(folder.0.path().to_str().unwrap(), "ROOT")
         };
-        let looked = look(&Address::Directory(file.join("registry"))).await;
+        let looked = look(&Address::Directory(file.join("registry")), &Reach::folders()).await;
         insta::assert_snapshot!(refusal(looked.err().unwrap()), @"cannot open `ROOT/file/registry`: Not a directory (os error 20)");
-        let registry = open(&Address::Directory(file.join("registry"))).await;
+        let registry = open(&Address::Directory(file.join("registry")), &Reach::folders()).await;
         insta::assert_snapshot!(refusal(registry.err().unwrap()), @"cannot create `ROOT/file/registry`: Not a directory (os error 20)");
 
         let registry = folder.open().await.unwrap();

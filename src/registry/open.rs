@@ -4,17 +4,38 @@ use std::io;
 use std::sync::Arc;
 
 use ::object_store::memory::InMemory;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio::fs;
 
 use crate::model::Address;
 
-use super::{ObjectStoreRegistry, Registry, RegistryError};
+use super::{GitRegistry, ObjectStoreRegistry, Registry, RegistryError};
+use crate::environment::Environment;
+use crate::process::Launcher;
+
+/// What a registry is reached with that is no folder of this machine.
+#[derive(Clone)]
+pub struct Reach {
+    /// Who may, and the way out.
+    pub environment: Environment,
+    /// Starts git.
+    pub launcher: Launcher,
+    /// Where what was fetched is kept, if there is a place for it.
+    pub state: Option<Utf8PathBuf>,
+}
+
+impl Reach {
+    /// Reaches folders of this machine and nothing else.
+    pub fn folders() -> Self {
+        let environment = Environment::default();
+        Self { environment, launcher: Launcher::new("goldsmith"), state: None }
+    }
+}
 
 /// Opens the registry at `address`. A folder that is missing is made.
 ///
 /// Refuses a registry that a later goldsmith has changed the layout of.
-pub async fn open(address: &Address) -> Result<Box<dyn Registry>, RegistryError> {
+pub async fn open(address: &Address, reach: &Reach) -> Result<Box<dyn Registry>, RegistryError> {
     match address {
         Address::Directory(folder) => {
             create(folder)
@@ -25,19 +46,19 @@ pub async fn open(address: &Address) -> Result<Box<dyn Registry>, RegistryError>
         Address::Objects(objects) => {
             Err(RegistryError::Unreachable { address: objects.location() })
         }
-        Address::Git(git) => Err(RegistryError::Unreachable { address: git.to_string() }),
+        Address::Git(git) => Ok(Box::new(GitRegistry::open(git, reach).await?)),
     }
 }
 
 /// Opens the registry at `address` for reading. A folder that is missing is a registry without
 /// images, and is not made.
-pub async fn look(address: &Address) -> Result<Box<dyn Registry>, RegistryError> {
-    let Address::Directory(folder) = address else { return open(address).await };
+pub async fn look(address: &Address, reach: &Reach) -> Result<Box<dyn Registry>, RegistryError> {
+    let Address::Directory(folder) = address else { return open(address, reach).await };
     match folder.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         // One that cannot be looked at is not taken for one without images.
         Err(error) => return Err(RegistryError::access("open", folder.as_str(), error)),
-        Ok(_) => return open(address).await,
+        Ok(_) => return open(address, reach).await,
     }
     let nothing = Arc::new(InMemory::new());
     Ok(Box::new(ObjectStoreRegistry::open(nothing, folder.as_str()).await?))

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use goldsmith::model::{Address, Digest};
-use goldsmith::registry;
+use goldsmith::registry::{self, Reach};
 use serde_json::{Value, json};
 
 use crate::command_line::{Folder, IMAGES};
@@ -30,7 +30,9 @@ fn inventory(packages: &[[&str; 4]]) -> String {
 fn keep(registry: &Utf8Path, content: &str) -> Digest {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let registry = registry::open(&Address::Directory(registry.to_owned())).await.unwrap();
+        let registry = registry::open(&Address::Directory(registry.to_owned()), &Reach::folders())
+            .await
+            .unwrap();
         registry.put_blob(content.as_bytes()).await.unwrap()
     })
 }

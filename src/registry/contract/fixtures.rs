@@ -154,7 +154,8 @@ pub(crate) fn in_threads<T: Send, F: Future<Output = T>>(
     let work = &work;
     let thread = |number| {
         move || {
-            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work(number))
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(work(number))
         }
     };
     std::thread::scope(|scope| {

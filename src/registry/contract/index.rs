@@ -134,6 +134,10 @@ pub(crate) async fn an_update_of_the_index_that_is_lost_is_no_loss(subject: &imp
     let slow = Meddled { registry: &*registry, meddler };
     take(&slow, &image(), "r1").await;
     let images = [image(), neighbour()];
+    if slow.meddler.0.lock().await.is_some() {
+        // Entry and index were one: there is no moment between them.
+        return told_by_index(&*registry, &images).await;
+    }
     let histories = told(&*registry, &images).await;
     assert_eq!(histories[&neighbour()].head, 2);
     assert_eq!(remember(&*registry, &histories).await.unwrap(), 1, "it was lost");

@@ -35,6 +35,10 @@ pub(crate) async fn a_projection_that_was_overtaken_is_made_again(subject: &impl
     let meddler = Faster { registry: &*registry, to: Mutex::new(Some(second)) };
     let overtaken = Meddled { registry: &*registry, meddler };
     promote(&overtaken, "r1", None, first).await.unwrap();
+    if overtaken.meddler.to.lock().unwrap().is_some() {
+        // Entry and projection were one: there is no moment between them.
+        return assert_up_to_date(&*registry).await;
+    }
     assert_up_to_date(&*registry).await;
     let file = read_channel(&*registry, &image(), &channel()).await;
     let file = file.unwrap().unwrap();

@@ -22,14 +22,18 @@ use super::scratch_copy;
 use crate::model::{Address, RunId};
 use crate::process;
 use crate::publish::Surroundings;
-use crate::registry::{self, Author};
+use crate::registry::{self, Author, Reach};
 use crate::report::{Deed, Reaped};
 
 pub use remote::reap_leases;
 
 /// Cleans up after all dead runs whose folders are below the state folder `here`. Runs that left nothing are not
-/// told.
-pub async fn reap(here: Surroundings<'_>, author: &Author) -> io::Result<Vec<Reaped>> {
+/// told. Registries are reached with `reach`.
+pub async fn reap(
+    here: Surroundings<'_>,
+    author: &Author,
+    reach: &Reach,
+) -> io::Result<Vec<Reaped>> {
     // They hold nothing, and are in nobody's way.
     forget_unborn(here.state, author.clock.now());
     let mut reaped = Vec::new();
@@ -42,7 +46,7 @@ pub async fn reap(here: Surroundings<'_>, author: &Author) -> io::Result<Vec<Rea
         };
         let mut told = Reaped { run, host: None, done: Vec::new(), left: Vec::new() };
         let has_processes = still_running.contains_key(name);
-        after(&folder, author, has_processes, here, &mut told).await;
+        after(&folder, author, reach, has_processes, here, &mut told).await;
         if !told.done.is_empty() || !told.left.is_empty() {
             reaped.push(told);
         }
@@ -59,6 +63,7 @@ fn is_alive(folder: &Utf8Path) -> bool {
 async fn after(
     folder: &Utf8Path,
     author: &Author,
+    reach: &Reach,
     has_processes: bool,
     here: Surroundings<'_>,
     told: &mut Reaped,
@@ -92,7 +97,7 @@ async fn after(
     let mut journal = Journal::reopen(&dead.journal(), author.clock).ok();
     for (chore, things) in chores(&told.run, folder, &outstanding) {
         let left = told.left.len();
-        carry_out(chore, author, here, told).await;
+        carry_out(chore, author, reach, here, told).await;
         if left == told.left.len() {
             // That this cannot be noted, on a full disk for one, only means to look once more.
             note_done(journal.as_mut(), &things);
@@ -120,7 +125,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     Ok(tokio::task::spawn_blocking(work).await?)
 }
 
-async fn carry_out(chore: Chore, author: &Author, here: Surroundings<'_>, told: &mut Reaped) {
+async fn carry_out(
+    chore: Chore,
+    author: &Author,
+    reach: &Reach,
+    here: Surroundings<'_>,
+    told: &mut Reaped,
+) {
     match chore {
         Chore::Scratch { path, keep } => match clear(&path, &keep) {
             Ok(true) => told.done.push(Deed::ScratchRemoved { path }),
@@ -137,7 +148,7 @@ async fn carry_out(chore: Chore, author: &Author, here: Surroundings<'_>, told: 
             Ok(false) => {}
             Err(error) => told.left.push(format!("its copy of a template: {error}")),
         },
-        Chore::Settle { registry, unsettled } => match registry::look(&registry).await {
+        Chore::Settle { registry, unsettled } => match registry::look(&registry, reach).await {
             Ok(registry) => {
                 let outcome = settle(&*registry, author, &told.run, &unsettled, here).await;
                 told.done.extend(outcome.done);
@@ -150,7 +161,7 @@ async fn carry_out(chore: Chore, author: &Author, here: Surroundings<'_>, told: 
         Chore::Lease { registry } => {
             // The rest is for others as well, as long as it is not done.
             if told.left.is_empty()
-                && let Err(error) = remove_lease(&registry, &told.run).await
+                && let Err(error) = remove_lease(&registry, reach, &told.run).await
             {
                 told.left.push(format!("its lease: {}", error.failure().reason));
             }
@@ -161,8 +172,12 @@ async fn carry_out(chore: Chore, author: &Author, here: Surroundings<'_>, told: 
     }
 }
 
-async fn remove_lease(address: &Address, run: &RunId) -> Result<(), registry::RegistryError> {
-    registry::look(address).await?.remove_lease(run).await
+async fn remove_lease(
+    address: &Address,
+    reach: &Reach,
+    run: &RunId,
+) -> Result<(), registry::RegistryError> {
+    registry::look(address, reach).await?.remove_lease(run).await
 }
 
 fn note_done(journal: Option<&mut Journal>, things: &[Thing]) {

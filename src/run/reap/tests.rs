@@ -48,7 +48,7 @@ impl Machine {
     }
 
     async fn registry(&self) -> Box<dyn Registry> {
-        registry::open(&self.address()).await.unwrap()
+        registry::open(&self.address(), &Reach::folders()).await.unwrap()
     }
 
     /// A run that is alive for as long as the first value is.
@@ -93,7 +93,8 @@ impl Machine {
 
     /// Cleans up, and tells what came of it.
     async fn reap(&self) -> String {
-        let reaped = reap(here(&self.path("state")), &author("reaper")).await.unwrap();
+        let reaped =
+            reap(here(&self.path("state")), &author("reaper"), &Reach::folders()).await.unwrap();
         self.told(&reaped)
     }
 
