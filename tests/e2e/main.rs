@@ -18,6 +18,7 @@ mod edits;
 mod evidence;
 mod false_greens;
 mod family;
+mod git_registry;
 mod guest;
 mod judge;
 mod kills;

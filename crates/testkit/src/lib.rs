@@ -6,6 +6,7 @@
 pub mod advisory_db;
 pub mod bolt;
 pub mod disk;
+pub mod git_server;
 pub mod gpt;
 pub mod rootfs;
 pub mod runner;
