@@ -1,17 +1,19 @@
 //! `promote`, `rollback`, `pin`, `unpin`: what people do with channels.
 
-use super::recorded::{self, Recorded, has_catalog};
+use std::collections::BTreeMap;
+
+use super::recorded::{self, Recorded};
 use super::rescan;
 use super::session::Session;
 use crate::cli;
 use crate::model::{
-    Act, ChannelName, Failure, FailureClass, ImageName, NoteLevel, ParentRecord, Test, Version,
-    VersionRecord,
+    Act, ChannelName, Failure, FailureClass, Finding, ImageName, NoteLevel, ParentRecord,
+    Revocation, Test, Version, VersionRecord,
 };
 use crate::registry::{self, Expect, Registry, RegistryError, Steering, steer};
-use crate::report::rescan::WatchState;
+use crate::report::rescan::{WatchState, WatchedVersion};
 use crate::report::steered::{Steered, SteeredChannel};
-use crate::run;
+use crate::run::{self, Judgement};
 
 /// Has a channel name a version, if nothing stands against it.
 pub(super) async fn promote(
@@ -19,29 +21,178 @@ pub(super) async fn promote(
     arguments: &cli::Promote,
 ) -> Result<Steered, Failure> {
     let cli::Promote { image, because, expect, .. } = arguments;
-    let address = recorded::address(session, arguments.registry.as_ref())?;
+    let rescan::Known { address, judgements, catalog } =
+        rescan::known(session, arguments.registry.as_ref()).await?;
     let registry =
         &*registry::open(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let recorded = Recorded::of(registry, image).await?;
+    let image = catalog.as_ref().and_then(|catalog| catalog.images.get(&recorded.image));
+    let mut promotion = Promotion {
+        session,
+        registry,
+        recorded: &recorded,
+        tests: image.map_or(&[], |image| &image.tests),
+        because: because.as_deref(),
+        watched: Vec::new(),
+    };
     if let [one, other] = &arguments.swap[..] {
-        return swap(session, registry, arguments, &recorded, [one, other]).await;
+        if one == other {
+            let reason = format!("`{one}` cannot be swapped with itself");
+            return Err(Failure::new(FailureClass::Usage, reason));
+        }
+        let named = [named(&recorded, one)?, named(&recorded, other)?];
+        promotion.watch(&named, judgements, &arguments.advisories).await?;
+        return promotion.swap([one, other], named).await;
     }
     let (Some(version), Some(channel)) = (&arguments.version, &arguments.channel) else {
         let reason = "a version and a channel are missing";
         return Err(Failure::new(FailureClass::Usage, reason));
     };
     let version = recorded.find(version)?;
-    let against = objections(session, registry, arguments, &recorded, version, channel).await?;
-    let overruled = overruled(image, version, channel, because.as_ref(), against)?;
+    promotion.watch(&[version], judgements, &arguments.advisories).await?;
+    let overruled = promotion.overruled(version, channel).await?;
     let steering = Steering {
         act: Act::Promoted,
         expected: expect.map_or(Expect::Any, |version| Expect::Exactly(Some(version))),
         to: version,
         held: false,
         because: because.clone(),
-        though_revoked: because.is_some(),
+        // Only what was known when it was overruled.
+        though_revoked: promotion.revoked(version).is_some(),
     };
-    go(session, registry, image, channel, steering, overruled).await
+    go(session, registry, &recorded.image, channel, steering, overruled).await
+}
+
+/// Versions on their way into channels.
+struct Promotion<'a> {
+    session: &'a Session,
+    registry: &'a dyn Registry,
+    recorded: &'a Recorded,
+    /// The tests that `images.yml` asks for.
+    tests: &'a [Test],
+    /// Why it is done, whatever stands against it.
+    because: Option<&'a str>,
+    /// What the versions of the image are worth today, if that matters.
+    watched: Vec<WatchedVersion>,
+}
+
+impl Promotion<'_> {
+    /// Why `version` is withdrawn, if it is.
+    fn revoked(&self, version: Version) -> Option<&Revocation> {
+        self.recorded.history.revocation(version, self.session.clock.now())
+    }
+
+    /// Judges by today's advisories, unless all of `versions` are withdrawn: nobody watches those.
+    async fn watch(
+        &mut self,
+        versions: &[Version],
+        judgements: BTreeMap<ImageName, Judgement>,
+        advisories: &cli::Advisories,
+    ) -> Result<(), Failure> {
+        if versions.iter().any(|version| self.revoked(*version).is_none()) {
+            let images = std::slice::from_ref(&self.recorded.image);
+            let (session, registry) = (self.session, self.registry);
+            let done = rescan::watch(session, registry, judgements, images, advisories).await?;
+            self.watched = done.0.versions;
+        }
+        Ok(())
+    }
+
+    async fn swap(
+        &self,
+        channels: [&ChannelName; 2],
+        named: [Version; 2],
+    ) -> Result<Steered, Failure> {
+        let Self { session, registry, recorded, because, .. } = *self;
+        let image = &recorded.image;
+        let mut overruled = Vec::new();
+        for (channel, version) in channels.into_iter().zip(named.into_iter().rev()) {
+            overruled.extend(self.overruled(version, channel).await?);
+        }
+        let author = session.author(run::new_run_id(&session.clock));
+        let now = registry::swap(registry, &author, image, channels, named, because).await;
+        let now = now.map_err(|error| failure(&error))?;
+        let moved = channels.into_iter().zip(named).zip(now).map(|((channel, from), to)| {
+            SteeredChannel { channel: channel.clone(), from: Some(from), to, held: false }
+        });
+        Ok(Steered {
+            image: image.clone(),
+            act: Act::Swapped,
+            channels: moved.collect(),
+            changed: true,
+            overruled,
+        })
+    }
+
+    /// What is done although it stands against it; an error if nobody has said why.
+    async fn overruled(
+        &self,
+        version: Version,
+        channel: &ChannelName,
+    ) -> Result<Vec<String>, Failure> {
+        let against = self.objections(version, channel).await?;
+        if against.is_empty() || self.because.is_some() {
+            return Ok(against);
+        }
+        let image = &self.recorded.image;
+        let reason = format!("{image} {version} cannot enter `{channel}`: {}", against.join("; "));
+        Err(Failure::new(FailureClass::Blocked, reason)
+            .hint("if it is right all the same, say why: `--because TEXT`, which is recorded"))
+    }
+
+    /// What stands against it that `channel` names `version`, a sentence each.
+    async fn objections(
+        &self,
+        version: Version,
+        channel: &ChannelName,
+    ) -> Result<Vec<String>, Failure> {
+        let record = self.recorded.record(version)?;
+        if let Some(revocation) = self.revoked(version) {
+            // Nobody looks at it any more: what else stands against it does not matter.
+            return Ok(vec![format!("it is revoked: {}", revocation.reason)]);
+        }
+        let mut against = Vec::new();
+        against.extend(untested(self.tests, record));
+        for parent in &record.provenance.parents {
+            against.extend(not_there(self.registry, parent, channel).await?);
+        }
+        let watched = self.watched.iter().find(|watched| watched.version == version);
+        match watched.map(|watched| &watched.state) {
+            Some(WatchState::Clean) => {}
+            Some(WatchState::Blocked { findings, more }) => {
+                let named = findings.iter().map(|finding| {
+                    let fix = finding.fixed.as_ref();
+                    let fix = fix.map_or_else(String::new, |fix| format!(", fixed in {fix}"));
+                    let Finding { id, severity, source, .. } = finding;
+                    format!(
+                        "it would not pass the gate any more: {id} ({severity}) in {source}{fix}"
+                    )
+                });
+                against.extend(named);
+                if *more > 0 {
+                    against.push(format!("and {more} more findings block it"));
+                }
+            }
+            Some(WatchState::Untrusted(reasons)) => {
+                let reasons = reasons.iter().map(|reason| reason.message.as_str());
+                let reasons: Vec<&str> = reasons.collect();
+                let reason =
+                    format!("nothing is proven of {version} today: {}", reasons.join("; "));
+                if self.because.is_none() {
+                    return Err(Failure::new(FailureClass::Untrusted, reason));
+                }
+                against.push(reason);
+            }
+            Some(WatchState::Unwatched(why)) => self.cannot_be_judged(version, why),
+            None => self.cannot_be_judged(version, "it is not among what is watched"),
+        }
+        Ok(against)
+    }
+
+    fn cannot_be_judged(&self, version: Version, why: &str) {
+        let text = format!("{} {version} cannot be judged again: {why}", self.recorded.image);
+        self.session.events.note(None, NoteLevel::Warning, text);
+    }
 }
 
 /// Takes a channel back, and holds it there.
@@ -115,123 +266,16 @@ pub(super) async fn unpin(session: &Session, arguments: &cli::Unpin) -> Result<S
     })
 }
 
-async fn swap(
-    session: &Session,
-    registry: &dyn Registry,
-    arguments: &cli::Promote,
-    recorded: &Recorded,
-    channels: [&ChannelName; 2],
-) -> Result<Steered, Failure> {
-    let (image, because) = (&recorded.image, arguments.because.as_ref());
-    let [one, other] = channels;
-    if one == other {
-        let reason = format!("`{one}` cannot be swapped with itself");
-        return Err(Failure::new(FailureClass::Usage, reason));
-    }
-    let (of_one, of_other) = (named(recorded, one)?, named(recorded, other)?);
-    let mut all = Vec::new();
-    for (version, channel) in [(of_other, one), (of_one, other)] {
-        let against = objections(session, registry, arguments, recorded, version, channel).await?;
-        all.extend(overruled(image, version, channel, because, against)?);
-    }
-    let author = session.author(run::new_run_id(&session.clock));
-    let because = arguments.because.as_deref();
-    let now = registry::swap(registry, &author, image, channels, because).await;
-    let now = now.map_err(|error| failure(&error))?;
-    let moved = |channel: &ChannelName, to, from| SteeredChannel {
-        channel: channel.clone(),
-        from: Some(from),
-        to,
-        held: false,
-    };
-    Ok(Steered {
-        image: image.clone(),
-        act: Act::Swapped,
-        channels: vec![moved(one, now[0], now[1]), moved(other, now[1], now[0])],
-        changed: true,
-        overruled: all,
-    })
-}
-
-/// What stands against it that `channel` names `version`, a sentence each.
-async fn objections(
-    session: &Session,
-    registry: &dyn Registry,
-    arguments: &cli::Promote,
-    recorded: &Recorded,
-    version: Version,
-    channel: &ChannelName,
-) -> Result<Vec<String>, Failure> {
-    let record = recorded.record(version)?;
-    let image = &recorded.image;
-    if let Some(revocation) = recorded.history.revocation(version, session.clock.now()) {
-        // Nobody looks at it any more: what else stands against it does not matter.
-        return Ok(vec![format!("it is revoked: {}", revocation.reason)]);
-    }
-    let mut against = Vec::new();
-    against.extend(untested(session, image, record)?);
-    for parent in &record.provenance.parents {
-        against.extend(not_there(registry, parent, channel).await?);
-    }
-    let (_, judgements) = rescan::known(session, arguments.registry.as_ref()).await?;
-    let images = [image.clone()];
-    let watched =
-        rescan::watch(session, registry, judgements, &images, &arguments.advisories).await?.0;
-    let watched = watched.versions.into_iter().find(|watched| watched.version == version);
-    match watched.map(|watched| watched.state) {
-        Some(WatchState::Clean) => {}
-        Some(WatchState::Blocked { findings, more }) => {
-            let named = findings.iter().map(|finding| {
-                let fix = finding.fixed.as_ref();
-                let fix = fix.map_or_else(String::new, |fix| format!(", fixed in {fix}"));
-                format!("{} ({}) in {}{fix}", finding.id, finding.severity, finding.source)
-            });
-            against
-                .extend(named.map(|what| format!("it would not pass the gate any more: {what}")));
-            if more > 0 {
-                against.push(format!("and {more} more findings block it"));
-            }
-        }
-        Some(WatchState::Untrusted(reasons)) => {
-            let reasons = reasons.iter().map(|reason| reason.message.as_str());
-            let reasons: Vec<&str> = reasons.collect();
-            let reason = format!("nothing is proven of {version} today: {}", reasons.join("; "));
-            return match arguments.because {
-                Some(_) => Ok(against.into_iter().chain([reason]).collect()),
-                None => Err(Failure::new(FailureClass::Untrusted, reason)),
-            };
-        }
-        state @ (Some(WatchState::Unwatched(_)) | None) => {
-            let why = match state {
-                Some(WatchState::Unwatched(why)) => why,
-                _ => "it is not among what is watched".to_owned(),
-            };
-            let text = format!("{image} {version} cannot be judged again: {why}");
-            session.events.note(None, NoteLevel::Warning, text);
-        }
-    }
-    Ok(against)
-}
-
-/// Tests that `images.yml` asks for and that the version has not passed.
-fn untested(
-    session: &Session,
-    image: &ImageName,
-    record: &VersionRecord,
-) -> Result<Option<String>, Failure> {
-    if !has_catalog(session) {
-        return Ok(None);
-    }
-    let catalog = session.catalog()?.catalog;
-    let Some(known) = catalog.images.get(image) else { return Ok(None) };
+/// Those of `tests` that the version has not passed.
+fn untested(tests: &[Test], record: &VersionRecord) -> Option<String> {
     let passed = |name: &str| record.tests.iter().any(|tally| tally.name == name);
-    let missing = known.tests.iter().map(|test| match test {
+    let names = tests.iter().map(|test| match test {
         Test::Boot => "boot",
         Test::Run(command) => command,
     });
     let missing: Vec<String> =
-        missing.filter(|name| !passed(name)).map(|name| format!("`{name}`")).collect();
-    Ok((!missing.is_empty()).then(|| format!("it has not passed the tests {}", missing.join(", "))))
+        names.filter(|name| !passed(name)).map(|name| format!("`{name}`")).collect();
+    (!missing.is_empty()).then(|| format!("it has not passed the tests {}", missing.join(", ")))
 }
 
 /// That the version of a parent that it was built from never was in that channel.
@@ -247,22 +291,6 @@ async fn not_there(
     Ok((!was_there).then(|| format!("its parent {image} {version} never was in `{channel}`")))
 }
 
-/// What is done although it stands against it; an error if nobody has said why.
-fn overruled(
-    image: &ImageName,
-    version: Version,
-    channel: &ChannelName,
-    because: Option<&String>,
-    against: Vec<String>,
-) -> Result<Vec<String>, Failure> {
-    if against.is_empty() || because.is_some() {
-        return Ok(against);
-    }
-    let reason = format!("{image} {version} cannot enter `{channel}`: {}", against.join("; "));
-    Err(Failure::new(FailureClass::Blocked, reason)
-        .hint("if it is right all the same, say why: `--because TEXT`, which is recorded"))
-}
-
 async fn go(
     session: &Session,
     registry: &dyn Registry,
@@ -272,10 +300,8 @@ async fn go(
     overruled: Vec<String>,
 ) -> Result<Steered, Failure> {
     let author = session.author(run::new_run_id(&session.clock));
-    let done = match steer(registry, &author, image, channel, &steering).await {
-        Ok(done) => done,
-        Err(error) => return Err(failure(&error)),
-    };
+    let done = steer(registry, &author, image, channel, &steering).await;
+    let done = done.map_err(|error| failure(&error))?;
     let moved = SteeredChannel {
         channel: channel.clone(),
         from: done.from,

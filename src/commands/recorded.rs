@@ -1,7 +1,6 @@
 //! What is recorded of an image, and the versions of it that people name.
 
 use super::session::Session;
-use crate::config;
 use crate::matrix;
 use crate::model::{
     Address, Entry, Failure, FailureClass, History, ImageName, LogEntry, Version, VersionRecord,
@@ -21,11 +20,6 @@ pub(super) fn address(session: &Session, given: Option<&String>) -> Result<Addre
         Some(url) => session.registry_address(url),
         None => Ok(session.catalog()?.catalog.registry),
     }
-}
-
-/// Whether there is an `images.yml`.
-pub(super) fn has_catalog(session: &Session) -> bool {
-    config::resolve(&session.directory, session.global.config.as_str()).exists()
 }
 
 impl Recorded {

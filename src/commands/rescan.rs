@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::judging;
-use super::recorded;
 use super::run::{given_database, refresh};
 use super::session::{Session, no_state};
 use crate::cli;
-use crate::config::Checked;
+use crate::config::{self, Checked};
 use crate::matrix::{self, SelectionError};
-use crate::model::{Address, Failure, FailureClass, ImageName, NoteLevel};
+use crate::model::{Address, Catalog, Failure, FailureClass, ImageName, NoteLevel};
 use crate::process::Log;
 use crate::registry::{self, Registry};
 use crate::report::rescan::Rescan;
@@ -22,7 +21,7 @@ pub(super) async fn run(
     session: &Session,
     arguments: &cli::Rescan,
 ) -> Result<(Rescan, UntoldAdvice), Failure> {
-    let (address, judgements) = known(session, arguments.registry.as_ref()).await?;
+    let Known { address, judgements, .. } = known(session, arguments.registry.as_ref()).await?;
     let registry =
         registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let images = registry.images().await.map_err(|error| error.failure())?;
@@ -76,26 +75,33 @@ pub(super) async fn watch(
     Ok((rescanned?, untold))
 }
 
-/// Where versions are recorded, and what they are judged by. Without an `images.yml`, the defaults
-/// are: whoever has only the registry can watch it.
-pub(super) async fn known(
-    session: &Session,
-    given: Option<&String>,
-) -> Result<(Address, BTreeMap<ImageName, Judgement>), Failure> {
+/// Where versions are recorded, and what they are judged by.
+pub(super) struct Known {
+    pub(super) address: Address,
+    pub(super) judgements: BTreeMap<ImageName, Judgement>,
+    /// What `images.yml` says. Without one, all is judged by the defaults: whoever has only the registry
+    /// can watch it.
+    pub(super) catalog: Option<Catalog>,
+}
+
+/// What is known. Reads `images.yml`, and tells what it warns of.
+pub(super) async fn known(session: &Session, given: Option<&String>) -> Result<Known, Failure> {
     let given = given.map(|url| session.registry_address(url)).transpose()?;
     if let Some(address) = &given
-        && !recorded::has_catalog(session)
+        && !config::resolve(&session.directory, session.global.config.as_str()).exists()
     {
-        return Ok((address.clone(), BTreeMap::new()));
+        let (address, judgements) = (address.clone(), BTreeMap::new());
+        return Ok(Known { address, judgements, catalog: None });
     }
     let Checked { mut catalog, warnings, places, .. } = session.catalog()?;
     let mut lists = judging::lists(session, &mut catalog, &places, warnings.sources()).await?;
-    let address = given.unwrap_or(catalog.registry);
-    let judgements = catalog.images.into_iter().map(|(name, image)| {
-        let lists = lists.remove(&name).unwrap_or_default();
-        (name, Judgement { policy: image.gate, lists })
+    let address = given.unwrap_or_else(|| catalog.registry.clone());
+    let judgements = catalog.images.iter().map(|(name, image)| {
+        let lists = lists.remove(name).unwrap_or_default();
+        (name.clone(), Judgement { policy: image.gate.clone(), lists })
     });
-    Ok((address, judgements.collect()))
+    let judgements = judgements.collect();
+    Ok(Known { address, judgements, catalog: Some(catalog) })
 }
 
 fn selected(

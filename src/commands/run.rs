@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::planning::{self, Planning, Wanted};
 use super::plugins;
@@ -11,9 +11,11 @@ use super::session::{Session, no_state};
 use crate::cli;
 use crate::inputs::Repository;
 use crate::model::{
-    Arch, Catalog, Commit, ExitCode, Failure, FailureClass, ImageName, NoteLevel, RunId, Test, Tool,
+    Arch, Catalog, Commit, ExitCode, Failure, FailureClass, Image, ImageName, NoteLevel, RunId,
+    Test, Tool,
 };
 use crate::packer;
+use crate::publish::{self, Surroundings};
 use crate::registry::Author;
 use crate::report::{CaughtUp, Report};
 use crate::run::{self, Options, Pipeline, Toolbox};
@@ -49,7 +51,10 @@ pub(super) async fn go(
     let planning = planning::plan(session, wanted).await?;
     let planned =
         planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
-    planning.later.refuse(session, planned)?;
+    planning.later.refuse(session, planned.clone())?;
+    if !arguments.dry_run {
+        refuse_stores_out_of_reach(session, &state, planned)?;
+    }
     masks(session, &planning).await;
     if !arguments.dry_run {
         reaped.extend(reap::elsewhere(session, &state, &*planning.registry).await);
@@ -238,16 +243,13 @@ async fn toolbox(
 /// The database in the folder that was named, if one was.
 pub(super) fn given_database(
     session: &Session,
-    folder: Option<&camino::Utf8Path>,
+    folder: Option<&Utf8Path>,
 ) -> Result<Option<Database>, Failure> {
     folder.map(|folder| open_database(session, folder)).transpose()
 }
 
 /// The database in `folder`.
-pub(super) fn open_database(
-    session: &Session,
-    folder: &camino::Utf8Path,
-) -> Result<Database, Failure> {
+pub(super) fn open_database(session: &Session, folder: &Utf8Path) -> Result<Database, Failure> {
     Database::open(&session.path(folder)).map_err(|error| error.failure())
 }
 
@@ -256,7 +258,7 @@ pub(super) fn open_database(
 pub(super) async fn refresh(
     session: &Session,
     trivy: &Tool,
-    state: &camino::Utf8Path,
+    state: &Utf8Path,
     repositories: &[String],
 ) -> Result<Database, Failure> {
     fs_err::create_dir_all(state).map_err(|error| no_state(&error))?;
@@ -305,4 +307,17 @@ fn nothing_due(
         reaped: Vec::new(),
         directory: None,
     }
+}
+
+/// A store that nobody can reach is told before a build, and not after it.
+fn refuse_stores_out_of_reach<'a>(
+    session: &Session,
+    state: &Utf8Path,
+    images: impl Iterator<Item = &'a Image>,
+) -> Result<(), Failure> {
+    let surroundings = Surroundings { environment: &session.environment, state };
+    for store in images.flat_map(|image| &image.stores) {
+        publish::open(store, surroundings).map_err(|error| error.failure())?;
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use super::recorded::{self, Recorded};
 use super::session::Session;
 use crate::cli;
 use crate::model::{ArtifactRecord, ChannelName, Failure, FailureClass, ImageName, Version};
-use crate::registry::{self, Registry, RegistryError, VersionFile, Withdrawn, rebuild};
+use crate::registry::{self, Projection, Registry, RegistryError, VersionFile, Withdrawn};
 use crate::report::shown::Shown;
 
 /// Looks at each version that is named: `debian-12`, `debian-12@stable`, `debian-12@1.0.20261101`.
@@ -43,10 +43,13 @@ async fn show(session: &Session, registry: &dyn Registry, text: &str) -> Result<
     let version = match (&channel, version) {
         (Some(channel), _) => {
             let file = registry::read_channel(registry, &image, channel).await.map_err(read)?;
-            held = file.as_ref().is_some_and(|file| file.held);
-            match file {
-                Some(file) => file.version,
-                None => Recorded::of(registry, &image).await?.find(channel.as_str())?,
+            if let Some(file) = file {
+                held = file.held;
+                file.version
+            } else {
+                let recorded = Recorded::of(registry, &image).await?;
+                held = recorded.history.held.contains(channel);
+                recorded.find(channel.as_str())?
             }
         }
         (None, Some(version)) => version,
@@ -85,17 +88,15 @@ async fn newest(
     Err(Failure::new(FailureClass::Blocked, reason))
 }
 
-/// The file of a version that was lost: from the log, where the registry can be written to.
+/// The file of a version, where it is not there: as it follows from the log.
 async fn made_anew(
     registry: &dyn Registry,
     image: &ImageName,
     version: Version,
 ) -> Result<VersionFile, Failure> {
-    Recorded::of(registry, image).await?.record(version)?;
-    rebuild(registry, image).await.map_err(|error| error.failure())?;
-    let file = registry::read_version(registry, image, version).await;
-    file.map_err(|error| error.failure())?.ok_or_else(|| {
-        let reason = format!("what is recorded of `{image}` {version} cannot be read");
-        Failure::new(FailureClass::Registry, reason)
-    })
+    let recorded = Recorded::of(registry, image).await?;
+    recorded.record(version)?;
+    let content = Projection::Version(image.clone(), version).render(&recorded.log);
+    serde_json::from_slice(&content.unwrap_or_default())
+        .map_err(|error| Failure::caused_by(FailureClass::Registry, &error))
 }

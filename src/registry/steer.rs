@@ -138,12 +138,14 @@ pub async fn unpin(
     at.ok_or_else(|| empty(image, channel))
 }
 
-/// Has two channels take each other's version, in one step. Returns what each names now.
+/// Has two channels, which name `expected`, take each other's version, in one step. Returns what each
+/// names now. Refused if one of them names something else: it was not what somebody decided on.
 pub async fn swap(
     registry: &dyn Registry,
     author: &Author,
     image: &ImageName,
     channels: [&ChannelName; 2],
+    expected: [Version; 2],
     because: Option<&str>,
 ) -> Result<[Version; 2], RegistryError> {
     let mut now = None;
@@ -161,6 +163,17 @@ pub async fn swap(
             // The answer was lost on the way.
             now = Some([of_one, of_other]);
             return Ok(Step::Already(last.entry.seq));
+        }
+        let found = [of_one, of_other];
+        for ((channel, expected), found) in channels.into_iter().zip(expected).zip(found) {
+            if expected != found {
+                return Err(RegistryError::ChannelMoved {
+                    image: image.clone(),
+                    channel: channel.clone(),
+                    expected: Some(expected),
+                    found: Some(found),
+                });
+            }
         }
         now = Some([of_other, of_one]);
         let named = |channel: &ChannelName, version| Named { channel: channel.clone(), version };

@@ -10,10 +10,10 @@ use super::quantity::size;
 use super::style;
 use super::table::{Cell, Column, Table};
 use super::untrusted::{one_line, shorten};
-use crate::model::{Act, ChannelName, ImageName, Version};
+use crate::model::{ChannelName, ImageName, Version};
 
 /// So many columns words of people take at most.
-const MOST: usize = 60;
+const MOST: usize = 40;
 
 /// The published versions of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,8 +84,8 @@ impl Versions {
             Column::left("published"),
             Column::left("channels"),
             Column::left("state"),
-            Column::right("size").spare(1),
-            Column::left("why").spare(2),
+            Column::right("size").spare(2),
+            Column::left("why").spare(1),
         ]);
         for listed in &self.versions {
             let channels = listed.channels.iter().map(|it| {
@@ -95,7 +95,7 @@ impl Versions {
             let channels: Vec<String> = channels.collect();
             let why = match (&listed.revoked, listed.revoked_from) {
                 (Some(why), Some(from)) if listed.state != State::Revoked => {
-                    format!("revoked from {from} on: {why}")
+                    format!("ends {}: {why}", from.strftime("%Y-%m-%d"))
                 }
                 (Some(why), _) => why.clone(),
                 _ => listed.blocking.join(", "),
@@ -148,13 +148,6 @@ pub struct ChannelEvent {
     pub because: Option<String>,
 }
 
-impl ChannelEvent {
-    /// The word for `act`.
-    pub fn word(act: Act) -> &'static str {
-        act.as_str()
-    }
-}
-
 impl ChannelHistory {
     /// For people.
     pub fn text(&self) -> String {
@@ -182,5 +175,93 @@ impl ChannelHistory {
             }
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: &str) -> Timestamp {
+        format!("{day}T03:12:00Z").parse().unwrap()
+    }
+
+    fn listed(version: &str, channels: &[(&str, bool)], state: State) -> ListedVersion {
+        let channels = channels.iter().map(|(channel, held)| ListedChannel {
+            channel: channel.parse().unwrap(),
+            held: *held,
+        });
+        ListedVersion {
+            version: version.parse().unwrap(),
+            published_at: at("2026-11-01"),
+            channels: channels.collect(),
+            state,
+            revoked: None,
+            revoked_from: None,
+            blocking: Vec::new(),
+            size: 642_000_000,
+        }
+    }
+
+    #[test]
+    fn what_is_published_and_what_it_is_worth() {
+        let good = listed("1.0.20261127", &[("candidate", false)], State::Good);
+        let blocking = vec!["CVE-2026-1234".to_owned()];
+        let stable = [("stable", true), ("blue", false)];
+        let blocked = ListedVersion { blocking, ..listed("1.0.20261101", &stable, State::Blocked) };
+        let revoked = Some("leaked key\u{1b}[31m".to_owned());
+        let revoked = ListedVersion {
+            revoked: revoked.clone(),
+            revoked_from: Some(at("2026-10-20")),
+            ..listed("1.0.20261002", &[], State::Revoked)
+        };
+        let later = ListedVersion {
+            revoked: Some("end of support".to_owned()),
+            revoked_from: Some(at("2026-12-31")),
+            ..listed("1.0.20260901", &[], State::Good)
+        };
+        let image = "debian-12".parse().unwrap();
+        let versions = Versions { image, versions: vec![good, blocked, revoked, later] };
+        let text = anstream::adapter::strip_str(&versions.text(100)).to_string();
+        insta::assert_snapshot!(text, @"
+        version       published         channels             state    why
+        1.0.20261127  2026-11-01 03:12  candidate            good     
+        1.0.20261101  2026-11-01 03:12  stable (held), blue  blocked  CVE-2026-1234
+        1.0.20261002  2026-11-01 03:12                       revoked  leaked key
+        1.0.20260901  2026-11-01 03:12                       good     ends 2026-12-31: end of support
+        ");
+    }
+
+    #[test]
+    fn who_did_what_with_a_channel() {
+        let event =
+            |what, channel: Option<&str>, from: Option<&str>, because: Option<&str>| ChannelEvent {
+                seq: 7,
+                at: at("2026-11-27"),
+                what,
+                channel: channel.map(|channel| channel.parse().unwrap()),
+                from: from.map(|from| from.parse().unwrap()),
+                version: "1.0.20261101".parse().unwrap(),
+                by: Some("ann\u{1b}[31m".to_owned()).filter(|_| because.is_some()),
+                run: "20261127t031200z-5f3a9c".to_owned(),
+                run_url: because.map(|_| "https://forge.example/runs/7".to_owned()),
+                because: because.map(str::to_owned),
+            };
+        let (stable, newer) = (Some("stable"), Some("1.0.20261123"));
+        let events = vec![
+            event("revoked", None, None, Some("leaked key")),
+            event("unpinned", stable, Some("1.0.20261101"), None),
+            event("rolled-back", stable, newer, Some("boots no more")),
+            event("entered", stable, None, None),
+        ];
+        let history = ChannelHistory { image: "debian-12".parse().unwrap(), events };
+        insta::assert_snapshot!(history.text(), @"
+        2026-11-27 03:12  1.0.20261101 revoked by ann (https://forge.example/runs/7)
+                          leaked key
+        2026-11-27 03:12  stable unpinned: 1.0.20261101 (20261127t031200z-5f3a9c)
+        2026-11-27 03:12  stable rolled-back: 1.0.20261123 → 1.0.20261101 by ann (https://forge.example/runs/7)
+                          boots no more
+        2026-11-27 03:12  stable entered: 1.0.20261101 (20261127t031200z-5f3a9c)
+        ");
     }
 }

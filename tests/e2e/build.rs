@@ -134,6 +134,14 @@ build {
 }
 
 #[test]
+fn a_store_that_cannot_be_reached_is_told_before_a_build() {
+    let project = project_with(COPY);
+    let ended = run(&project, &["--store", "s3://golden"]).expect(5);
+    assert!(ended.stderr.contains("does not reach `s3://golden`"), "{}", ended.stderr);
+    assert!(project.list("store").is_empty() && project.log("debian-12").is_empty());
+}
+
+#[test]
 fn a_missing_packer_is_a_missing_tool() {
     let project = project_with(COPY);
     let mut command = project.goldsmith();
