@@ -24,6 +24,7 @@ pub mod inputs;
 pub mod inventory;
 pub mod matrix;
 pub mod model;
+pub mod objects;
 pub mod packer;
 pub mod plan;
 pub mod process;

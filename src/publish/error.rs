@@ -7,16 +7,11 @@ use thiserror::Error;
 
 use super::OciError;
 use crate::model::{Failure, FailureClass, ImageName, Version};
+use crate::objects::Refusal;
 
 /// Why a version was not stored.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The address is of a kind that this version does not reach.
-    #[error("this version of goldsmith does not reach `{address}`")]
-    Unreachable {
-        /// The address.
-        address: String,
-    },
     /// A file name that is not safe in a store. The template's fault, or an attack.
     #[error("`{}` cannot be the name of a file in a store: {why}", name.escape_default())]
     UnsafeName {
@@ -97,6 +92,16 @@ pub enum StoreError {
         #[from]
         OciError,
     ),
+    /// An object store refused. A missing permission, the network, or the store's own trouble.
+    #[error("cannot {action} `{path}`")]
+    Refused {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: String,
+        /// Why not.
+        source: Refusal,
+    },
     /// The caller does not want it any more.
     #[error("storing was cancelled")]
     Cancelled,
@@ -116,6 +121,16 @@ impl StoreError {
         }
     }
 
+    /// Whether it may be otherwise in a while, so that what was sent is worth keeping.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if source.is_passing())
+    }
+
+    /// Whether there is no bucket at all.
+    pub(super) fn is_missing_bucket(&self) -> bool {
+        matches!(self, Self::Refused { source: Refusal::NoBucket(_), .. })
+    }
+
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::ArtifactChanged { .. } => {
@@ -128,7 +143,6 @@ impl StoreError {
             Self::Damaged { .. } => {
                 "goldsmith never changes a stored file: restore it from a backup, or build a new version"
             }
-            Self::Unreachable { .. } => "name a folder, or use a later version of goldsmith",
             Self::NoSpace { .. } => "free some space there, then run it again",
             Self::ReservedName { .. } => "rename the image in images.yml",
             Self::Access(source) | Self::ArtifactUnreadable { source } => match source.kind() {
@@ -144,6 +158,7 @@ impl StoreError {
                 _ => return None,
             },
             Self::Oci(error) => return error.hint(),
+            Self::Refused { source, .. } => return source.hint(),
             Self::UnsafeName { .. } | Self::Cancelled => return None,
         })
     }

@@ -84,11 +84,11 @@ pub(super) fn difference(
     }
 }
 
-fn other_size(found: u64, expected: u64) -> String {
+pub(super) fn other_size(found: u64, expected: u64) -> String {
     format!("it has {found} bytes instead of {expected}")
 }
 
-fn other_digest(found: Digest, expected: Digest) -> String {
+pub(super) fn other_digest(found: Digest, expected: Digest) -> String {
     format!("its digest is {found} instead of {expected}")
 }
 
@@ -124,7 +124,7 @@ fn adopt(
 }
 
 /// Opens a file of the artifact, which must be as large as it was.
-fn open(source: &ArtifactFile) -> Result<File, StoreError> {
+pub(super) fn open(source: &ArtifactFile) -> Result<File, StoreError> {
     let unreadable = |source| StoreError::ArtifactUnreadable { source };
     let file = File::open(&source.path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
@@ -167,14 +167,20 @@ fn bring(source: &ArtifactFile, target: &Utf8Path, go_on: GoOn<'_>) -> Result<()
         CopyError::Write(error) => StoreError::Access(error),
         CopyError::Stopped => StoreError::Cancelled,
     })?;
-    if found != source.digest {
-        return Err(StoreError::ArtifactChanged {
-            path: source.path.clone(),
-            difference: other_digest(found, source.digest),
-        });
-    }
+    confirm_digest(source, found)?;
     seal(&to)?;
     Ok(())
+}
+
+/// An error if a file of the artifact has another digest, `found`, than it had.
+pub(super) fn confirm_digest(source: &ArtifactFile, found: Digest) -> Result<(), StoreError> {
+    if found == source.digest {
+        return Ok(());
+    }
+    Err(StoreError::ArtifactChanged {
+        path: source.path.clone(),
+        difference: other_digest(found, source.digest),
+    })
 }
 
 /// Writes a small file.

@@ -118,6 +118,11 @@ impl Manifest {
     }
 }
 
+/// Whether a file may have this name.
+pub(super) fn is_safe(name: &str) -> bool {
+    unsafe_because(name).is_none()
+}
+
 /// Why a file may not have this name. Names come from Packer and stand in paths, URLs and
 /// `SHA256SUMS`, where a line break or a backslash would have to be escaped.
 fn unsafe_because(name: &str) -> Option<&'static str> {

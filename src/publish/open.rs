@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use crate::environment::Environment;
 use crate::model::StoreAddress;
 
-use super::{DirectoryStore, OciStore, Store, StoreError};
+use super::{DirectoryStore, ObjectsStore, OciStore, Store, StoreError};
 
 /// What stores on servers need of the machine.
 #[derive(Clone, Copy)]
@@ -24,9 +24,7 @@ pub fn open(
     let Surroundings { environment, state } = surroundings;
     match address {
         StoreAddress::Directory(root) => Ok(Box::new(DirectoryStore::new(root.clone()))),
-        StoreAddress::Objects(objects) => {
-            Err(StoreError::Unreachable { address: objects.location() })
-        }
+        StoreAddress::Objects(objects) => Ok(Box::new(ObjectsStore::new(objects)?)),
         StoreAddress::Oci(reference) => {
             let store = OciStore::new(reference.clone(), environment.clone(), state.to_owned());
             Ok(Box::new(store))

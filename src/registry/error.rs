@@ -6,6 +6,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::model::{ChannelName, Digest, Failure, FailureClass, ImageName, Version};
+use crate::objects::Refusal;
 
 /// Why the registry did not do what it was asked to.
 #[derive(Debug, Error)]
@@ -19,12 +20,6 @@ pub enum RegistryError {
         path: String,
         /// What the system said.
         source: Box<dyn Error + Send + Sync>,
-    },
-    /// The address is of a kind that this version does not reach.
-    #[error("this version of goldsmith does not reach `{address}`")]
-    Unreachable {
-        /// The address.
-        address: String,
     },
     /// The server does not let us. A missing permission, or a rule of the forge.
     #[error("the server does not let goldsmith {action} `{location}`: {said}")]
@@ -263,6 +258,9 @@ impl RegistryError {
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Access { source, .. } => {
+                if let Some(refusal) = source.downcast_ref::<Refusal>() {
+                    return refusal.hint();
+                }
                 let io = source.downcast_ref::<io::Error>()?;
                 match io.kind() {
                     // EPERM, as opposed to EACCES, is also what a file system without hard links
@@ -308,7 +306,6 @@ impl RegistryError {
                 "goldsmith never moves such a file: somebody did, so restore it from a backup"
             }
             Self::ForeignName { .. } => "goldsmith gives no file such a name: remove it",
-            Self::Unreachable { .. } => "name a folder, or use a later version of goldsmith",
             Self::TooNew { .. } => "use the goldsmith version that the other runners use",
             Self::AlreadyPublished { .. } => {
                 "versions are immutable: build a new one with `goldsmith run --force`"

@@ -4,21 +4,34 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::object_store::local::LocalFileSystem;
 use ::object_store::path::Path;
-use ::object_store::{Error, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode};
+use ::object_store::prefix::PrefixStore;
+use ::object_store::{
+    Error, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload,
+};
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
-use crate::model::{Digest, ImageName, LogEntry, RunId};
+use crate::model::{Digest, ImageName, LogEntry, ObjectsAddress, RunId};
+use crate::objects::{Act, Place, Purpose, Refusal, answer, connect};
 
 use super::{End, Projection, Registry, RegistryError, Shard, folder, format, layout};
 
 /// How many entries of a log, or logs, are looked at at a time.
 const FETCHES: usize = 32;
+
+/// How long to wait each time that a store cannot say yet who was first.
+const WAITS: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
 
 /// A registry on an object store.
 pub struct ObjectStoreRegistry {
@@ -27,6 +40,8 @@ pub struct ObjectStoreRegistry {
     hasty: Arc<dyn ObjectStore>,
     /// The folder that it is, if it is one of this machine.
     folder: Option<Utf8PathBuf>,
+    /// The place that it is, if it is reached by the network.
+    remote: Option<Place>,
     location: String,
     /// Set once `schema.json` is known to be there and to be ours.
     schema: OnceCell<()>,
@@ -39,7 +54,29 @@ impl ObjectStoreRegistry {
     pub async fn open(store: Arc<dyn ObjectStore>, location: &str) -> Result<Self, RegistryError> {
         let location = location.to_owned();
         let hasty = store.clone();
-        Self { store, hasty, folder: None, location, schema: OnceCell::new() }.checked().await
+        let registry =
+            Self { store, hasty, folder: None, remote: None, location, schema: OnceCell::new() };
+        registry.checked().await
+    }
+
+    /// Opens the registry at a place that is reached by the network. Writes nothing.
+    pub async fn open_objects(address: &ObjectsAddress) -> Result<Self, RegistryError> {
+        let refused = |refusal| RegistryError::access("open", address.location(), refusal);
+        Self::at(connect(address, Purpose::Records).map_err(refused)?).await
+    }
+
+    async fn at(place: Place) -> Result<Self, RegistryError> {
+        let bucket: Arc<dyn ObjectStore> = place.store.clone();
+        let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(bucket, place.prefix.clone()));
+        let registry = Self {
+            hasty: store.clone(),
+            store,
+            folder: None,
+            location: place.location.clone(),
+            remote: Some(place),
+            schema: OnceCell::new(),
+        };
+        registry.checked().await
     }
 
     /// Opens the registry in `folder`, which is there. Writes nothing.
@@ -50,6 +87,7 @@ impl ObjectStoreRegistry {
             store: Arc::new(store.clone().with_fsync(true)),
             hasty: Arc::new(store),
             folder: Some(folder.to_owned()),
+            remote: None,
             location: folder.as_str().to_owned(),
             schema: OnceCell::new(),
         };
@@ -57,7 +95,9 @@ impl ObjectStoreRegistry {
     }
 
     async fn checked(self) -> Result<Self, RegistryError> {
-        if self.check_schema().await? {
+        // What is known only of a store that was written to: see `ensure_schema`.
+        let is_known = self.remote.is_none();
+        if self.check_schema().await? && is_known {
             self.schema.set(()).expect("nobody else has it yet");
         }
         Ok(self)
@@ -72,11 +112,18 @@ impl ObjectStoreRegistry {
         Ok(true)
     }
 
-    /// Makes sure that there is a `schema.json` before anything else is written.
+    /// Makes sure that there is a `schema.json` before anything else is written, and that the store
+    /// does not write it a second time: there are some that ignore the condition, and then two runs
+    /// could write one entry.
     async fn ensure_schema(&self) -> Result<(), RegistryError> {
         let ensure = || async {
             if !self.create(layout::SCHEMA_FILE, format::schema()).await? {
                 self.check_schema().await?;
+            } else if self.remote.is_some()
+                && self.create(layout::SCHEMA_FILE, format::schema()).await?
+            {
+                let path = self.place(layout::SCHEMA_FILE);
+                return Err(RegistryError::access("write", path, Refusal::Unconditional));
             }
             Ok(())
         };
@@ -88,12 +135,26 @@ impl ObjectStoreRegistry {
         layout::place(&self.location, path)
     }
 
+    /// What it means that `act` failed on `path`.
+    fn failed(&self, act: Act, path: &str, error: Error) -> RegistryError {
+        let (verb, path) = (act.verb(), self.place(path));
+        match &self.remote {
+            Some(place) => RegistryError::access(verb, path, place.refusal(act, &error)),
+            None => RegistryError::access(verb, path, error),
+        }
+    }
+
     /// The content of a file of at most `limit` bytes, if it is there.
     async fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
-        let failed = |error| RegistryError::access("read", self.place(path), error);
+        let failed = |error| self.failed(Act::Read, path, error);
         let found = match self.store.get(&Path::from(path)).await {
             Ok(found) => found,
-            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error @ Error::NotFound { .. }) => {
+                // A bucket that is missing is no registry without images.
+                let refusal = self.remote.as_ref().map(|place| place.refusal(Act::Read, &error));
+                let is_missing = matches!(refusal, Some(Refusal::NoBucket(_)));
+                return if is_missing { Err(failed(error)) } else { Ok(None) };
+            }
             Err(error) => return Err(failed(error)),
         };
         if found.meta.size > limit {
@@ -105,13 +166,24 @@ impl ObjectStoreRegistry {
 
     /// Writes a file as a whole if it is not there. Whether it was not.
     async fn create(&self, path: &str, content: Vec<u8>) -> Result<bool, RegistryError> {
-        let file = Path::from(path);
-        let create = self.store.put_opts(&file, content.into(), PutMode::Create.into());
-        match create.await {
-            Ok(_) => Ok(true),
-            Err(Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(RegistryError::access("write", self.place(path), error)),
+        let (file, content) = (Path::from(path), PutPayload::from(content));
+        for wait in WAITS {
+            let create = self.store.put_opts(&file, content.clone(), PutMode::Create.into());
+            match create.await {
+                Ok(_) => return Ok(true),
+                Err(error @ Error::AlreadyExists { .. }) => {
+                    // S3 says so of two that write at once, of whom it may be that neither has.
+                    let undecided =
+                        answer(&error).is_some_and(|it| it.code == "ConditionalRequestConflict");
+                    if !undecided {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => return Err(self.failed(Act::Write, path, error)),
+            }
+            tokio::time::sleep(wait).await;
         }
+        Ok(false)
     }
 
     /// Writes a file as a whole, whatever was there.
@@ -129,7 +201,7 @@ impl ObjectStoreRegistry {
             .put(&Path::from(path), content.into())
             .await
             .map(drop)
-            .map_err(|error| RegistryError::access("write", self.place(path), error))
+            .map_err(|error| self.failed(Act::Write, path, error))
     }
 
     /// What is in a folder.
@@ -137,7 +209,7 @@ impl ObjectStoreRegistry {
         self.store.list_with_delimiter(Some(&Path::from(folder))).await.map_err(|error| match error
         {
             Error::InvalidPath { .. } => RegistryError::ForeignName { path: self.place(folder) },
-            error => RegistryError::access("list", self.place(folder), error),
+            error => self.failed(Act::List, folder, error),
         })
     }
 
@@ -265,7 +337,7 @@ impl Registry for ObjectStoreRegistry {
         let path = layout::lease(run);
         match self.store.delete(&Path::from(path.as_str())).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(RegistryError::access("remove", self.place(&path), error)),
+            Err(error) => Err(self.failed(Act::Remove, &path, error)),
         }
     }
 
@@ -341,12 +413,18 @@ impl Registry for ObjectStoreRegistry {
 #[cfg(test)]
 mod tests {
     use ::object_store::memory::InMemory;
+    use ::object_store::{
+        CopyOptions, GetOptions, GetResult, MultipartUpload, PutMultipartOptions, PutOptions,
+        PutResult,
+    };
     use camino::{Utf8Path, Utf8PathBuf};
+    use futures_util::stream::BoxStream;
 
     use super::super::contract::{Subject, fixtures, registry_contract};
     use super::super::{Reach, enter, look, open};
     use super::*;
     use crate::model::Address;
+    use crate::objects::Vendor;
 
     /// A folder of this machine, opened as a user opens it.
     struct Folder(tempfile::TempDir);
@@ -514,6 +592,90 @@ mod tests {
             let error = registry.log(&image, 0).await.unwrap_err();
             assert!(matches!(error, RegistryError::ForeignName { .. }));
             fs_err::remove_file(path).unwrap();
+        }
+    }
+
+    /// A bucket whose store writes whatever it is asked to, as some old ones do.
+    #[derive(Debug)]
+    struct Careless(InMemory);
+
+    impl std::fmt::Display for Careless {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    #[async_trait]
+    impl ObjectStore for Careless {
+        async fn put_opts(
+            &self,
+            location: &Path,
+            payload: PutPayload,
+            _: PutOptions,
+        ) -> Result<PutResult, Error> {
+            self.0.put(location, payload).await
+        }
+
+        async fn put_multipart_opts(
+            &self,
+            location: &Path,
+            options: PutMultipartOptions,
+        ) -> Result<Box<dyn MultipartUpload>, Error> {
+            self.0.put_multipart_opts(location, options).await
+        }
+
+        async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult, Error> {
+            self.0.get_opts(location, options).await
+        }
+
+        fn delete_stream(
+            &self,
+            locations: BoxStream<'static, Result<Path, Error>>,
+        ) -> BoxStream<'static, Result<Path, Error>> {
+            self.0.delete_stream(locations)
+        }
+
+        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta, Error>> {
+            self.0.list(prefix)
+        }
+
+        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult, Error> {
+            self.0.list_with_delimiter(prefix).await
+        }
+
+        async fn copy_opts(&self, from: &Path, to: &Path, how: CopyOptions) -> Result<(), Error> {
+            self.0.copy_opts(from, to, how).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_ignores_conditions_is_refused() {
+        let place = || Place {
+            store: Arc::new(InMemory::new()),
+            prefix: "registry".into(),
+            location: "s3://images/registry".to_owned(),
+            bucket: "images".to_owned(),
+            vendor: Vendor::S3,
+        };
+        let careless: Arc<dyn ObjectStore> = Arc::new(Careless(InMemory::new()));
+        for _ in 0..2 {
+            let registry = ObjectStoreRegistry {
+                store: careless.clone(),
+                ..ObjectStoreRegistry::at(place()).await.unwrap()
+            };
+            let refused = registry.write_lease(&"r1".parse().unwrap(), b"{}").await;
+            let failure = refused.unwrap_err().failure();
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(format!("{}\n{}", failure.reason, failure.hints[0]), @"
+                cannot write `s3://images/registry/schema.json`: the store ignores `If-None-Match: *`: two runs could write one entry
+                use a store that honours it (see docs/stores.md), or `registry: git`
+                ");
+            }
+        }
+        let careful = place();
+        for _ in 0..2 {
+            let registry = ObjectStoreRegistry::at(careful.clone()).await.unwrap();
+            registry.write_lease(&"r1".parse().unwrap(), b"{}").await.unwrap();
         }
     }
 
