@@ -1,6 +1,6 @@
 //! End-to-end tests: the real tools on real images, nothing faked and nothing skipped.
 //!
-//! `tools/install --with docker --with guest --with oci` installs what they need.
+//! `tools/install --with docker --with guest --with oci --with s3` installs what they need.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -27,6 +27,7 @@ mod leases;
 mod legacy;
 mod lint;
 mod logs;
+mod object_store;
 mod packer;
 mod parallel;
 mod plugins;
@@ -36,6 +37,7 @@ mod provenance;
 mod publish;
 mod recover;
 mod rescan;
+mod s3;
 mod secrets;
 mod tests;
 mod waivers;
