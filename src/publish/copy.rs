@@ -5,10 +5,12 @@
 //! holes, as `cp` would leave them.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use fs_err::File;
+use rustix::fs::{Advice, fadvise};
 
 use crate::model::{Digest, Hasher};
 
@@ -18,6 +20,9 @@ const BLOCK: usize = 256 << 10;
 
 /// Blocks on their way from the reader to the writer.
 const BLOCKS: usize = 16;
+
+/// Bytes that are written before the disk is told to begin with them.
+const BEHIND: u64 = 8 << 20;
 
 static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
@@ -128,8 +133,12 @@ fn read(
 
 /// Writes blocks and gives them back.
 fn write(target: &mut File, to_write: &Receiver<Block>, empty: &Sender<Block>) -> io::Result<()> {
-    let mut size = 0;
+    let (mut size, mut on_its_way) = (0, 0);
     for block in to_write {
+        if size - on_its_way >= BEHIND {
+            send_off(target, on_its_way, size - on_its_way);
+            on_its_way = size;
+        }
         size += block.filled as u64;
         if block.content() == &ZEROS[..block.filled] {
             target.seek(SeekFrom::Start(size))?;
@@ -140,6 +149,12 @@ fn write(target: &mut File, to_write: &Receiver<Block>, empty: &Sender<Block>) -
         drop(empty.send(block));
     }
     target.set_len(size)
+}
+
+/// Has the kernel begin to bring to the disk what was written, and does not wait for it: whoever
+/// waits at the end then waits for little. What it says to this advice does not matter.
+fn send_off(target: &File, offset: u64, size: u64) {
+    let _ = fadvise(target, offset, NonZero::new(size), Advice::DontNeed);
 }
 
 #[cfg(test)]
