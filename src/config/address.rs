@@ -115,12 +115,10 @@ fn store(field: Field<'_>, context: &mut Context) -> Option<Written> {
     let objects = keys.read("object", context, |field, context| {
         let example = r#""s3://bucket/images""#;
         inner(field, "object", "url", example, context, |field, context| {
-            let what = "the address of an object store";
-            parsed::<ObjectsAddress>(field, what, example, context)
-        })?;
-        Some(unavailable::value(field, "object"))
+            parsed(field, "the address of an object store", example, context)
+        })
     });
-    found.extend(objects.map(Written::Later));
+    found.extend(objects.map(|objects| Written::Reached(StoreAddress::Objects(objects))));
     let oci = keys.read("oci", context, |field, context| {
         let example = "registry.example.org/images";
         inner(field, "oci", "ref", example, context, |field, context| {

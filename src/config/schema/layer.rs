@@ -277,7 +277,7 @@ struct Dir {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct ObjectStore {
-    /// Not available yet. A place in an object store.
+    /// A place in an object store.
     #[schemars(example = json!({ "url": "s3://bucket/images" }))]
     object: Object,
 }

@@ -67,7 +67,7 @@ scalar!(
 );
 scalar!(
     Registry,
-    "The address of a registry: a folder (`file:///srv/registry`, `./registry`), a branch of this repository (`git`) or of another one (`git+https://host/repository#branch`; also `git+ssh://`, `git+file://`). Not available yet: a place in an object store (`s3://bucket/registry`; also `gs://`, `az://`).",
+    "The address of a registry: a folder (`file:///srv/registry`, `./registry`), a branch of this repository (`git`) or of another one (`git+https://host/repository#branch`; also `git+ssh://`, `git+file://`), or a place in an object store (`s3://bucket/registry`; also `gs://`, `az://`).",
     {
         "type": "string",
         "pattern": r"^(git|git\+(https?|ssh|file)://.*|(s3|gs|az)://.*|file://(localhost)?/[^?#]*[^?#/][^?#]*|/[^/].*|\.\.?/.*)$",
