@@ -49,8 +49,9 @@ pub(super) struct Done {
 
 /// Appends to the log of `image` what `decide` makes of it.
 ///
-/// `decide` must know its own entry again: when an answer is lost on the way and a layer below
-/// tries once more, the entry that is in the way is ours.
+/// When an answer is lost on the way and a layer below tries once more, the entry that is in the way
+/// is ours, and is known again by all that it says. A run that was killed and goes on has made
+/// another entry of it: `decide` must know what it has said already.
 pub(super) async fn transact(
     registry: &dyn Registry,
     author: &Author,
@@ -81,6 +82,9 @@ pub(super) async fn transact(
             }
             Err(RegistryError::Conflict { .. }) => {
                 log.extend(registry.log(image, log::head(&log)).await?);
+                if log.contains(&entry) {
+                    return Ok(done(registry, image, seq, log).await);
+                }
             }
             Err(error) => return Err(error),
         }
@@ -94,4 +98,53 @@ async fn done(registry: &dyn Registry, image: &ImageName, seq: u64, log: Vec<Log
     // The index is only there to save time: that it cannot be written is no reason to fail.
     let _ = index::remember(registry, [(image, &history)]).await;
     Done { seq, log }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use ::object_store::memory::InMemory;
+    use async_trait::async_trait;
+
+    use super::super::contract::fixtures::{author, channel, image, promotion, publish};
+    use super::super::contract::meddled::{Call, Meddled, Meddler};
+    use super::super::{Expect, ObjectStoreRegistry, Steering, steer};
+    use super::*;
+
+    /// Loses the first answer. Before anybody asks again, somebody else has gone on.
+    struct Lost<'a> {
+        registry: &'a dyn Registry,
+        next: Steering,
+        was: AtomicBool,
+    }
+
+    #[async_trait]
+    impl Meddler for Lost<'_> {
+        async fn before(&self, _: Call<'_>) {}
+
+        async fn answer(&self, entry: &LogEntry) -> Result<(), RegistryError> {
+            if self.was.swap(true, Ordering::SeqCst) {
+                return Ok(());
+            }
+            steer(self.registry, &author("other"), &image(), &channel(), &self.next).await?;
+            Err(RegistryError::Conflict { image: entry.image.clone(), seq: entry.seq })
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_done_is_not_done_again_because_the_answer_was_lost() {
+        let registry = ObjectStoreRegistry::open(Arc::new(InMemory::new()), "memory").await.unwrap();
+        let [one, two] = [publish(&registry, "r1").await, publish(&registry, "r2").await];
+        let next = promotion(Expect::Any, two);
+        let meddler = Lost { registry: &registry, next, was: AtomicBool::new(false) };
+        let meddled = Meddled { registry: &registry, meddler };
+        let steering = promotion(Expect::Exactly(None), one);
+        let done = steer(&meddled, &author("me"), &image(), &channel(), &steering).await.unwrap();
+        assert!(done.changed && done.from.is_none(), "{done:?}");
+        let log = registry.log(&image(), 0).await.unwrap();
+        let moves = log.iter().flat_map(|entry| entry.entry.moves()).map(|it| it.to);
+        assert_eq!(moves.collect::<Vec<_>>(), [one, two]);
+    }
 }

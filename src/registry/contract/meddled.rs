@@ -26,6 +26,11 @@ pub(crate) enum Call<'a> {
 pub(crate) trait Meddler: Send + Sync {
     /// Acts.
     async fn before(&self, call: Call<'_>);
+
+    /// What is said of an entry that was appended.
+    async fn answer(&self, _: &LogEntry) -> Result<(), RegistryError> {
+        Ok(())
+    }
 }
 
 /// A registry with somebody in between.
@@ -52,7 +57,8 @@ impl<M: Meddler> Registry for Meddled<'_, M> {
 
     async fn append(&self, entry: &LogEntry) -> Result<(), RegistryError> {
         self.meddler.before(Call::Append(entry)).await;
-        self.registry.append(entry).await
+        self.registry.append(entry).await?;
+        self.meddler.answer(entry).await
     }
 
     async fn projection(&self, projection: &Projection) -> Result<Option<Vec<u8>>, RegistryError> {
