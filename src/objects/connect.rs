@@ -1,5 +1,6 @@
 //! From an address to a client.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use ::object_store::{BackoffConfig, ClientConfigKey, Error, RetryConfig};
 use url::{Host, Url};
 
 use super::{Objects, Place, Refusal, Vendor};
+use crate::environment::Environment;
 use crate::model::ObjectsAddress;
 
 /// What a client is for: it decides how long an answer may take.
@@ -46,14 +48,19 @@ const CONNECT: &str = "10s";
 
 const USER_AGENT: &str = concat!("goldsmith/", env!("CARGO_PKG_VERSION"));
 
-/// Makes a client for the place at `address`. Asks nobody yet.
-pub(crate) fn connect(address: &ObjectsAddress, purpose: Purpose) -> Result<Place, Refusal> {
+/// Makes a client for the place at `address`, with the settings and credentials of `environment`. Asks
+/// nobody yet.
+pub(crate) fn connect(
+    address: &ObjectsAddress,
+    purpose: Purpose,
+    environment: &Environment,
+) -> Result<Place, Refusal> {
     // An error says that there is a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (vendor, built) = match address.scheme() {
-        "gs" => (Vendor::Gcs, google(address, purpose)),
-        "az" => (Vendor::Azure, azure(address, purpose)),
-        _ => (Vendor::S3, s3(address, purpose)),
+        "gs" => (Vendor::Gcs, google(address, purpose, environment)),
+        "az" => (Vendor::Azure, azure(address, purpose, environment)),
+        _ => (Vendor::S3, s3(address, purpose, environment)),
     };
     Ok(Place {
         store: built.map_err(|error| Refusal::of_settings(vendor, &error))?,
@@ -62,6 +69,18 @@ pub(crate) fn connect(address: &ObjectsAddress, purpose: Purpose) -> Result<Plac
         location: address.location(),
         bucket: address.bucket().to_owned(),
         vendor,
+    })
+}
+
+/// What the variables that begin with `vendor` say, as the vendor's own tools understand them.
+fn settings<'e, K: FromStr>(
+    environment: &'e Environment,
+    vendor: &'static str,
+) -> impl Iterator<Item = (K, &'e str)> {
+    environment.iter().filter_map(move |(name, value)| {
+        let is_set = name.starts_with(vendor) && !value.is_empty();
+        let key = is_set.then(|| name.to_ascii_lowercase().parse().ok())?;
+        Some((key?, value))
     })
 }
 
@@ -79,8 +98,14 @@ fn is_plain(endpoint: &str) -> bool {
     endpoint.starts_with("http://")
 }
 
-fn s3(address: &ObjectsAddress, purpose: Purpose) -> Result<Arc<dyn Objects>, Error> {
-    let mut builder = AmazonS3Builder::from_env()
+fn s3(
+    address: &ObjectsAddress,
+    purpose: Purpose,
+    environment: &Environment,
+) -> Result<Arc<dyn Objects>, Error> {
+    let told = settings(environment, "AWS_")
+        .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+    let mut builder = told
         .with_bucket_name(address.bucket())
         // Neither is for the environment to decide: two runs must not write one entry, and what is
         // signed has arrived as it was sent.
@@ -126,10 +151,16 @@ fn hosted(endpoint: &str, bucket: &str) -> Option<String> {
     Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
-fn google(address: &ObjectsAddress, purpose: Purpose) -> Result<Arc<dyn Objects>, Error> {
-    let mut builder = GoogleCloudStorageBuilder::from_env()
-        .with_bucket_name(address.bucket())
-        .with_retry(purpose.retry());
+fn google(
+    address: &ObjectsAddress,
+    purpose: Purpose,
+    environment: &Environment,
+) -> Result<Arc<dyn Objects>, Error> {
+    let told = settings(environment, "GOOGLE_")
+        .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| {
+            builder.with_config(key, value)
+        });
+    let mut builder = told.with_bucket_name(address.bucket()).with_retry(purpose.retry());
     for (key, value) in options(purpose) {
         builder = builder.with_config(GoogleConfigKey::Client(key), value);
     }
@@ -142,10 +173,16 @@ fn google(address: &ObjectsAddress, purpose: Purpose) -> Result<Arc<dyn Objects>
     Ok(Arc::new(builder.build()?))
 }
 
-fn azure(address: &ObjectsAddress, purpose: Purpose) -> Result<Arc<dyn Objects>, Error> {
-    let mut builder = MicrosoftAzureBuilder::from_env()
-        .with_container_name(address.bucket())
-        .with_retry(purpose.retry());
+fn azure(
+    address: &ObjectsAddress,
+    purpose: Purpose,
+    environment: &Environment,
+) -> Result<Arc<dyn Objects>, Error> {
+    let told = settings(environment, "AZURE_")
+        .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| {
+            builder.with_config(key, value)
+        });
+    let mut builder = told.with_container_name(address.bucket()).with_retry(purpose.retry());
     for (key, value) in options(purpose) {
         builder = builder.with_config(AzureConfigKey::Client(key), value);
     }

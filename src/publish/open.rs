@@ -24,7 +24,7 @@ pub fn open(
     let Surroundings { environment, state } = surroundings;
     match address {
         StoreAddress::Directory(root) => Ok(Box::new(DirectoryStore::new(root.clone()))),
-        StoreAddress::Objects(objects) => Ok(Box::new(ObjectsStore::new(objects)?)),
+        StoreAddress::Objects(objects) => Ok(Box::new(ObjectsStore::new(objects, environment)?)),
         StoreAddress::Oci(reference) => {
             let store = OciStore::new(reference.clone(), environment.clone(), state.to_owned());
             Ok(Box::new(store))

@@ -17,6 +17,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
+use crate::environment::Environment;
 use crate::model::{Digest, ImageName, LogEntry, ObjectsAddress, RunId};
 use crate::objects::{Act, Place, Purpose, Refusal, answer, connect};
 
@@ -60,9 +61,12 @@ impl ObjectStoreRegistry {
     }
 
     /// Opens the registry at a place that is reached by the network. Writes nothing.
-    pub async fn open_objects(address: &ObjectsAddress) -> Result<Self, RegistryError> {
+    pub async fn open_objects(
+        address: &ObjectsAddress,
+        environment: &Environment,
+    ) -> Result<Self, RegistryError> {
         let refused = |refusal| RegistryError::access("open", address.location(), refusal);
-        Self::at(connect(address, Purpose::Records).map_err(refused)?).await
+        Self::at(connect(address, Purpose::Records, environment).map_err(refused)?).await
     }
 
     async fn at(place: Place) -> Result<Self, RegistryError> {

@@ -44,7 +44,7 @@ pub async fn open(address: &Address, reach: &Reach) -> Result<Box<dyn Registry>,
             Ok(Box::new(ObjectStoreRegistry::open_folder(folder).await?))
         }
         Address::Objects(objects) => {
-            Ok(Box::new(ObjectStoreRegistry::open_objects(objects).await?))
+            Ok(Box::new(ObjectStoreRegistry::open_objects(objects, &reach.environment).await?))
         }
         Address::Git(git) => Ok(Box::new(GitRegistry::open(git, reach).await?)),
     }

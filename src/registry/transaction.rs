@@ -135,7 +135,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_done_is_not_done_again_because_the_answer_was_lost() {
-        let registry = ObjectStoreRegistry::open(Arc::new(InMemory::new()), "memory").await.unwrap();
+        let registry =
+            ObjectStoreRegistry::open(Arc::new(InMemory::new()), "memory").await.unwrap();
         let [one, two] = [publish(&registry, "r1").await, publish(&registry, "r2").await];
         let next = promotion(Expect::Any, two);
         let meddler = Lost { registry: &registry, next, was: AtomicBool::new(false) };

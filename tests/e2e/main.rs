@@ -35,6 +35,7 @@ mod processes;
 mod project;
 mod provenance;
 mod publish;
+mod race;
 mod recover;
 mod rescan;
 mod s3;

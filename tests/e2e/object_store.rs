@@ -207,8 +207,9 @@ fn the_process_that_reserves() {
     let author =
         Author { run: run.parse().unwrap(), run_url: None, by: None, clock: Clock::system() };
     let base = "1.0".parse().unwrap();
+    let reach = Reach { environment: Environment::of_process(), ..Reach::folders() };
     runtime().block_on(async {
-        let registry = registry::open(&address, &Reach::folders()).await.unwrap();
+        let registry = registry::open(&address, &reach).await.unwrap();
         let day = jiff::civil::date(2026, 11, 23);
         let image = "debian-12".parse().unwrap();
         registry::reserve(&*registry, &author, &image, base, day).await.unwrap();

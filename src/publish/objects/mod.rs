@@ -33,6 +33,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 
+use crate::environment::Environment;
 use crate::model::{ImageName, ObjectsAddress, Publication, Stored, Version};
 use crate::objects::{Act, Purpose, connect};
 
@@ -56,13 +57,13 @@ pub struct ObjectsStore {
 }
 
 impl ObjectsStore {
-    /// The store at `address`. Asks nobody yet.
-    pub fn new(address: &ObjectsAddress) -> Result<Self, StoreError> {
-        let place = connect(address, Purpose::Bytes).map_err(|source| StoreError::Refused {
-            action: "open",
-            path: address.location(),
-            source,
-        })?;
+    /// The store at `address`, for whom `environment` says that we are. Asks nobody yet.
+    pub fn new(address: &ObjectsAddress, environment: &Environment) -> Result<Self, StoreError> {
+        let refused = |source| {
+            let path = address.location();
+            StoreError::Refused { action: "open", path, source }
+        };
+        let place = connect(address, Purpose::Bytes, environment).map_err(refused)?;
         Ok(Self { contents: Contents::new(place, parts::PART), abandoned: ABANDONED })
     }
 
