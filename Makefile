@@ -33,7 +33,7 @@ lint:
 
 bench:
 	tools/install
-	$(USE_TOOLS) && cargo bench --bench plan --bench parallel --bench logs --bench evidence --bench rescan --bench git_registry --bench upload --bench overhead
+	$(USE_TOOLS) && cargo bench --bench plan --bench parallel --bench logs --bench evidence --bench rescan --bench registry --bench upload --bench overhead
 
 clean:
 	cargo clean --workspace

@@ -15,7 +15,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use rustix::fs::{FlockOperation, flock};
@@ -104,7 +104,7 @@ pub(super) struct Made {
 }
 
 impl Cache {
-    fn repository(&self) -> Utf8PathBuf {
+    pub(super) fn repository(&self) -> Utf8PathBuf {
         self.folder.join("repository.git")
     }
 
@@ -183,12 +183,17 @@ impl Cache {
     /// Fetches the branch. Its newest commit, if there is one.
     pub(super) async fn fetch(&self, lock: &Lock) -> Result<Option<ObjectId>, RegistryError> {
         for attempt in 1.. {
+            let asked = SystemTime::now();
             match self.try_fetch().await? {
                 Ok(tip) => {
                     self.tidy().await;
+                    self.remember(lock, asked, Some(&tip));
                     return Ok(Some(tip));
                 }
-                Err(Refusal::NoBranch) => return Ok(None),
+                Err(Refusal::NoBranch) => {
+                    self.remember(lock, asked, None);
+                    return Ok(None);
+                }
                 Err(Refusal::Unclear(said)) if attempt < ATTEMPTS => {
                     if is_damage(&said) {
                         self.discard(lock)?;
@@ -229,6 +234,7 @@ impl Cache {
         if packs > PACKS || files("17").count() > LOOSE {
             let arguments = ["gc", "--quiet", "--prune=1.day.ago"];
             self.forget_inputs();
+            self.forget_files();
             // What cannot be tidied is only slower.
             let _ = self.here("tidy up", &arguments, None, &mut |_| {}).await;
         }

@@ -10,6 +10,7 @@
 //! own, which comes and goes (`leases.rs`).
 
 mod address;
+mod answers;
 mod cache;
 mod contents;
 mod credentials;
@@ -26,7 +27,7 @@ mod tests;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard};
@@ -39,8 +40,8 @@ use self::state::{State, kept};
 use self::tree::{Node, ObjectId};
 use super::{End, Projection, Registry, RegistryError, Shard, format, index, layout};
 
-/// For how long a branch that was fetched is thought to be where it was. A burst of questions is one
-/// to the server; an answer may be so much older than its question.
+/// For how long a branch that was fetched is thought to be where it was, by all processes of this
+/// machine. A burst of questions is one to the server; an answer may be so much older than its question.
 const FRESH: Duration = Duration::from_secs(2);
 
 /// A registry on a branch.
@@ -51,9 +52,14 @@ pub struct GitRegistry {
 }
 
 impl GitRegistry {
-    /// Fetches the branch. One that is not there is a registry without images.
+    /// Fetches the branch, unless somebody just has. One that is not there is a registry without images.
     async fn begin(cache: Cache, fresh: Duration) -> Result<Self, RegistryError> {
-        let registry = Self { cache, fresh, state: Mutex::default() };
+        let mut state = State::default();
+        if let Some(answer) = cache.answer(fresh) {
+            state.tip = answer.tip;
+            state.asked = Instant::now().checked_sub(answer.age);
+        }
+        let registry = Self { cache, fresh, state: Mutex::new(state) };
         drop(registry.known(&[]).await?);
         Ok(registry)
     }
@@ -82,8 +88,18 @@ impl GitRegistry {
 
     /// The content of the file at `path`, if it is there.
     async fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        let mut state = self.now().await?;
+        self.read_in(&mut state, path, limit).await
+    }
+
+    async fn read_in(
+        &self,
+        state: &mut State,
+        path: &str,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, RegistryError> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut state = self.known(&[folder.to_owned()]).await?;
+        state.look(&self.cache, &[folder.to_owned()].into()).await?;
         let Some(id) = state.file(path) else { return Ok(None) };
         let found = state.read(&self.cache, &[id], limit).await?.remove(0);
         kept(found, &self.place(path))
@@ -170,7 +186,17 @@ impl Registry for GitRegistry {
     }
 
     async fn projection(&self, projection: &Projection) -> Result<Option<Vec<u8>>, RegistryError> {
-        self.read(&layout::projection(projection), format::MAX_FILE).await
+        let path = layout::projection(projection);
+        let mut state = self.known(&[]).await?;
+        let kept_before = state.tip.as_ref().and_then(|tip| self.cache.kept(tip, &path));
+        if let Some(content) = kept_before {
+            return Ok(Some(content));
+        }
+        let content = self.read_in(&mut state, &path, format::MAX_FILE).await?;
+        if let (Some(tip), Some(content)) = (&state.tip, &content) {
+            self.cache.keep(tip, &path, content);
+        }
+        Ok(content)
     }
 
     async fn write_projection(

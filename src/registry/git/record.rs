@@ -1,5 +1,7 @@
 //! Writing to the branch: a commit, a push, and again when somebody else was faster.
 
+use std::time::SystemTime;
+
 use tokio::time::sleep;
 
 use super::cache::{Draft, Expected, Lock, pause};
@@ -57,9 +59,11 @@ impl GitRegistry {
                 files: &files,
             };
             let made = self.cache.commit(&lock, &draft).await?;
+            let asked = SystemTime::now();
             let expected = parent.as_ref().map_or(Expected::Nothing, Expected::At);
             match self.cache.push(&lock, Some(&made.commit), &branch, expected).await? {
                 Ok(_) => {
+                    self.cache.remember(&lock, asked, Some(&made.commit));
                     let pushed = files.into_iter().zip(made.files);
                     let pushed = pushed.map(|((path, content), id)| (path, content, id));
                     state.pushed(made.commit, pushed.collect());

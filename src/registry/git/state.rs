@@ -155,6 +155,11 @@ impl State {
             let Some(tip) = self.tip.clone() else { return Ok(()) };
             let unknown = folders.iter().filter(|folder| !self.is_known(folder));
             let unknown: Vec<String> = unknown.cloned().collect();
+            if self.schema == Schema::Unknown
+                && let Some(content) = cache.kept(&tip, layout::SCHEMA_FILE)
+            {
+                self.check_content(cache, &content)?;
+            }
             if unknown.is_empty() && self.schema != Schema::Unknown {
                 return Ok(());
             }
@@ -222,7 +227,16 @@ impl State {
         let place = layout::place(&cache.location, layout::SCHEMA_FILE);
         let content = self.read(cache, &[id], format::MAX_FILE).await?;
         let content = content.into_iter().next().unwrap_or(Found::Missing);
-        format::check_schema(&kept(content, &place)?.unwrap_or_default(), &place)?;
+        let content = kept(content, &place)?.unwrap_or_default();
+        self.check_content(cache, &content)?;
+        if let Some(tip) = &self.tip {
+            cache.keep(tip, layout::SCHEMA_FILE, &content);
+        }
+        Ok(())
+    }
+
+    fn check_content(&mut self, cache: &Cache, schema: &[u8]) -> Result<(), RegistryError> {
+        format::check_schema(schema, &layout::place(&cache.location, layout::SCHEMA_FILE))?;
         self.schema = Schema::Ours;
         Ok(())
     }

@@ -485,3 +485,37 @@ async fn leases_are_refs_of_their_own_and_one_of_many_gets_a_claim() {
     handles[1].remove_lease(&"r1".parse().unwrap()).await.unwrap();
     assert!(leases(&*handles[0]).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn who_asks_again_a_moment_later_asks_neither_the_server_nor_git() {
+    let server = Server::fresh();
+    let writer = server.open().await.unwrap();
+    let version = publish(&*writer, "r1").await;
+    enter(&*writer, &author("r1"), &image(), &channel(), version).await.unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let reader = async |fresh: Duration| {
+        let counting = calls.clone();
+        let program = Meddling(move |_: &[String]| {
+            counting.fetch_add(1, Ordering::SeqCst);
+            None
+        });
+        let (state, environment) = (server.path("reader"), server.environment(&[]));
+        let address = server.address();
+        let program = Arc::new(program);
+        let registry = GitRegistry::open_with(&address, program, &environment, &state, fresh).await;
+        let file = Projection::Channel(image(), channel());
+        let content = registry.unwrap().projection(&file).await.unwrap().unwrap();
+        let file: crate::registry::ChannelFile = serde_json::from_slice(&content).unwrap();
+        (file.version, calls.swap(0, Ordering::SeqCst))
+    };
+    let (long, none) = (Duration::from_hours(1), Duration::ZERO);
+    assert!(reader(long).await.1 > 1);
+    assert_eq!(reader(long).await, (version, 0));
+    assert_eq!(reader(none).await, (version, 2), "one fetch to open it, one to read");
+
+    let next = publish(&*writer, "r2").await;
+    enter(&*writer, &author("r2"), &image(), &channel(), next).await.unwrap();
+    assert_eq!(reader(long).await, (version, 0), "as old as is allowed");
+    assert_eq!(reader(none).await.0, next);
+    assert_eq!(reader(long).await, (next, 0));
+}
