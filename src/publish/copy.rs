@@ -84,8 +84,9 @@ pub(super) fn digest(source: &mut File, go_on: GoOn<'_>) -> Result<Digest, CopyE
     Err(CopyError::Stopped)
 }
 
-/// Copies all of `source` to the empty file `target`, and gives the digest of what was copied. Asks
-/// `go_on` before every block. Does not wait for the disk.
+/// Copies all of `source` to the file `target`, and gives the digest of what was copied. What `target`
+/// begins with stays, as far as it is the same. Asks `go_on` before every block. Does not wait for the
+/// disk.
 pub(super) fn copy(
     source: &mut File,
     target: &mut File,
@@ -134,7 +135,14 @@ fn read(
 /// Writes blocks and gives them back.
 fn write(target: &mut File, to_write: &Receiver<Block>, empty: &Sender<Block>) -> io::Result<()> {
     let (mut size, mut on_its_way) = (0, 0);
+    let mut there = Beginning::of(target)?;
     for block in to_write {
+        if there.goes_on_with(&block, target)? {
+            size += block.filled as u64;
+            on_its_way = size;
+            drop(empty.send(block));
+            continue;
+        }
         if size - on_its_way >= BEHIND {
             send_off(target, on_its_way, size - on_its_way);
             on_its_way = size;
@@ -151,6 +159,42 @@ fn write(target: &mut File, to_write: &Receiver<Block>, empty: &Sender<Block>) -
     target.set_len(size)
 }
 
+/// What was copied before.
+struct Beginning {
+    /// How much of it was not looked at.
+    left: u64,
+    block: Vec<u8>,
+}
+
+impl Beginning {
+    fn of(target: &File) -> io::Result<Self> {
+        // What is no file has no beginning.
+        let left = target.metadata().ok().filter(|it| it.is_file()).map_or(0, |it| it.len());
+        Ok(Self { left, block: vec![0; if left > 0 { BLOCK } else { 0 }] })
+    }
+
+    /// Whether `target` has `block` already. If not, it ends before it, and what follows is new.
+    fn goes_on_with(&mut self, block: &Block, target: &mut File) -> io::Result<bool> {
+        if self.left == 0 {
+            return Ok(false);
+        }
+        let size = block.filled as u64;
+        let at = target.stream_position()?;
+        if self.left >= size {
+            let found = &mut self.block[..block.filled];
+            target.read_exact(found)?;
+            if found == block.content() {
+                self.left -= size;
+                return Ok(true);
+            }
+        }
+        self.left = 0;
+        target.seek(SeekFrom::Start(at))?;
+        target.set_len(at)?;
+        Ok(false)
+    }
+}
+
 /// Has the kernel begin to bring to the disk what was written, and does not wait for it: whoever
 /// waits at the end then waits for little. What it says to this advice does not matter.
 fn send_off(target: &File, offset: u64, size: u64) {
@@ -163,15 +207,46 @@ mod tests {
 
     use super::*;
 
-    /// Copies `content` from one file to another and gives what is there then.
-    fn copied(content: &[u8]) -> (Digest, Vec<u8>) {
+    /// Copies `content` from one file to another, in which there is `before`, and gives what is there
+    /// then, and the least that was there on the way.
+    fn copied(content: &[u8], before: &[u8]) -> (Digest, Vec<u8>, u64) {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs_err::write(&from, content).unwrap();
+        fs_err::write(&to, before).unwrap();
         let mut source = File::open(&from).unwrap();
-        let mut target = File::create_new(&to).unwrap();
-        let digest = copy(&mut source, &mut target, &|| true).unwrap();
-        (digest, fs_err::read(to).unwrap())
+        let mut target = fs_err::OpenOptions::new().read(true).write(true).open(&to).unwrap();
+        let least = std::sync::atomic::AtomicU64::new(u64::MAX);
+        let look = || {
+            let size = fs_err::metadata(&to).unwrap().len();
+            least.fetch_min(size, std::sync::atomic::Ordering::Relaxed);
+            true
+        };
+        let digest = copy(&mut source, &mut target, &look).unwrap();
+        (digest, fs_err::read(&to).unwrap(), least.into_inner())
+    }
+
+    /// What there was before: nothing, a beginning, or something else, longer maybe.
+    #[derive(Debug, Clone)]
+    struct Before(prop::sample::Index, Option<usize>, Vec<u8>);
+
+    impl Before {
+        fn get(&self, content: &[u8]) -> Vec<u8> {
+            let Self(end, other, more) = self;
+            let mut before = content[..end.index(content.len() + 1)].to_vec();
+            if let Some(byte) = other.and_then(|at| before.get_mut(at)) {
+                *byte ^= 1;
+            }
+            before.extend(more);
+            before
+        }
+    }
+
+    fn before() -> impl Strategy<Value = Before> {
+        let more = prop::collection::vec(any::<u8>(), 0..2000);
+        let more = prop_oneof![Just(Vec::new()), more];
+        (any::<prop::sample::Index>(), any::<Option<usize>>(), more)
+            .prop_map(|(end, other, more)| Before(end, other.map(|at| at % (3 * BLOCK)), more))
     }
 
     proptest! {
@@ -179,15 +254,29 @@ mod tests {
         #[test]
         fn a_copy_is_what_its_digest_says(
             pieces in prop::collection::vec((1u8.., 0usize..3 * BLOCK / 2), 0..4),
+            before in before(),
         ) {
             let mut content = Vec::new();
             for (byte, count) in pieces {
                 content.extend(vec![byte; count]);
                 content.extend(vec![0; 3 * BLOCK / 2 - count]);
             }
-            let (digest, copy) = copied(&content);
+            let (digest, copy, _) = copied(&content, &before.get(&content));
             prop_assert_eq!(digest, Digest::of(&content));
             prop_assert!(copy == content);
+        }
+    }
+
+    #[test]
+    fn killed_at_every_tenth_percent_the_next_copy_writes_only_the_rest() {
+        let content: Vec<u8> = (0..=250).cycle().take(10 * BLOCK + 1000).collect();
+        for tenth in 0..=10 {
+            let before = &content[..tenth * content.len() / 10];
+            let (digest, copy, least) = copied(&content, before);
+            assert_eq!(digest, Digest::of(&content));
+            assert!(copy == content);
+            let blocks = before.len() / BLOCK * BLOCK;
+            assert!(usize::try_from(least).unwrap() >= blocks, "{tenth}: {least} of {blocks}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::Utf8Path;
-use fs_err::File;
+use fs_err::{File, OpenOptions};
 use rustix::fs::statvfs;
 
 use crate::model::{ArtifactFile, Digest, Publication};
@@ -37,8 +37,9 @@ pub(super) fn fill(
         .collect();
     let documents = manifest.documents.iter().map(|listed| listed.size);
     let mut needed = RESERVE + documents.sum::<u64>();
-    for (source, _) in &missing {
-        needed = needed.saturating_add(occupied(source)?);
+    for (source, listed) in &missing {
+        let begun = fs_err::metadata(folder.join(&listed.name)).map_or(0, |it| it.blocks() * 512);
+        needed = needed.saturating_add(occupied(source)?.saturating_sub(begun));
     }
     check_space(folder, needed)?;
     for (source, listed) in missing {
@@ -92,8 +93,8 @@ pub(super) fn other_digest(found: Digest, expected: Digest) -> String {
     format!("its digest is {found} instead of {expected}")
 }
 
-/// Looks through what a killed writer left: keeps the files that are what they must be, removes
-/// everything else, and says what is there.
+/// Looks through what a killed writer left: keeps the files that are what they must be, and those that
+/// may be the beginning of that, removes everything else, and says what is there, whole.
 fn adopt(
     folder: &Utf8Path,
     manifest: &Manifest,
@@ -114,6 +115,10 @@ fn adopt(
         {
             seal(&File::open(&path)?)?;
             kept.insert(listed.name.clone());
+        } else if listed
+            .is_some_and(|listed| entry.metadata().is_ok_and(|it| it.len() < listed.size))
+        {
+            // `bring` looks how far it is the same.
         } else if kind.is_dir() {
             fs_err::remove_dir_all(entry.path())?;
         } else {
@@ -158,10 +163,11 @@ fn check_space(folder: &Utf8Path, needed: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Copies a file of the artifact, which must still be what the build left.
+/// Copies a file of the artifact, which must still be what the build left, or what is missing of it.
 fn bring(source: &ArtifactFile, target: &Utf8Path, go_on: GoOn<'_>) -> Result<(), StoreError> {
     let mut from = open(source)?;
-    let mut to = File::create_new(target)?;
+    let mut to =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(target)?;
     let found = copy(&mut from, &mut to, go_on).map_err(|error| match error {
         CopyError::Read(source) => StoreError::ArtifactUnreadable { source },
         CopyError::Write(error) => StoreError::Access(error),
