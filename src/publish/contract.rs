@@ -33,6 +33,8 @@ macro_rules! store_contract {
             one_rejected_build_is_kept
             concurrent_writers_agree
             a_dropped_call_stores_nothing
+            what_is_stored_is_read_from_any_byte_on
+            what_is_not_there_is_not_read
         }
     };
     ($fresh:expr; $($case:ident)*) => {
@@ -243,4 +245,51 @@ pub(super) async fn a_dropped_call_stores_nothing(subject: &impl Subject) {
     }
     store.put(&build.publication).await.unwrap();
     assert_whole(subject, "debian-12/1.0.20261123", &build);
+}
+
+pub(super) async fn what_is_stored_is_read_from_any_byte_on(subject: &impl Subject) {
+    let build = Build::new("1.0.20261123");
+    let stored = subject.open().put(&build.publication).await.unwrap();
+    let disk = &stored[0];
+    let store = subject.open();
+    let expected = build.expected();
+    for (name, content) in &expected {
+        let beside = disk.location.replace(&disk.name, name);
+        let read = store.read(&beside, 0).await.unwrap();
+        assert_eq!(read.size, content.len() as u64, "{name}");
+        assert!(read.whole(&beside, 1 << 30).await.unwrap() == *content, "{name}");
+    }
+    let content = &expected[&disk.name];
+    for from in [1, 300_000, disk.size - 1, disk.size] {
+        let rest = store.read(&disk.location, from).await.unwrap();
+        let rest = rest.whole(&disk.location, 1 << 30).await.unwrap();
+        assert!(rest == content[usize::try_from(from).unwrap()..], "from {from}");
+    }
+    let beyond = store.read(&disk.location, disk.size + 1).await.unwrap();
+    assert_eq!(beyond.whole(&disk.location, 0).await.unwrap(), b"");
+    let small = store.read(&disk.location, 0).await.unwrap().whole(&disk.location, 1000).await;
+    assert!(matches!(small, Err(StoreError::Damaged { .. })));
+    // Whether it is what it was is for whoever takes its digest.
+    subject.damage(&format!("debian-12/1.0.20261123/{}", disk.name));
+    let damaged = store.read(&disk.location, 0).await.unwrap();
+    assert!(damaged.whole(&disk.location, 1 << 30).await.unwrap()[0] != content[0]);
+}
+
+pub(super) async fn what_is_not_there_is_not_read(subject: &impl Subject) {
+    let build = Build::new("1.0.20261123");
+    let stored = subject.open().put(&build.publication).await.unwrap();
+    let store = subject.open();
+    let (disk, name) = (&stored[0].location, &stored[0].name);
+    let other_version = disk.replace("1.0.20261123", "1.0.20261124");
+    for location in [disk.replace(name, "other.qcow2"), other_version] {
+        for from in [0, 7] {
+            let missing = store.read(&location, from).await;
+            assert!(matches!(missing, Err(StoreError::NotThere { .. })), "{location}");
+        }
+    }
+    let elsewhere = ["", "/etc/passwd", "file:///etc/passwd", "s3://other/a", "oci://other/a:1#b"];
+    for location in elsewhere {
+        let refused = store.read(location, 0).await;
+        assert!(matches!(refused, Err(StoreError::NoPlace { .. })), "{location}");
+    }
 }

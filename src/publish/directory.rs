@@ -20,9 +20,11 @@ use std::panic::resume_unwind;
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::model::{ImageName, Publication, Stored};
 
+use super::content::{Content, of_file};
 use super::copy::GoOn;
 use super::shelf::Shelf;
 use super::{Store, StoreError, Unpublished};
@@ -94,6 +96,15 @@ impl Store for DirectoryStore {
         .await
     }
 
+    async fn read(&self, location: &str, from: u64) -> Result<Content, StoreError> {
+        let path = Url::parse(location).ok().and_then(|url| url.to_file_path().ok());
+        let path = path.and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
+        // Addresses have no `..` left once they are read.
+        let path = path.filter(|path| path.starts_with(&self.root));
+        let path = path.ok_or_else(|| StoreError::NoPlace { location: location.to_owned() })?;
+        blocking(move |_| of_file(&path, from)).await
+    }
+
     async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {
         let Unpublished { image, version, disk, rejected } = unpublished.clone();
         let shelf = if rejected { self.rejected(&image) } else { self.published(&image)? };
@@ -132,7 +143,7 @@ fn images_in(folder: &Utf8Path) -> io::Result<Vec<ImageName>> {
 }
 
 /// Does `work` on a thread that may block. When the caller goes away it is told to stop.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce(GoOn<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let cancelled = CancellationToken::new();

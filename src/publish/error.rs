@@ -85,6 +85,24 @@ pub enum StoreError {
         #[from]
         io::Error,
     ),
+    /// The file system lets nobody read. The machine's fault, or a missing permission.
+    #[error("cannot read from the store")]
+    Unreadable(
+        /// What the system said; names the file.
+        io::Error,
+    ),
+    /// There is no such file. Somebody has removed it, or the bucket or repository is another one.
+    #[error("there is no `{location}`")]
+    NotThere {
+        /// Where nothing lies.
+        location: String,
+    },
+    /// A record names a place that no store is. Its fault, or an attack.
+    #[error("`{}` is no place in a store that goldsmith knows", location.escape_default())]
+    NoPlace {
+        /// What it names.
+        location: String,
+    },
     /// An OCI registry, or the way to it.
     #[error(transparent)]
     Oci(
@@ -123,7 +141,11 @@ impl StoreError {
 
     /// Whether it may be otherwise in a while, so that what was sent is worth keeping.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Refused { source, .. } if source.is_passing())
+        match self {
+            Self::Refused { source, .. } => source.is_passing(),
+            Self::Oci(error) => error.is_passing(),
+            _ => false,
+        }
     }
 
     /// Whether there is no bucket at all.
@@ -145,7 +167,9 @@ impl StoreError {
             }
             Self::NoSpace { .. } => "free some space there, then run it again",
             Self::ReservedName { .. } => "rename the image in images.yml",
-            Self::Access(source) | Self::ArtifactUnreadable { source } => match source.kind() {
+            Self::Access(source)
+            | Self::Unreadable(source)
+            | Self::ArtifactUnreadable { source } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
                     "the user that runs goldsmith needs access to it"
                 }
@@ -159,7 +183,10 @@ impl StoreError {
             },
             Self::Oci(error) => return error.hint(),
             Self::Refused { source, .. } => return source.hint(),
-            Self::UnsafeName { .. } | Self::Cancelled => return None,
+            Self::UnsafeName { .. }
+            | Self::NotThere { .. }
+            | Self::NoPlace { .. }
+            | Self::Cancelled => return None,
         })
     }
 }

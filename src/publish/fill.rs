@@ -150,7 +150,7 @@ fn occupied(source: &ArtifactFile) -> Result<u64, StoreError> {
 }
 
 /// Refuses early and clearly what would fail late.
-fn check_space(folder: &Utf8Path, needed: u64) -> Result<(), StoreError> {
+pub(super) fn check_space(folder: &Utf8Path, needed: u64) -> Result<(), StoreError> {
     let there = statvfs(folder.as_std_path()).map_err(io::Error::from)?;
     let free = there.f_bavail.saturating_mul(there.f_frsize);
     if needed > free {
@@ -198,7 +198,12 @@ fn write(target: &Utf8Path, content: &[u8]) -> io::Result<()> {
 
 /// Makes a file readable for everybody, whatever the umask, and waits until it is on the disk.
 fn seal(file: &File) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(0o644))?;
+    seal_as(file, Permissions::from_mode(0o644))
+}
+
+/// Gives a file these permissions, whatever the umask, and waits until it is on the disk.
+pub(super) fn seal_as(file: &File, permissions: Permissions) -> io::Result<()> {
+    file.set_permissions(permissions)?;
     file.sync_all()
 }
 

@@ -5,13 +5,16 @@
 //! (`Manifest`), which is written last and tells a reader without goldsmith that the version is
 //! complete. What is published is decided by the registry alone.
 
+mod content;
 #[cfg(test)]
 mod contract;
 mod copy;
 mod directory;
 mod error;
+mod fetch;
 mod fill;
 mod incoming;
+mod locate;
 mod manifest;
 mod objects;
 mod oci;
@@ -23,8 +26,11 @@ use async_trait::async_trait;
 
 use crate::model::{Digest, ImageName, Publication, Stored, Version};
 
+pub use content::Content;
 pub use directory::DirectoryStore;
 pub use error::StoreError;
+pub use fetch::{FetchError, Fetched, Fetcher, Target, Told, Whence, digest_at};
+pub use locate::open_for;
 pub use manifest::{Manifest, ManifestFile};
 pub use objects::ObjectsStore;
 pub use oci::{OciError, OciStore};
@@ -63,6 +69,12 @@ pub trait Store: Send + Sync {
     /// Keeps the artifact of a build that did not pass aside, in the same form. One is kept for an
     /// image: the one before goes when this one is complete.
     async fn keep_rejected(&self, publication: &Publication) -> Result<Vec<Stored>, StoreError>;
+
+    /// Opens the file that lies at `location`, as [`Stored::location`] has it or beside such a one,
+    /// from byte `from` on. Only what a reader of the store may do is needed.
+    ///
+    /// [`StoreError::NotThere`] if there is no such file. No pieces if it ends before `from`.
+    async fn read(&self, location: &str, from: u64) -> Result<Content, StoreError>;
 
     /// Removes the version that is named, whole, if it is there. Says where it lay. The caller has
     /// made sure that nobody can publish it any more. Another artifact under its name stays.

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use ::object_store::path::Path;
 use ::object_store::{
-    Attribute, Attributes, Error, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMode,
-    PutOptions, PutPayload,
+    Attribute, Attributes, Error, GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _,
+    PutMode, PutOptions, PutPayload,
 };
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::model::{Digest, Hasher};
 use crate::objects::{Act, Objects, Place};
 
-use super::super::StoreError;
 use super::super::fill::{other_digest, other_size};
 use super::super::manifest::ManifestFile;
+use super::super::{Content, StoreError};
 
 /// The name under which an object carries the digest of its content, in hexadecimal digits.
 const SHA256: &str = "sha256";
@@ -71,11 +71,7 @@ impl Contents {
 
     /// What it means that `act` failed on `path`.
     pub(super) fn refused(&self, act: Act, path: &str, error: &Error) -> StoreError {
-        StoreError::Refused {
-            action: act.verb(),
-            path: self.place(path),
-            source: self.at.refusal(act, error),
-        }
+        refused(&self.at, act, path, error)
     }
 
     /// What is at `path`, if there is something.
@@ -108,6 +104,39 @@ impl Contents {
             return Err(StoreError::Damaged { path: self.place(path).into(), difference });
         }
         Ok(Some(found.bytes().await.map_err(failed)?.into()))
+    }
+
+    /// Opens the object at `path` from byte `from` on.
+    pub(super) async fn open(&self, path: &str, from: u64) -> Result<Content, StoreError> {
+        let missing = || StoreError::NotThere { location: self.place(path) };
+        let range = (from > 0).then_some(GetRange::Offset(from));
+        let options = GetOptions { range, ..GetOptions::default() };
+        let found = match self.store().get_opts(&self.path(path)?, options).await {
+            Ok(found) => found,
+            Err(error @ Error::NotFound { .. }) => {
+                let refused = self.refused(Act::Read, path, &error);
+                return Err(if refused.is_missing_bucket() { refused } else { missing() });
+            }
+            Err(error) => {
+                let refused = self.refused(Act::Read, path, &error);
+                // Nobody has a piece of what ends before it.
+                if from > 0 {
+                    let found = self.look(path).await?.ok_or_else(missing)?;
+                    if found.size <= from {
+                        return Ok(Content::at_end(found.size));
+                    }
+                }
+                return Err(refused);
+            }
+        };
+        let (size, at, path) = (found.meta.size, self.at.clone(), path.to_owned());
+        if found.range.start != from {
+            let difference = format!("it is sent from byte {}, not {from}", found.range.start);
+            return Err(StoreError::Damaged { path: self.place(&path).into(), difference });
+        }
+        let pieces =
+            found.into_stream().map_err(move |error| refused(&at, Act::Read, &path, &error));
+        Ok(Content { size, pieces: pieces.boxed() })
     }
 
     /// The digest of an object, from its content; none if it is not there.
@@ -186,6 +215,12 @@ impl Contents {
             Err(error) => Err(self.refused(Act::Remove, path, &error)),
         }
     }
+}
+
+/// What it means that `act` failed on `path`, which is below `at`.
+fn refused(at: &Place, act: Act, path: &str, error: &Error) -> StoreError {
+    let path = format!("{}/{path}", at.location);
+    StoreError::Refused { action: act.verb(), path, source: at.refusal(act, error) }
 }
 
 /// What an object carries that has the digest `sha256`.

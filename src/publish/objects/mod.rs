@@ -37,7 +37,7 @@ use crate::environment::Environment;
 use crate::model::{ImageName, ObjectsAddress, Publication, Stored, Version};
 use crate::objects::{Act, Purpose, connect};
 
-use super::{Store, StoreError, Unpublished};
+use super::{Content, Store, StoreError, Unpublished};
 use contents::Contents;
 use journal::INCOMING;
 use shelf::Shelf;
@@ -139,6 +139,15 @@ impl Store for ObjectsStore {
         let stored = shelf.store(publication).await?;
         shelf.keep_newest().await?;
         Ok(stored)
+    }
+
+    async fn read(&self, location: &str, from: u64) -> Result<Content, StoreError> {
+        let within = location.strip_prefix(self.contents.location());
+        let within = within.and_then(|rest| rest.strip_prefix('/')).filter(|path| !path.is_empty());
+        match within {
+            Some(path) => self.contents.open(path, from).await,
+            None => Err(StoreError::NoPlace { location: location.to_owned() }),
+        }
     }
 
     async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {

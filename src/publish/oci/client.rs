@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{self, Stream};
 use reqwest::header::{
     AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -68,6 +69,8 @@ pub(super) struct Ask<'a> {
     headers: Vec<(HeaderName, String)>,
     body: Bytes,
     timeout: Duration,
+    /// Whether what is asked for is large, and taken piece by piece.
+    is_large: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -78,7 +81,7 @@ impl<'a> Ask<'a> {
             _ => Access::Write,
         };
         let (headers, body, timeout) = (Vec::new(), Bytes::new(), QUESTION);
-        Self { method, url, repository, access, headers, body, timeout }
+        Self { method, url, repository, access, headers, body, timeout, is_large: false }
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
@@ -93,6 +96,13 @@ impl<'a> Ask<'a> {
 
     pub(super) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Of something large, of which the answer has the beginning only: [`Answer::pieces`] has it all,
+    /// however long that takes.
+    pub(super) fn of_large(mut self) -> Self {
+        self.is_large = true;
         self
     }
 
@@ -116,12 +126,30 @@ pub(super) struct Answer {
     /// Whom it is from: where its addresses start.
     url: Url,
     pub(super) body: Vec<u8>,
+    /// What has not been taken, where something large was asked for and is there.
+    rest: Option<reqwest::Response>,
 }
 
 impl Answer {
     /// A header, if it is there and text.
     pub(super) fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Something large, piece by piece. Breaks off when nothing comes for a minute.
+    pub(super) fn pieces(self) -> impl Stream<Item = Result<Bytes, OciError>> + Send + 'static {
+        let url = self.url;
+        stream::try_unfold(self.rest, move |rest| {
+            let url = url.clone();
+            async move {
+                let Some(mut response) = rest else { return Ok(None) };
+                let piece = match tokio::time::timeout(QUESTION, response.chunk()).await {
+                    Ok(piece) => piece.map_err(|error| broken(&url, &error))?,
+                    Err(_) => return Err(stalled(&url)),
+                };
+                Ok(piece.map(|piece| (piece, Some(response))))
+            }
+        })
     }
 
     /// What the registry says of an error.
@@ -275,7 +303,10 @@ impl Client {
     }
 
     async fn ask_at(&self, ask: &Ask<'_>, url: &Url) -> Result<Answer, OciError> {
-        let mut request = self.http.request(ask.method.clone(), url.clone()).timeout(ask.timeout);
+        let mut request = self.http.request(ask.method.clone(), url.clone());
+        if !ask.is_large {
+            request = request.timeout(ask.timeout);
+        }
         for (name, value) in &ask.headers {
             request = request.header(name, value);
         }
@@ -291,7 +322,22 @@ impl Client {
         {
             request = request.header(AUTHORIZATION, secret(&proof));
         }
-        self.answer(url, request, &ask.what()).await
+        if !ask.is_large {
+            return self.answer(url, request, &ask.what()).await;
+        }
+        let response = match tokio::time::timeout(ask.timeout, request.send()).await {
+            Ok(response) => response.map_err(|error| broken(url, &error))?,
+            Err(_) => return Err(stalled(url)),
+        };
+        if !response.status().is_success() {
+            let what = ask.what();
+            let taken = self.take(url, response, &what);
+            let taken = tokio::time::timeout(ask.timeout, taken).await;
+            return taken.unwrap_or_else(|_| Err(stalled(url)));
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let (url, body) = (url.clone(), Vec::new());
+        Ok(Answer { status, headers, url, body, rest: Some(response) })
     }
 
     /// Sends a request and takes its answer, whole.
@@ -301,7 +347,17 @@ impl Client {
         request: reqwest::RequestBuilder,
         what: &str,
     ) -> Result<Answer, OciError> {
-        let mut response = request.send().await.map_err(|error| broken(url, &error))?;
+        let response = request.send().await.map_err(|error| broken(url, &error))?;
+        self.take(url, response, what).await
+    }
+
+    /// Takes an answer, whole.
+    async fn take(
+        &self,
+        url: &Url,
+        mut response: reqwest::Response,
+        what: &str,
+    ) -> Result<Answer, OciError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| broken(url, &error))? {
@@ -310,7 +366,7 @@ impl Client {
             }
             body.extend_from_slice(&part);
         }
-        Ok(Answer { status, headers, url: url.clone(), body })
+        Ok(Answer { status, headers, url: url.clone(), body, rest: None })
     }
 
     /// Where an answer leads, if it says so.
@@ -498,12 +554,17 @@ pub(super) fn is_this_machine(host: &str) -> bool {
     }
 }
 
+/// Whoever answers has stopped to do so.
+fn stalled(url: &Url) -> OciError {
+    OciError::Unreachable { host: address(url), why: "no answer in time".to_owned() }
+}
+
 /// What it means that there is no answer.
 fn broken(url: &Url, error: &reqwest::Error) -> OciError {
-    let host = address(url);
     if error.is_timeout() {
-        return OciError::Unreachable { host, why: "no answer in time".to_owned() };
+        return stalled(url);
     }
+    let host = address(url);
     let mut cause: &(dyn std::error::Error + 'static) = error;
     loop {
         // An I/O error hides what it was made of from `source`.

@@ -25,11 +25,14 @@ pub(super) enum Fault {
 
 /// How a registry is set up.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a registry that somebody runs")]
 pub(super) struct Setup {
     /// Keeps no list of referrers.
     pub(super) no_referrers: bool,
     /// Deletes nothing.
     pub(super) no_deletes: bool,
+    /// Sends everything from its beginning on.
+    pub(super) no_ranges: bool,
     /// Takes no more at once.
     pub(super) largest_part: Option<usize>,
     /// Wants a token, which `hugo` gets for `secret`, and with it these actions.
@@ -85,6 +88,17 @@ fn reply(status: u16, headers: impl Into<String>, body: impl Into<Vec<u8>>) -> R
 fn error(status: u16, code: &str) -> Reply {
     let errors = json!({ "errors": [{ "code": code, "message": "said the registry" }] });
     reply(status, "", errors.to_string())
+}
+
+/// What follows in `blob` from where `range` begins: `bytes=5-`.
+fn part(blob: &[u8], range: &str) -> Reply {
+    let start: usize = range["bytes=".len()..range.len() - 1].parse().unwrap();
+    let size = blob.len();
+    if start >= size {
+        return reply(416, format!("content-range: bytes */{size}\r\n"), "");
+    }
+    let headers = format!("content-range: bytes {start}-{}/{size}\r\n", size - 1);
+    reply(206, headers, &blob[start..])
 }
 
 impl Double {
@@ -209,9 +223,11 @@ impl Content {
             ("/blobs/uploads/", _) => self.upload(question, name, rest),
             ("/blobs/", "GET" | "HEAD") => {
                 let key = (name.to_owned(), rest.parse().unwrap());
-                match self.blobs.get(&key) {
-                    Some(blob) => reply(200, "", blob.clone()),
-                    None => error(404, "BLOB_UNKNOWN"),
+                let range = question.headers.get("range").filter(|_| !self.setup.no_ranges);
+                match (self.blobs.get(&key), range) {
+                    (Some(blob), None) => reply(200, "", blob.clone()),
+                    (Some(blob), Some(range)) => part(blob, range),
+                    (None, _) => error(404, "BLOB_UNKNOWN"),
                 }
             }
             ("/manifests/", "GET") => match self.manifest(name, rest) {

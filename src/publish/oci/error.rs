@@ -127,6 +127,21 @@ pub enum OciError {
 }
 
 impl OciError {
+    /// Whether it may be otherwise in a while.
+    pub(in crate::publish) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Status { status, .. } => {
+                status.is_server_error()
+                    || matches!(
+                        *status,
+                        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+                    )
+            }
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     pub(in crate::publish) fn hint(&self) -> Option<&'static str> {
         Some(match self {

@@ -22,6 +22,7 @@ mod describe;
 mod double;
 mod error;
 mod format;
+mod read;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -37,9 +38,10 @@ use self::client::{Client, LARGEST, Patience};
 use self::credentials::Credentials;
 use self::describe::{Described, Said};
 use self::format::{Descriptor, EMPTY_CONTENT, ImageManifest, MANIFEST};
+use self::read::Named;
 use self::repository::Repository;
 use super::manifest::{Manifest, ManifestFile};
-use super::{Store, StoreError, Unpublished};
+use super::{Content, Store, StoreError, Unpublished};
 use crate::environment::Environment;
 use crate::model::{Digest, ImageName, OciReference, Publication, Stored, Version};
 
@@ -124,6 +126,18 @@ impl Store for OciStore {
         let stored = self.bring(&repository, publication, true).await?;
         keep_one(&repository, publication.version, &before).await?;
         Ok(stored)
+    }
+
+    async fn read(&self, location: &str, from: u64) -> Result<Content, StoreError> {
+        let no_place = || StoreError::NoPlace { location: location.to_owned() };
+        let file = Named::parse(location).ok_or_else(no_place)?;
+        let below = file.repository.strip_prefix(self.reference.repository());
+        if file.host != self.reference.host() || !below.is_some_and(|rest| rest.starts_with('/')) {
+            return Err(no_place());
+        }
+        let client = self.client()?;
+        let repository = Repository::new(&client, file.repository.to_owned())?;
+        read::open(&repository, &file, from).await
     }
 
     async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {

@@ -4,11 +4,15 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LINK};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use reqwest::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LINK, RANGE,
+};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+use super::super::{Content, StoreError};
 use super::client::{Ask, Client};
 use super::error::OciError;
 use super::format::{Descriptor, INDEX, Index, MANIFEST};
@@ -73,6 +77,47 @@ impl<'a> Repository<'a> {
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(self.client.refusal(&ask, &answer)),
         }
+    }
+
+    /// Opens a blob from byte `from` on, if it is there; whether it is what its digest says is for the
+    /// caller.
+    pub(super) async fn open(
+        &self,
+        digest: &Digest,
+        from: u64,
+    ) -> Result<Option<Content>, StoreError> {
+        let mut ask = self.ask(Method::GET, &format!("blobs/{digest}"))?.of_large();
+        if from > 0 {
+            ask = ask.header(RANGE, format!("bytes={from}-"));
+        }
+        let answer = self.client.ask(&ask).await?;
+        let strange = |why: &str| self.client.strange("a question for a blob", why);
+        let (size, skipped) = match answer.status {
+            StatusCode::OK => {
+                let size = answer.header(CONTENT_LENGTH).and_then(|size| size.parse().ok());
+                (size.ok_or_else(|| strange("it does not say the blob's size"))?, from)
+            }
+            StatusCode::PARTIAL_CONTENT => {
+                let range = answer.header(CONTENT_RANGE).and_then(range);
+                let size = range.and_then(|(start, size)| (start == from).then_some(size));
+                (size.ok_or_else(|| strange("it sends another part than was asked for"))?, 0)
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => {
+                let size = self.blob_size(digest).await?;
+                return Ok(size.map(|size| Content::at_end(size.min(from))));
+            }
+            StatusCode::NOT_FOUND => return Ok(None),
+            _ => return Err(self.client.refusal(&ask, &answer).into()),
+        };
+        let pieces = answer.pieces().map_err(StoreError::from);
+        // A server need not know how to begin elsewhere than at the beginning.
+        let mut ahead = skipped;
+        let pieces = pieces.map_ok(move |mut piece| {
+            let skipped = usize::try_from(ahead).unwrap_or(usize::MAX).min(piece.len());
+            ahead -= skipped as u64;
+            piece.split_off(skipped)
+        });
+        Ok(Some(Content { size, pieces: pieces.boxed() }))
     }
 
     /// Sends a small blob, unless it is there.
@@ -274,6 +319,12 @@ impl<'a> Repository<'a> {
         }
         Ok(Some(url))
     }
+}
+
+/// The first byte and the size of the whole, of `bytes 5-9/10`.
+fn range(text: &str) -> Option<(u64, u64)> {
+    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    Some((range.split_once('-')?.0.parse().ok()?, size.parse().ok()?))
 }
 
 /// The address of an upload that is done.

@@ -99,7 +99,10 @@ mod with_referrers {
 
 mod with_tags_for_referrers {
     use super::*;
-    store_contract!(Registry::new(Setup { no_referrers: true, ..Setup::default() }).await);
+    store_contract!({
+        let setup = Setup { no_referrers: true, no_ranges: true, ..Setup::default() };
+        Registry::new(setup).await
+    });
 }
 
 const VERSION: &str = "1.0.20261123";
