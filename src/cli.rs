@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-pub use self::channels::{Pin, Promote, Revoke, Rollback, Show, ShowFormat, Unpin, Versions};
+pub use self::channels::{Pin, Promote, Pull, Revoke, Rollback, Show, ShowFormat, Unpin, Versions};
 use crate::commands::child;
 use crate::config;
 use crate::model::{Arch, Budget, ImageName, Os, Platform};
@@ -112,6 +112,9 @@ pub enum Command {
     Versions(Versions),
     /// Show what consumers need to know of a version; exit code 1 if one is revoked
     Show(Show),
+    /// Fetch the files of a version to this machine, and print where they lie; verified, cached, and
+    /// gone on with where it broke off
+    Pull(Pull),
     /// Have a channel name a version, if it would pass the gate today and nothing stands against it
     Promote(Promote),
     /// Take a channel back to what it named before, and hold it there

@@ -1,5 +1,6 @@
 //! The verbs for channels and published versions.
 
+use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
@@ -166,4 +167,30 @@ pub struct Show {
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: ShowFormat,
+}
+
+/// `goldsmith pull`.
+#[derive(Debug, Args)]
+pub struct Pull {
+    /// An image, and perhaps a channel or a version of it: `debian-12@stable`; the newest when left out
+    #[arg(value_name = "IMAGE[@CHANNEL]")]
+    pub image: String,
+    /// Put it there instead of into the cache: a folder, or a file where the version is one
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<Utf8PathBuf>,
+    /// Also the documents beside the bytes: inventory, report, provenance, SHA256SUMS
+    #[arg(long, requires = "output")]
+    pub documents: bool,
+    /// Keep fetched files there instead of in `~/.cache/goldsmith/images`
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<Utf8PathBuf>,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// A store, and how it is reached, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub store: Vec<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }

@@ -79,6 +79,13 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             let code = if revoked { ExitCode::Blocked } else { ExitCode::Done };
             Done { code, failure_reason: code.failure_reason(), report: None, plan: None }
         }
+        Answer::Pulled(pulled) => {
+            asked_for(match format {
+                Format::Text => session.terminal.data(&pulled.text()),
+                Format::Json => session.terminal.data(&json::v1::pulled(&pulled)),
+            })?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
+        }
         Answer::Versions(answer) => {
             let terminal = &session.terminal;
             asked_for(match (answer, format) {

@@ -11,6 +11,7 @@ mod lint;
 mod plan;
 mod planning;
 mod plugins;
+mod pull;
 mod reap;
 mod recorded;
 mod refusals;
@@ -78,6 +79,7 @@ enum Answer {
     Revoked(crate::report::revoked::Revoked),
     Versions(versions::Answer),
     Shown(Vec<crate::report::shown::Shown>, ShowFormat),
+    Pulled(crate::report::pulled::Pulled),
     Schema,
     Text(String),
 }
@@ -237,6 +239,9 @@ async fn dispatch(
         Command::Show(asked) => {
             let shown = show::run(&session, asked).await;
             (shown.map(|shown| Answer::Shown(shown, asked.format)), Format::default())
+        }
+        Command::Pull(asked) => {
+            (pull::run(&session, asked).await.map(Answer::Pulled), asked.format)
         }
         Command::Promote(asked) => {
             (channels::promote(&session, asked).await.map(Answer::Steered), asked.format)

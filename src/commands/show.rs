@@ -19,12 +19,17 @@ pub(super) async fn run(session: &Session, arguments: &cli::Show) -> Result<Vec<
     }
     let mut all = Vec::new();
     for text in &arguments.images {
-        all.push(show(session, &*registry, text).await?);
+        all.push(find(session, &*registry, text).await?.0);
     }
     Ok(all)
 }
 
-async fn show(session: &Session, registry: &dyn Registry, text: &str) -> Result<Shown, Failure> {
+/// The version that `text` names, for consumers and as it is recorded.
+pub(super) async fn find(
+    session: &Session,
+    registry: &dyn Registry,
+    text: &str,
+) -> Result<(Shown, VersionFile), Failure> {
     let usage = |reason: String| Failure::new(FailureClass::Usage, reason);
     let (image, what) = match text.split_once('@') {
         Some((image, what)) => (image, Some(what)),
@@ -59,11 +64,13 @@ async fn show(session: &Session, registry: &dyn Registry, text: &str) -> Result<
         Some(file) => file,
         None => made_anew(registry, &image, version).await?,
     };
-    let VersionFile { published_at, revoked, record, .. } = file;
     let now = session.clock.now();
-    let revoked = revoked.filter(|it| it.from <= now).map(|Withdrawn { reason, .. }| reason);
-    let artifacts = ArtifactRecord::disk_first(&record.artifacts, &image, version);
-    Ok(Shown { image, channel, version, published_at, held, revoked, artifacts })
+    let revoked = file.revoked.clone().filter(|it| it.from <= now);
+    let revoked = revoked.map(|Withdrawn { reason, .. }| reason);
+    let artifacts = ArtifactRecord::disk_first(&file.record.artifacts, &image, version);
+    let published_at = file.published_at;
+    let shown = Shown { image, channel, version, published_at, held, revoked, artifacts };
+    Ok((shown, file))
 }
 
 /// The newest version that may be used.

@@ -102,6 +102,8 @@ pub enum Event {
 pub enum Stage {
     /// A version is reserved.
     Reserve,
+    /// The disks of its parents are fetched that do not lie on this machine.
+    Fetch,
     /// The prepare step makes the template's inputs.
     Prepare,
     /// Packer builds.
@@ -125,6 +127,7 @@ impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reserve => "reserve",
+            Self::Fetch => "fetch",
             Self::Prepare => "prepare",
             Self::Build => "build",
             Self::Evidence => "evidence",

@@ -45,9 +45,10 @@ impl Content {
     }
 }
 
-/// The content of a file of this machine. Blocks until it is open.
-pub(super) fn of_file(path: &Utf8Path, from: u64) -> Result<Content, StoreError> {
-    let missing = || StoreError::NotThere { location: path.to_string() };
+/// The content of the file of this machine at `path`, which is called `location`. Blocks until it is
+/// open.
+pub(super) fn of_file(location: &str, path: &Utf8Path, from: u64) -> Result<Content, StoreError> {
+    let missing = || StoreError::NotThere { location: location.to_owned() };
     // Whoever opens a pipe waits for somebody who writes into it.
     match fs_err::metadata(path) {
         Ok(found) if found.is_file() => {}

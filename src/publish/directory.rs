@@ -102,7 +102,8 @@ impl Store for DirectoryStore {
         // Addresses have no `..` left once they are read.
         let path = path.filter(|path| path.starts_with(&self.root));
         let path = path.ok_or_else(|| StoreError::NoPlace { location: location.to_owned() })?;
-        blocking(move |_| of_file(&path, from)).await
+        let location = location.to_owned();
+        blocking(move |_| of_file(&location, &path, from)).await
     }
 
     async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {

@@ -11,10 +11,10 @@ use crate::model::{About, Digest, ImageName, Publication, Version};
 use super::StoreError;
 
 /// File name of the manifest.
-pub(super) const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 
 /// File name of the checksums.
-pub(super) const CHECKSUMS: &str = "SHA256SUMS";
+pub const CHECKSUMS: &str = "SHA256SUMS";
 
 /// The version of the manifest's format that this binary writes.
 const SCHEMA: u32 = 1;

@@ -5,6 +5,7 @@
 //! (`Manifest`), which is written last and tells a reader without goldsmith that the version is
 //! complete. What is published is decided by the registry alone.
 
+mod beside;
 mod content;
 #[cfg(test)]
 mod contract;
@@ -26,12 +27,13 @@ use async_trait::async_trait;
 
 use crate::model::{Digest, ImageName, Publication, Stored, Version};
 
+pub use beside::{LARGEST_DOCUMENT, beside, listing};
 pub use content::Content;
 pub use directory::DirectoryStore;
 pub use error::StoreError;
-pub use fetch::{FetchError, Fetched, Fetcher, Target, Told, Whence, digest_at};
+pub use fetch::{FetchError, Fetched, Fetcher, Target, Told, Whence, cached, digest_at};
 pub use locate::open_for;
-pub use manifest::{Manifest, ManifestFile};
+pub use manifest::{CHECKSUMS, MANIFEST, Manifest, ManifestFile};
 pub use objects::ObjectsStore;
 pub use oci::{OciError, OciStore};
 pub use open::{Surroundings, open};

@@ -12,6 +12,7 @@ pub mod mermaid;
 mod model;
 pub mod plan;
 pub mod plan_matrix;
+pub mod pulled;
 pub mod quantity;
 #[cfg(test)]
 mod reasons;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::crash_log::CrashLog;
 use super::handed_in::{HandedInError, handed_in, kept};
 use super::image_task::ImageTask;
-use super::parents::built_upon;
+use super::parents::{self, built_upon};
 use super::prepare::{material, prepare};
 use super::progress::{Progress, Stopped};
 use super::scratch_copy::ScratchCopy;
@@ -44,6 +44,7 @@ pub(super) async fn artifact(
     let plugins = task.run.pipeline.plugins.get(&task.image.name).cloned();
     let plugins = plugins.transpose().map_err(stopped)?.unwrap_or_default();
     task.built_upon.replace(built_upon(task).await.map_err(stopped)?);
+    parents::fetch(task, progress).await?;
     let secrets = secrets(task).await.map_err(stopped)?;
     // Held until Packer, which reads what was prepared, is done.
     let _held;

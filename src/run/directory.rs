@@ -72,6 +72,14 @@ pub fn state_folder(environment: &Environment) -> Result<Utf8PathBuf, Failure> {
     }
 }
 
+/// Where files of published versions are kept that were fetched from stores.
+pub fn images_cache(environment: &Environment) -> Result<Utf8PathBuf, Failure> {
+    environment.cache_folder().map(|cache| cache.join("images")).ok_or_else(|| {
+        let reason = "there is no place for what is fetched: `HOME` is not set";
+        Failure::new(FailureClass::Usage, reason).hint("set `XDG_CACHE_HOME` to an absolute path")
+    })
+}
+
 /// A new run id: the time, and a tail that tells runs of the same second apart.
 pub fn new_run_id(clock: &Clock) -> RunId {
     let tail = uuid::Uuid::new_v4().simple().to_string();

@@ -43,7 +43,7 @@ mod turn;
 mod workdir;
 
 pub use catch_up::catch_up;
-pub use directory::{Kept, RunDirectory, forget_old_runs, new_run_id, state_folder};
+pub use directory::{Kept, RunDirectory, forget_old_runs, images_cache, new_run_id, state_folder};
 pub use dispatcher::{Options, Pipeline, Toolbox, run};
 pub use examine::{Examiner, Seen, Subject, objection};
 pub use handed_in::{HandedInError, handed_in};

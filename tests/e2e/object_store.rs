@@ -40,6 +40,18 @@ fn goldsmith(project: &Project, arguments: &[&str]) -> Ended {
     }
 }
 
+/// Copies the disk of its parent.
+const CHILD: &str = r#"
+variable "goldsmith_output_dir" { default = "output" }
+variable "goldsmith_scratch_name" { default = "disk" }
+variable "base" {}
+source "file" "app" {
+  source = var.base
+  target = "${var.goldsmith_output_dir}/${var.goldsmith_scratch_name}.raw"
+}
+build { sources = ["source.file.app"] }
+"#;
+
 const RUN: &[&str] = &["run", "--from-artifact", "debian-12=disk.raw", "--db", "advisories"];
 
 #[test]
@@ -84,6 +96,73 @@ fn a_run_publishes_to_a_bucket_and_records_it_there() {
     // The next one reads what this one has written.
     let plan = goldsmith(&project, &["plan", "--format", "json"]).expect(0);
     assert!(plan.stdout.contains(&format!("\"{version}.2\"")), "{}", plan.stdout);
+}
+
+/// A project of somebody else: nothing but what says where things are recorded, and another home.
+fn another_machine(project: &Project) -> Project {
+    let images = fs_err::read_to_string(project.path("images.yml")).unwrap();
+    let other = Project::new(&images);
+    for folder in ["packer", "app"] {
+        for name in project.list(folder) {
+            let path = format!("{folder}/{name}");
+            other.write(&path, &fs_err::read_to_string(project.path(&path)).unwrap());
+        }
+    }
+    other
+}
+
+#[test]
+fn another_machine_pulls_what_a_run_has_published_and_goes_on_where_it_broke_off() {
+    let s3 = S3::start();
+    let builder = project(&s3.address("registry"), &s3.address("store"));
+    goldsmith(&builder, RUN).expect(0);
+    let consumer = another_machine(&builder);
+    let disk = fs_err::read(builder.path("disk.raw")).unwrap();
+    let hex = Digest::of(&disk).hex();
+    // As a pull that was killed leaves it.
+    let shelf = consumer.path(&format!("home/.cache/goldsmith/images/sha256/{hex}"));
+    fs_err::create_dir_all(&shelf).unwrap();
+    fs_err::write(shelf.join(".part"), &disk[..disk.len() / 2]).unwrap();
+    let pulled = goldsmith(&consumer, &["pull", "debian-12@candidate"]).expect(0);
+    let path = shelf.join(format!("debian-12-v{}.raw", today()));
+    assert_eq!(pulled.stdout, format!("{path}\n"));
+    assert!(pulled.stderr.contains("fetching the rest of"), "{}", pulled.stderr);
+    assert!(fs_err::read(&path).unwrap() == disk);
+    let log = fs_err::read_to_string(s3.log()).unwrap();
+    let partial = log.lines().filter(|line| line.contains(".raw") && line.contains("\" 206"));
+    assert_eq!(partial.count(), 1, "{log}");
+
+    // Now that it is here, the store is not needed: nor a right to write to it before.
+    s3.deny("s3:GetObject");
+    let again = goldsmith(&consumer, &["pull", "debian-12@candidate"]);
+    assert_eq!(again.code, 5, "the registry lies there as well: {}", again.stderr);
+}
+
+#[test]
+fn a_child_is_built_on_another_machine_than_its_parent() {
+    let s3 = S3::start();
+    let builder = project(&s3.address("registry"), &s3.address("store"));
+    let images = fs_err::read_to_string(builder.path("images.yml")).unwrap();
+    let app = "  app:
+    template: app
+    os: { family: debian, release: \"12\" }
+    source: image
+    parents: [debian-12]
+    vars: { base: \"${parents.debian-12.path}\" }
+";
+    builder.write("images.yml", &format!("{images}{app}"));
+    builder.write("app/app.pkr.hcl", CHILD);
+    goldsmith(&builder, &[RUN, &["debian-12"]].concat()).expect(0);
+    let other = another_machine(&builder);
+    other.advisories(|_, stamp| stamp.fixture = None);
+    let ended = goldsmith(&other, &["run", "app", "--db", "advisories"]).expect(0);
+    let version = today();
+    assert!(ended.stderr.contains(&format!("fetch: debian-12 {version}")), "{}", ended.stderr);
+    let child = s3.get(&format!("store/app/{version}/app-v{version}.raw"));
+    assert!(child == fs_err::read(builder.path("disk.raw")).unwrap());
+    let record = s3.get("registry/images/app/log/00000002.json");
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["materials"][0]["name"], format!("debian-12 {version}"));
 }
 
 #[test]

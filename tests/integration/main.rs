@@ -14,6 +14,7 @@ mod offline;
 mod pages;
 mod planning;
 mod process;
+mod pull;
 mod scanner;
 mod schema;
 mod waivers;

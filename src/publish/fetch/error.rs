@@ -24,6 +24,8 @@ pub enum FetchError {
         name: String,
         /// What came of each place, a sentence each.
         tried: Vec<String>,
+        /// Whether it is at none of them any more.
+        is_gone: bool,
     },
     /// The record of the version names something that is no file name. Its fault, or an attack.
     #[error("`{}` cannot be the name of a file", name.escape_default())]
@@ -44,6 +46,9 @@ pub enum FetchError {
     Room(StoreError),
 }
 
+/// What to do about bytes that are not kept any more.
+const ANOTHER: &str = "name another version (`goldsmith versions IMAGE`), or build the image again";
+
 impl FetchError {
     /// The failure that this means.
     pub fn failure(&self) -> Failure {
@@ -54,11 +59,11 @@ impl FetchError {
         };
         let failure = Failure::caused_by(class, self);
         match self {
-            Self::Nowhere { .. } => failure.hint(
-                "name a version that is still kept (`goldsmith versions IMAGE`), or build the image again",
-            ),
-            Self::NoPlaceIsGood { tried, .. } => {
-                tried.iter().fold(failure, |failure, tried| failure.hint(tried.clone()))
+            Self::Nowhere { .. } => failure.hint(ANOTHER),
+            Self::NoPlaceIsGood { tried, is_gone, .. } => {
+                let failure =
+                    tried.iter().fold(failure, |failure, tried| failure.hint(tried.clone()));
+                if *is_gone { failure.hint(ANOTHER) } else { failure }
             }
             Self::Room(_) => failure.hint("free some space there, or name another folder"),
             Self::Target { .. } | Self::UnsafeName { .. } => failure,

@@ -189,8 +189,8 @@ impl Job<'_> {
         let hex = sha256.hex();
         match self.target {
             Target::Cache(cache) => {
-                let folder = cache.join("sha256").join(hex);
-                (folder.join(name), folder.join(".part"), 0o444)
+                let path = cached(cache, self.file);
+                (path.clone(), path.with_file_name(".part"), 0o444)
             }
             Target::Folder(folder) => {
                 (folder.join(name), folder.join(format!(".{hex}.part")), 0o644)
@@ -261,15 +261,19 @@ impl Job<'_> {
         .await
         .map_err(unwritable)?;
         check_space(folder, size.saturating_sub(growing.size())).map_err(FetchError::Room)?;
-        let mut tried = Vec::new();
+        let (mut tried, mut is_gone) = (Vec::new(), true);
         for location in locations {
             let (back, result) = self.try_one(growing, location).await;
             match result {
                 Ok(()) => return Ok((back, location.clone())),
                 Err(Trouble::Here(error)) => return Err(error),
                 Err(Trouble::Place(error)) => {
+                    is_gone &= matches!(error, StoreError::NotThere { .. });
                     let failure = error.failure();
-                    let why = format!("{location}: {}", failure.reason);
+                    let why = match failure.reason {
+                        reason if reason.contains(location) => reason,
+                        reason => format!("{location}: {reason}"),
+                    };
                     let hints = failure.hints.iter().map(|hint| format!(" ({hint})"));
                     tried.push(format!("{why}{}", hints.collect::<String>()));
                     if tried.len() < locations.len() {
@@ -280,7 +284,7 @@ impl Job<'_> {
             }
             growing = back;
         }
-        Err(FetchError::NoPlaceIsGood { name: name.clone(), tried })
+        Err(FetchError::NoPlaceIsGood { name: name.clone(), tried, is_gone })
     }
 
     /// Fetches what is missing from `location`; all of it if what was there already is of no use.
@@ -418,6 +422,11 @@ impl Job<'_> {
     fn note(&self, level: NoteLevel, text: String) {
         (self.tell)(Told::Note(level, text));
     }
+}
+
+/// Where `file`, whose name is safe, lies in the cache in the folder `cache`, if it is there.
+pub fn cached(cache: &Utf8Path, file: &ArtifactRecord) -> Utf8PathBuf {
+    cache.join("sha256").join(file.sha256.hex()).join(&file.name)
 }
 
 /// The digest and the size of the file at `location`, from its content, as `store` sends it.

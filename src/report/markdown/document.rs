@@ -331,8 +331,9 @@ fn files(images: &[&ImageReport]) -> String {
 }
 
 fn times(images: &[&ImageReport]) -> String {
-    const STAGES: [Stage; 9] = [
+    const STAGES: [Stage; 10] = [
         Stage::Reserve,
+        Stage::Fetch,
         Stage::Prepare,
         Stage::Build,
         Stage::Evidence,
@@ -345,11 +346,17 @@ fn times(images: &[&ImageReport]) -> String {
     if images.iter().all(|image| image.stages.is_empty()) {
         return String::new();
     }
-    let titles = STAGES.map(Stage::as_str).join(" | ");
-    let mut table = format!("| Image | {titles} |\n|:--|{}\n", "--:|".repeat(STAGES.len()));
+    let went_through =
+        |stage| images.iter().any(|image| image.stages.iter().any(|report| report.stage == stage));
+    // Of few images a parent lies elsewhere.
+    let shown = |stage: &Stage| *stage != Stage::Fetch || went_through(*stage);
+    let stages: Vec<Stage> = STAGES.into_iter().filter(shown).collect();
+    let titles: Vec<&str> = stages.iter().map(|stage| stage.as_str()).collect();
+    let titles = titles.join(" | ");
+    let mut table = format!("| Image | {titles} |\n|:--|{}\n", "--:|".repeat(stages.len()));
     for image in images {
-        let cells = STAGES.map(|stage| {
-            let report = image.stages.iter().find(|report| report.stage == stage);
+        let cells = stages.iter().map(|stage| {
+            let report = image.stages.iter().find(|report| report.stage == *stage);
             report.map_or_else(
                 || "–".to_owned(),
                 |report| {
@@ -361,6 +368,7 @@ fn times(images: &[&ImageReport]) -> String {
                 },
             )
         });
+        let cells: Vec<String> = cells.collect();
         let _ = writeln!(table, "| **{}** | {} |", image.image, cells.join(" | "));
     }
     details("Time of each stage", &table)

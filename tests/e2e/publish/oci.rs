@@ -257,6 +257,14 @@ fn a_run_publishes_to_a_registry_and_any_client_gets_it_back() {
     let published = project.json("registry/images/debian-12/log/00000002.json");
     let location = format!("oci://{}/{repository}:{version}#{name}", server.host);
     assert!(published.to_string().contains(&location), "{published}");
+
+    let pull = ["pull", "debian-12@candidate", "--output", "here", "--documents"];
+    project.run(&pull).expect(0);
+    let here = project.path("here");
+    let check = ["--check", "--strict", "--quiet", "SHA256SUMS"];
+    let check = Command::new("sha256sum").args(check).current_dir(&here).status();
+    assert!(check.unwrap().success());
+    assert!(fs_err::read(here.join(name)).unwrap() == disk);
 }
 
 /// A way to a server that counts what goes there, and on which nothing more goes from a point on.

@@ -58,6 +58,11 @@ pub fn shown(shown: &[report::shown::Shown]) -> String {
     document("show", &ShownVersions { versions: shown })
 }
 
+/// What was fetched.
+pub fn pulled(pulled: &report::pulled::Pulled) -> String {
+    document("pull", pulled)
+}
+
 /// What is published of an image.
 pub fn versions(versions: &report::versions::Versions) -> String {
     document("versions", versions)
@@ -74,7 +79,7 @@ struct Document<'a, T> {
     /// The version of the format.
     version: u32,
     /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `revoke`,
-    /// `versions`, `show` or `history`.
+    /// `versions`, `show`, `pull` or `history`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,

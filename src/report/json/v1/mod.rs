@@ -22,7 +22,7 @@ mod why;
 
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
 pub use document::{
-    channel_history, compared, image, plan, reap, report, rescan, revoked, shown, steered,
+    channel_history, compared, image, plan, pulled, reap, report, rescan, revoked, shown, steered,
     versions, waivers,
 };
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
