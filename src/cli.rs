@@ -8,7 +8,9 @@ use camino::Utf8PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-pub use self::channels::{Pin, Promote, Pull, Revoke, Rollback, Show, ShowFormat, Unpin, Versions};
+pub use self::channels::{
+    Pin, Promote, Pull, Revoke, Rollback, Show, ShowFormat, Unpin, Verify, Versions,
+};
 use crate::commands::child;
 use crate::config;
 use crate::model::{Arch, Budget, ImageName, Os, Platform};
@@ -115,6 +117,8 @@ pub enum Command {
     /// Fetch the files of a version to this machine, and print where they lie; verified, cached, and
     /// gone on with where it broke off
     Pull(Pull),
+    /// Read all that is stored of a version, wherever it lies, and compare it with what is recorded
+    Verify(Verify),
     /// Have a channel name a version, if it would pass the gate today and nothing stands against it
     Promote(Promote),
     /// Take a channel back to what it named before, and hold it there

@@ -194,3 +194,20 @@ pub struct Pull {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
+
+/// `goldsmith verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// An image, and perhaps a channel or a version of it: `debian-12@stable`; the newest when left out
+    #[arg(value_name = "IMAGE[@CHANNEL]")]
+    pub image: String,
+    /// Where versions are recorded, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<String>,
+    /// A store, and how it is reached, instead of what images.yml says
+    #[arg(long, value_name = "URL")]
+    pub store: Vec<String>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}

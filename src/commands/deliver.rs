@@ -86,6 +86,14 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             })?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
+        Answer::Verified(verified) => {
+            asked_for(match format {
+                Format::Text => session.terminal.text(&verified.text()),
+                Format::Json => session.terminal.data(&json::v1::verified(&verified)),
+            })?;
+            let code = verified.exit_code();
+            Done { code, failure_reason: code.failure_reason(), report: None, plan: None }
+        }
         Answer::Versions(answer) => {
             let terminal = &session.terminal;
             asked_for(match (answer, format) {

@@ -22,6 +22,7 @@ mod run;
 mod scan;
 mod session;
 mod show;
+mod verify;
 mod versions;
 mod waivers;
 
@@ -80,6 +81,7 @@ enum Answer {
     Versions(versions::Answer),
     Shown(Vec<crate::report::shown::Shown>, ShowFormat),
     Pulled(crate::report::pulled::Pulled),
+    Verified(crate::report::verified::Verified),
     Schema,
     Text(String),
 }
@@ -242,6 +244,9 @@ async fn dispatch(
         }
         Command::Pull(asked) => {
             (pull::run(&session, asked).await.map(Answer::Pulled), asked.format)
+        }
+        Command::Verify(asked) => {
+            (verify::run(&session, asked).await.map(Answer::Verified), asked.format)
         }
         Command::Promote(asked) => {
             (channels::promote(&session, asked).await.map(Answer::Steered), asked.format)

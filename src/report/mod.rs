@@ -30,6 +30,7 @@ mod table;
 mod tally;
 pub mod terminal;
 pub mod untrusted;
+pub mod verified;
 pub mod versions;
 mod waiver_entry;
 pub mod waivers;

@@ -183,3 +183,82 @@ fn what_is_revoked_damaged_or_gone_is_not_handed_out() {
       hint: `goldsmith versions debian-12` lists the versions that may be used
     ");
 }
+
+#[test]
+fn verify_reads_all_that_is_stored() {
+    let folder = published(&["disk.raw", "efivars.fd"]);
+    insta::assert_snapshot!(folder.goldsmith(&["verify", "debian-12@stable", "-q"], &[]), @"
+    exit code 0
+    --- stdout
+    debian-12 1.0.20261101
+      file://FOLDER/store/debian-12/1.0.20261101/debian-12-v1.0.20261101.raw
+        ✓ debian-12-v1.0.20261101.raw
+        ✓ debian-12-v1.0.20261101-efivars.fd
+        ✓ manifest.json
+        ✓ SHA256SUMS
+        ✓ inventory.cdx.json
+        ✓ report.json
+    --- stderr
+    ");
+    let file = |name: &str| folder.path().join(PLACE).join(name);
+    fs_err::write(file("debian-12-v1.0.20261101-efivars.fd"), "the content of efivars.fD\n")
+        .unwrap();
+    fs_err::write(file("report.json"), "[]\n").unwrap();
+    fs_err::remove_file(file("SHA256SUMS")).unwrap();
+    let since = ["--at", "2026-11-20T00:00:00Z", "--because", "a key is in it"];
+    folder.goldsmith(&[&["revoke", "debian-12", VERSION], &since[..]].concat(), &[]);
+    insta::assert_snapshot!(folder.goldsmith(&["verify", "debian-12@stable", "-q"], &[]), @"
+    exit code 5
+    --- stdout
+    debian-12 1.0.20261101
+      file://FOLDER/store/debian-12/1.0.20261101/debian-12-v1.0.20261101.raw
+        ✓ debian-12-v1.0.20261101.raw
+        ✗ debian-12-v1.0.20261101-efivars.fd: its digest is sha256:753a4543a4ed509f8ce01fb8ab3bbefaacfeaf4846a46bfd3141bddb677bef87 instead of sha256:adc5691622e53c81da84ace820d17dccd4922c8f1cbe227702bf8d33d258b3cf
+        ✓ manifest.json
+        ✗ SHA256SUMS: there is no `file://FOLDER/store/debian-12/1.0.20261101/SHA256SUMS`
+        ✓ inventory.cdx.json
+        ✗ report.json: its digest is sha256:37517e5f3dc66819f61f5a7bb8ace1921282415f10551d2defa5c3eb0985b570 instead of sha256:ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356
+      REVOKED: a key is in it
+    --- stderr
+    ");
+    moved(&folder);
+    insta::assert_snapshot!(
+        folder.goldsmith(&["verify", "debian-12@stable", "-q", "--format", "json"], &[]),
+        @r#"
+    exit code 5
+    --- stdout
+    {
+      "version": 1,
+      "kind": "verify",
+      "image": "debian-12",
+      "channel": "stable",
+      "version": "1.0.20261101",
+      "revoked": "a key is in it",
+      "good": false,
+      "places": [
+        {
+          "location": "file://FOLDER/store/debian-12/1.0.20261101/debian-12-v1.0.20261101.raw",
+          "files": [
+            {
+              "name": "debian-12-v1.0.20261101.raw",
+              "wrong": "there is no `file://FOLDER/store/debian-12/1.0.20261101/debian-12-v1.0.20261101.raw`",
+              "note": null
+            },
+            {
+              "name": "debian-12-v1.0.20261101-efivars.fd",
+              "wrong": "there is no `file://FOLDER/store/debian-12/1.0.20261101/debian-12-v1.0.20261101-efivars.fd`",
+              "note": null
+            },
+            {
+              "name": "manifest.json",
+              "wrong": "there is no `file://FOLDER/store/debian-12/1.0.20261101/manifest.json`",
+              "note": null
+            }
+          ]
+        }
+      ]
+    }
+    --- stderr
+    "#
+    );
+}

@@ -429,13 +429,36 @@ pub fn cached(cache: &Utf8Path, file: &ArtifactRecord) -> Utf8PathBuf {
     cache.join("sha256").join(file.sha256.hex()).join(&file.name)
 }
 
-/// The digest and the size of the file at `location`, from its content, as `store` sends it.
+/// The digest and the size of the file at `location`, from its content, as `store` sends it. What breaks
+/// off goes on.
 pub async fn digest_at(store: &dyn Store, location: &str) -> Result<(Digest, u64), StoreError> {
-    let Content { mut pieces, .. } = store.read(location, 0).await?;
-    let (mut hasher, mut size) = (Hasher::default(), 0);
+    let (mut hasher, mut size, mut attempt) = (Hasher::default(), 0, 0);
+    loop {
+        let before = size;
+        let error = match add_from(store, location, &mut hasher, &mut size).await {
+            Ok(()) => return Ok((hasher.finish(), size)),
+            Err(error) if error.is_passing() => error,
+            Err(error) => return Err(error),
+        };
+        attempt = if size > before { 0 } else { attempt + 1 };
+        if attempt >= ATTEMPTS {
+            return Err(error);
+        }
+        tokio::time::sleep(WAIT * (1 << attempt)).await;
+    }
+}
+
+/// Takes in what follows after `size` bytes.
+async fn add_from(
+    store: &dyn Store,
+    location: &str,
+    hasher: &mut Hasher,
+    size: &mut u64,
+) -> Result<(), StoreError> {
+    let Content { mut pieces, .. } = store.read(location, *size).await?;
     while let Some(piece) = pieces.try_next().await? {
         hasher.update(&piece);
-        size += piece.len() as u64;
+        *size += piece.len() as u64;
     }
-    Ok((hasher.finish(), size))
+    Ok(())
 }

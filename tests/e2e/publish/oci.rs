@@ -258,6 +258,9 @@ fn a_run_publishes_to_a_registry_and_any_client_gets_it_back() {
     let location = format!("oci://{}/{repository}:{version}#{name}", server.host);
     assert!(published.to_string().contains(&location), "{published}");
 
+    let verified = project.run(&["verify", "debian-12@candidate"]).expect(0);
+    assert_eq!(verified.stdout.matches("✓").count(), 5, "{}", verified.stdout);
+    assert!(!verified.stdout.contains("another run"), "{}", verified.stdout);
     let pull = ["pull", "debian-12@candidate", "--output", "here", "--documents"];
     project.run(&pull).expect(0);
     let here = project.path("here");

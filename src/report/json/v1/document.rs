@@ -63,6 +63,11 @@ pub fn pulled(pulled: &report::pulled::Pulled) -> String {
     document("pull", pulled)
 }
 
+/// What is stored of a version, compared with what is recorded.
+pub fn verified(verified: &report::verified::Verified) -> String {
+    document("verify", verified)
+}
+
 /// What is published of an image.
 pub fn versions(versions: &report::versions::Versions) -> String {
     document("versions", versions)
@@ -79,7 +84,7 @@ struct Document<'a, T> {
     /// The version of the format.
     version: u32,
     /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `revoke`,
-    /// `versions`, `show`, `pull` or `history`.
+    /// `versions`, `show`, `pull`, `verify` or `history`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,

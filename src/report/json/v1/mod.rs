@@ -23,7 +23,7 @@ mod why;
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
 pub use document::{
     channel_history, compared, image, plan, pulled, reap, report, rescan, revoked, shown, steered,
-    versions, waivers,
+    verified, versions, waivers,
 };
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
 pub use plan::{Plan, Planned, UpstreamChange};
