@@ -58,6 +58,10 @@ mod tests {
             at("s3://bucket/images/1.0/disk.raw", "other.raw", "report.json"),
             at("s3://bucket/images/1.0/disk.raw", "disk.raw", "../report.json"),
         ];
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        file:///srv/a%20b/1.0/report.json
+        s3://bucket/images/1.0/report.json
+        oci://host/images/debian:1.0#report.json
+        ");
     }
 }

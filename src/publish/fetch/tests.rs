@@ -194,11 +194,11 @@ async fn a_place_that_does_not_have_what_was_published_is_left_for_the_next_one(
     assert_eq!(never.asked(), [0; 3]);
     insta::assert_snapshot!(machine.told(), @"
     fetching `debian-12-v1.0.20261123.qcow2` from place-0
-    trying the next place, for place-0: `place-0` is damaged: its digest is sha256:d1a7b07f95c35656f97212714fe4777960a0f87dd52e2c65c78dfea37289df14 instead of sha256:DIGEST
+    trying the next place, for `place-0` is damaged: its digest is sha256:d1a7b07f95c35656f97212714fe4777960a0f87dd52e2c65c78dfea37289df14 instead of sha256:DIGEST
     fetching `debian-12-v1.0.20261123.qcow2` from place-1
-    trying the next place, for place-1: `place-1` is damaged: it has 5 bytes instead of 40
+    trying the next place, for `place-1` is damaged: it has 5 bytes instead of 40
     fetching `debian-12-v1.0.20261123.qcow2` from place-2
-    trying the next place, for place-2: `place-2` is damaged: it has 99 bytes instead of 40
+    trying the next place, for `place-2` is damaged: it has 99 bytes instead of 40
     fetching `debian-12-v1.0.20261123.qcow2` from place-3
     trying the next place, for place-3: `place` cannot be reached: it broke
     fetching `debian-12-v1.0.20261123.qcow2` from place-4
@@ -208,9 +208,9 @@ async fn a_place_that_does_not_have_what_was_published_is_left_for_the_next_one(
     let failure = machine.cached().await.unwrap_err().failure();
     insta::assert_snapshot!(format!("{:?}: {}\n{}", failure.class, failure.reason, failure.hints.join("\n")), @"
     Publish: none of the places where `debian-12-v1.0.20261123.qcow2` lies has it as it was published
-    place-0: `place-0` is damaged: its digest is sha256:d1a7b07f95c35656f97212714fe4777960a0f87dd52e2c65c78dfea37289df14 instead of sha256:a427581ee9f18a66cf19a044686b8138ac3ce54993576bc22395bd0d6206cee6 (goldsmith never changes a stored file: restore it from a backup, or build a new version)
-    place-1: `place-1` is damaged: it has 5 bytes instead of 40 (goldsmith never changes a stored file: restore it from a backup, or build a new version)
-    place-2: `place-2` is damaged: it has 99 bytes instead of 40 (goldsmith never changes a stored file: restore it from a backup, or build a new version)
+    `place-0` is damaged: its digest is sha256:d1a7b07f95c35656f97212714fe4777960a0f87dd52e2c65c78dfea37289df14 instead of sha256:a427581ee9f18a66cf19a044686b8138ac3ce54993576bc22395bd0d6206cee6 (goldsmith never changes a stored file: restore it from a backup, or build a new version)
+    `place-1` is damaged: it has 5 bytes instead of 40 (goldsmith never changes a stored file: restore it from a backup, or build a new version)
+    `place-2` is damaged: it has 99 bytes instead of 40 (goldsmith never changes a stored file: restore it from a backup, or build a new version)
     place-3: `place` cannot be reached: it broke (check the name and the network (HTTPS_PROXY and NO_PROXY count), then run it again: it goes on where it broke off)
     ");
     assert_eq!(machine.there(), [".part"]);
