@@ -35,6 +35,7 @@ pub mod rescan;
 pub mod run;
 pub mod runner;
 mod side_by_side;
+mod signature;
 pub mod template;
 pub mod terminal;
 pub mod testing;

@@ -201,6 +201,9 @@ pub struct Verify {
     /// An image, and perhaps a channel or a version of it: `debian-12@stable`; the newest when left out
     #[arg(value_name = "IMAGE[@CHANNEL]")]
     pub image: String,
+    /// A public key of minisign: every place must have a signature by it
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<Utf8PathBuf>,
     /// Where versions are recorded, instead of what images.yml says
     #[arg(long, value_name = "URL")]
     pub registry: Option<String>,

@@ -189,7 +189,5 @@ async fn documents(
         return Ok(documents);
     }
     let reason = format!("the documents of {image} {version} cannot be had");
-    Err(tried
-        .into_iter()
-        .fold(Failure::new(FailureClass::Publish, reason), |failure, tried| failure.hint(tried)))
+    Err(tried.into_iter().fold(Failure::new(FailureClass::Publish, reason), Failure::hint))
 }

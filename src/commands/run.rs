@@ -20,6 +20,7 @@ use crate::registry::Author;
 use crate::report::{CaughtUp, Report};
 use crate::run::{self, Options, Pipeline, Toolbox};
 use crate::runner::{Runner, add_mask};
+use crate::signature::Minisign;
 use crate::trivy::{self, ADVISORIES, Database, Repositories, Scanner};
 
 /// Plans, and does what is due.
@@ -53,6 +54,9 @@ pub(super) async fn go(
         planning.plan.build.iter().map(|planned| &planning.catalog.images[&planned.image]);
     planning.later.refuse(session, planned.clone())?;
     if !arguments.dry_run {
+        for signing in planned.clone().filter_map(|image| image.sign.as_ref()) {
+            Minisign::check(&session.environment, signing)?;
+        }
         refuse_stores_out_of_reach(session, &state, planned)?;
     }
     masks(session, &planning).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use camino::Utf8Path;
 use serde::Deserialize;
 
 use super::pull::stores;
@@ -11,13 +12,14 @@ use super::show;
 use crate::cli;
 use crate::model::{ArtifactRecord, Digest, Failure, NoteLevel, StoreAddress};
 use crate::publish::{
-    self, CHECKSUMS, LARGEST_DOCUMENT, MANIFEST, Manifest, PROVENANCE, Store, StoreError,
-    Surroundings,
+    self, CHECKSUMS, LARGEST_DOCUMENT, MANIFEST, Manifest, PROVENANCE, SIGNATURE, Store,
+    StoreError, Surroundings,
 };
 use crate::registry::{self, VersionFile};
 use crate::report::shown::Shown;
 use crate::report::verified::{Verified, VerifiedFile, VerifiedPlace};
 use crate::run::state_folder;
+use crate::signature::Minisign;
 
 /// Reads what is named, unless somebody wishes to stop.
 pub(super) async fn run(session: &Session, arguments: &cli::Verify) -> Result<Verified, Failure> {
@@ -36,10 +38,18 @@ async fn verify(session: &Session, arguments: &cli::Verify) -> Result<Verified, 
     let stores = stores(session, arguments.registry.is_some(), &arguments.store)?;
     let state = state_folder(&session.environment).unwrap_or_else(|_| session.directory.clone());
     let surroundings = Surroundings { environment: &session.environment, state: &state };
+    let key = arguments.key.as_deref().map(|key| session.existing_file(key)).transpose()?;
     let mut places = Vec::new();
     for number in 0..shown.artifacts.iter().map(|file| file.locations.len()).max().unwrap_or(0) {
-        let place =
-            Place { session, stores: &stores, surroundings, shown: &shown, file: &file, number };
+        let place = Place {
+            session,
+            stores: &stores,
+            surroundings,
+            shown: &shown,
+            file: &file,
+            key: key.as_deref(),
+            number,
+        };
         places.extend(place.verify().await);
     }
     let mut read = places.iter().flat_map(|place: &VerifiedPlace| &place.files);
@@ -55,6 +65,8 @@ struct Place<'a> {
     surroundings: Surroundings<'a>,
     shown: &'a Shown,
     file: &'a VersionFile,
+    /// The public key by which it must be signed.
+    key: Option<&'a Utf8Path>,
     /// Which of the locations of each file.
     number: usize,
 }
@@ -95,11 +107,8 @@ impl Place<'_> {
             wrong,
             note: None,
         };
-        let store = match self.open(location) {
-            Ok(store) => store,
-            // It is said of the disk.
-            Err(_) => return Vec::new(),
-        };
+        // That there is none is said of the disk.
+        let Ok(store) = self.open(location) else { return Vec::new() };
         let (_, listing) = match publish::listing(&*store, location, &disk.name).await {
             Ok(found) => found,
             Err(error) => return vec![checked(MANIFEST, Some(told(&error)))],
@@ -116,7 +125,9 @@ impl Place<'_> {
             same.then_some(()).ok_or_else(|| "it is not what follows from the list".to_owned())
         });
         files.push(checked(CHECKSUMS, sums.err()));
-        for document in &listing.documents {
+        // By a key, the signature is looked at below.
+        let is_looked_at = |name: &str| name != SIGNATURE || self.key.is_none();
+        for document in listing.documents.iter().filter(|it| is_looked_at(&it.name)) {
             let content = read(&document.name).await;
             let compared = content.and_then(|content| {
                 let found = (content.len() as u64, Digest::of(&content));
@@ -136,7 +147,36 @@ impl Place<'_> {
             }
             files.push(file);
         }
+        files.extend(self.signature(&listing, read(SIGNATURE).await).await);
         files
+    }
+
+    /// What is wrong with the signature that was read beside the disk, if there is to be one.
+    async fn signature(
+        &self,
+        listing: &Manifest,
+        read: Result<Vec<u8>, String>,
+    ) -> Option<VerifiedFile> {
+        let name = SIGNATURE.to_owned();
+        let is_listed = listing.documents.iter().any(|document| document.name == SIGNATURE);
+        let Some(key) = self.key else {
+            // One that is listed has been compared like all documents.
+            let missing = self.file.record.signature.is_some() && !is_listed;
+            let wrong = Some("it is recorded, and not there".to_owned());
+            return missing.then_some(VerifiedFile { name, wrong, note: None });
+        };
+        let Session { environment, launcher, cancellation, .. } = self.session;
+        let minisign = Minisign { environment, launcher, cancellation };
+        let checked = match read {
+            Err(why) => Err(why),
+            Ok(signature) => {
+                let content = listing.checksums();
+                let checked = minisign.verify(key, content.as_bytes(), &signature).await;
+                checked.map_err(|failure| failure.reason)
+            }
+        };
+        let note = checked.is_ok().then(|| format!("signed by {key}"));
+        Some(VerifiedFile { name, wrong: checked.err(), note })
     }
 
     /// An error unless `listing` is of the version that is recorded.
@@ -175,14 +215,10 @@ impl Place<'_> {
         same.then_some(()).ok_or_else(|| "it is about other files than are recorded".to_owned())
     }
 
-    /// Whether a document is another one than the registry has.
+    /// Whether a document is another one than the registry has. Its report knows more: how the bytes
+    /// came into the stores.
     fn is_another(&self, name: &str, found: Digest) -> bool {
-        let record = &self.file.record;
-        match name {
-            "report.json" => found != record.report,
-            "inventory.cdx.json" => found != record.inventory,
-            _ => false,
-        }
+        name == "inventory.cdx.json" && found != self.file.record.inventory
     }
 }
 

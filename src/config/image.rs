@@ -194,6 +194,7 @@ fn image(
         checks: layer.checks.unwrap_or_default(),
         max_size: layer.max_size,
         stores: layer.stores.unwrap_or_default(),
+        sign: layer.sign,
         channel: layer.channel.unwrap_or_else(ChannelName::candidate),
         os,
     })

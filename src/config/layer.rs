@@ -16,17 +16,19 @@ use super::image_tests;
 use super::keys::Keys;
 use super::resources::{self, ResourcesLayer};
 use super::rules;
+use super::sign;
 use super::size;
 use super::timeout::{self, TimeoutLayer};
 use super::version::{self, VersionLayer};
 use super::words;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    ChannelName, Check, EvidencePolicy, Hardening, Judging, Level as RuleLevel, StoreAddress, Test,
+    ChannelName, Check, EvidencePolicy, Hardening, Judging, Level as RuleLevel, Signing,
+    StoreAddress, Test,
 };
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 17] = [
     "rebuild",
     "evidence",
     "gate",
@@ -43,6 +45,7 @@ pub(super) const KEYS: [&str; 16] = [
     "checks",
     "hardening",
     "max_size",
+    "sign",
 ];
 /// Keys of a layer that come later.
 pub(super) const LATER: [&str; 5] = ["retain", "owner", "lint", "promote", "proxmox"];
@@ -84,6 +87,8 @@ pub(super) struct Layer {
     pub(super) hardening: Option<BTreeMap<Hardening, RuleLevel>>,
     /// How many bytes the artifact may have.
     pub(super) max_size: Option<u64>,
+    /// How checksums are signed.
+    pub(super) sign: Option<Signing>,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
     /// may be fine.
     pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
@@ -123,6 +128,7 @@ impl Layer {
             checks: keys.read("checks", context, rules::checks),
             hardening: keys.read("hardening", context, rules::hardening),
             max_size: keys.read("max_size", context, size::read),
+            sign: keys.read("sign", context, sign::read),
             later: BTreeMap::new(),
         };
         later.extend(keys.later(&LATER, context));
@@ -164,6 +170,7 @@ impl Layer {
             checks: self.checks.or_else(|| below.checks.clone()),
             hardening: self.hardening.or_else(|| below.hardening.clone()),
             max_size: self.max_size.or(below.max_size),
+            sign: self.sign.or_else(|| below.sign.clone()),
             later: below.later.clone().into_iter().chain(self.later).collect(),
         }
     }

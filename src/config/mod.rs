@@ -48,6 +48,7 @@ mod rules;
 )]
 mod schema;
 mod secret_vars;
+mod sign;
 mod size;
 mod substitute;
 mod timeout;

@@ -149,8 +149,30 @@ pub struct Image {
     pub max_size: Option<u64>,
     /// Where its bytes go.
     pub stores: Vec<StoreAddress>,
+    /// How the checksums of its versions are signed, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign: Option<Signing>,
     /// The channel that a version which passes enters.
     pub channel: ChannelName,
+}
+
+/// How checksums are signed: with minisign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signing {
+    /// The secret key.
+    pub key: SigningKey,
+    /// The environment variable with the password of the key, if it has one.
+    pub password_env: Option<String>,
+}
+
+/// Where a secret key is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SigningKey {
+    /// In this file, absolute.
+    File(Utf8PathBuf),
+    /// In this environment variable.
+    Environment(String),
 }
 
 impl Image {

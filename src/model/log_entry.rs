@@ -253,6 +253,9 @@ pub struct VersionRecord {
     /// The tests that it passed, if it had any; their cases are in the report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<TestTally>,
+    /// The document with the signature of its checksums, if they were signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// What is remembered of a build that equals a published version.

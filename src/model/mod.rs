@@ -61,8 +61,8 @@ pub use artifact_record::ArtifactRecord;
 pub use before::{Before, BuildAccess, Expected, FindingKey, KnownFindings, KnownPackages};
 pub use build_record::BuildRecord;
 pub use catalog::{
-    Arch, Cadence, Catalog, Check, Image, MaxAge, Parent, Prepare, Rebuild, Source, Test, Timeouts,
-    VersionScheme, is_legacy_template,
+    Arch, Cadence, Catalog, Check, Image, MaxAge, Parent, Prepare, Rebuild, Signing, SigningKey,
+    Source, Test, Timeouts, VersionScheme, is_legacy_template,
 };
 pub use change::Change;
 pub use definition::{Definition, DefinitionFiles};

@@ -64,6 +64,7 @@ pub(crate) fn image(name: &str) -> Image {
         checks: Vec::new(),
         max_size: None,
         stores: vec![StoreAddress::Directory("/srv/images".into())],
+        sign: None,
         channel: "candidate".parse().unwrap(),
     }
 }
@@ -344,5 +345,6 @@ pub(crate) fn version_record(
         report: Digest::of(b"report"),
         verdict: Decision::Passed,
         tests: Vec::new(),
+        signature: None,
     }
 }

@@ -16,6 +16,9 @@ pub const MANIFEST: &str = "manifest.json";
 /// File name of the checksums.
 pub const CHECKSUMS: &str = "SHA256SUMS";
 
+/// File name of the signature of the checksums. They are signed without it.
+pub const SIGNATURE: &str = "SHA256SUMS.minisig";
+
 /// The version of the manifest's format that this binary writes.
 const SCHEMA: u32 = 1;
 
@@ -92,10 +95,10 @@ impl Manifest {
         json
     }
 
-    /// The content of `SHA256SUMS`, as `sha256sum` prints it.
+    /// The content of `SHA256SUMS`, as `sha256sum` prints it: of all files but its own signature.
     pub fn checksums(&self) -> String {
         let mut lines = String::new();
-        for file in self.all() {
+        for file in self.all().filter(|file| file.name != SIGNATURE) {
             writeln!(lines, "{}  {}", file.sha256.hex(), file.name)
                 .expect("writing to memory does not fail");
         }

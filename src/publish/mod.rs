@@ -33,7 +33,7 @@ pub use directory::DirectoryStore;
 pub use error::StoreError;
 pub use fetch::{FetchError, Fetched, Fetcher, Target, Told, Whence, cached, digest_at};
 pub use locate::open_for;
-pub use manifest::{CHECKSUMS, MANIFEST, Manifest, ManifestFile};
+pub use manifest::{CHECKSUMS, MANIFEST, Manifest, ManifestFile, SIGNATURE};
 pub use objects::ObjectsStore;
 pub use oci::{OciError, OciStore};
 pub use open::{Surroundings, open};

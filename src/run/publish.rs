@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::Pipeline;
 use super::examine::objection;
 use super::image_task::{Examined, ImageTask};
 use super::journal::Thing;
@@ -13,9 +14,10 @@ use crate::model::{
     RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, StrategyName, TestResult, TestTally,
     VerifiedRecord, Version, VersionRecord,
 };
-use crate::publish::{self as stores, Origin, StoreError, Surroundings};
+use crate::publish::{self as stores, Origin, SIGNATURE, StoreError, Surroundings};
 use crate::registry::{self, Entered, RegistryError};
 use crate::report::{self, ChannelMove};
+use crate::signature::Minisign;
 
 /// Publishes: bytes first, then the record (the commit point), then the channel.
 pub(super) async fn publish(
@@ -28,8 +30,12 @@ pub(super) async fn publish(
     progress.report.outcome = outcome.clone();
     let publication =
         publication(task, &examined, &report::json::v1::image(&progress.report)).await;
+    let work = async {
+        let publication = signed(task, publication).await?;
+        store(task, &publication).await
+    };
     let stored = progress
-        .stage(Stage::Publish, None, store(task, &publication), |stored| {
+        .stage(Stage::Publish, None, work, |stored| {
             (StageOutcome::Done, stored.first().map(|file| file.location.clone()))
         })
         .await?;
@@ -237,6 +243,22 @@ async fn publication(task: &ImageTask<'_>, examined: &Examined, report: &str) ->
     publication
 }
 
+/// `publication` with the signature of its checksums, if its image wants one.
+async fn signed(
+    task: &ImageTask<'_>,
+    mut publication: Publication,
+) -> Result<Publication, Failure> {
+    let Some(signing) = &task.image.sign else { return Ok(publication) };
+    let listing = stores::Manifest::of(&publication).map_err(|error| error.failure())?;
+    let checksums = listing.checksums();
+    let Pipeline { environment, launcher, cancellation, .. } = task.run.pipeline;
+    let minisign = Minisign { environment, launcher, cancellation };
+    let about = format!("{} {}", publication.image, publication.version);
+    let content = minisign.sign(signing, checksums.as_bytes(), &about).await?;
+    publication.documents.push(Document { name: SIGNATURE.to_owned(), content });
+    Ok(publication)
+}
+
 /// Puts the bytes into every store of the image.
 async fn store(task: &ImageTask<'_>, publication: &Publication) -> Result<Vec<Stored>, Failure> {
     refuse_demonstration(task)?;
@@ -372,6 +394,7 @@ async fn record(
             report: registry.put_blob(report.as_bytes()).await?,
             verdict: examined.verdict.decision,
             tests,
+            signature: task.image.sign.as_ref().map(|_| SIGNATURE.to_owned()),
         };
         match registry::published(registry, author, image, record).await {
             Err(error @ RegistryError::Stale { .. }) => {

@@ -1,6 +1,6 @@
 //! End-to-end tests: the real tools on real images, nothing faked and nothing skipped.
 //!
-//! `tools/install --with docker --with guest --with oci --with s3` installs what they need.
+//! `tools/install --with docker --with guest --with oci --with s3 --with sign` installs what they need.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -40,5 +40,6 @@ mod recover;
 mod rescan;
 mod s3;
 mod secrets;
+mod signatures;
 mod tests;
 mod waivers;

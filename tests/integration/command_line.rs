@@ -475,6 +475,10 @@ fn the_help_names_every_command_and_option() {
                 built or booted
       versions  List the published versions of an image, or what has become of its channels
       show      Show what consumers need to know of a version; exit code 1 if one is revoked
+      pull      Fetch the files of a version to this machine, and print where they lie; verified,
+                cached, and gone on with where it broke off
+      verify    Read all that is stored of a version, wherever it lies, and compare it with what is
+                recorded
       promote   Have a channel name a version, if it would pass the gate today and nothing stands
                 against it
       rollback  Take a channel back to what it named before, and hold it there

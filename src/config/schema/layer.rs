@@ -27,6 +27,9 @@ pub(super) struct Layer {
     /// Where the bytes go. The first also keeps what was rejected.
     #[schemars(length(min = 1), example = json!([{ "dir": { "url": "file:///srv/images" } }]))]
     stores: Option<Vec<Store>>,
+    /// How `SHA256SUMS` of a version is signed.
+    #[schemars(example = json!({ "minisign": { "key_env": "MINISIGN_KEY" } }))]
+    sign: Option<Sign>,
     /// The channel that a version which passes enters.
     #[schemars(example = &"candidate", extend("default" = "candidate"))]
     channel: Option<ChannelName>,
@@ -89,6 +92,49 @@ pub(super) struct Layer {
     /// one.
     #[schemars(example = &"64M", extend("default" = "256M"))]
     max_log: Option<Size>,
+}
+
+/// How checksums are signed.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Sign {
+    /// With the program minisign, which has to be on the search path.
+    #[schemars(example = json!({ "key": "/etc/goldsmith/minisign.key" }))]
+    minisign: Minisign,
+}
+
+/// A secret key of minisign.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Minisign {
+    /// In a file.
+    File(KeyInFile),
+    /// In an environment variable.
+    Environment(KeyInEnvironment),
+}
+
+/// A secret key in a file.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct KeyInFile {
+    /// The file with the secret key.
+    #[schemars(example = &"/etc/goldsmith/minisign.key")]
+    key: Path,
+    /// The environment variable with the password of the key, if it has one.
+    #[schemars(example = &"MINISIGN_PASSWORD")]
+    password_env: Option<EnvironmentName>,
+}
+
+/// A secret key in an environment variable.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct KeyInEnvironment {
+    /// The environment variable with the content of a file with a secret key.
+    #[schemars(example = &"MINISIGN_KEY")]
+    key_env: EnvironmentName,
+    /// The environment variable with the password of the key, if it has one.
+    #[schemars(example = &"MINISIGN_PASSWORD")]
+    password_env: Option<EnvironmentName>,
 }
 
 /// Profiles of rules.
