@@ -130,7 +130,7 @@ struct Secrets {
     key: Utf8PathBuf,
     password: Option<(Utf8PathBuf, OwnedFd)>,
     /// Keeps the key there, if it is in memory.
-    _key: Option<OwnedFd>,
+    _memory: Option<OwnedFd>,
 }
 
 impl Secrets {
@@ -143,7 +143,7 @@ impl Secrets {
                 Failure::new(FailureClass::Config, reason).hint(hint)
             })
         };
-        let (key, _key) = match &signing.key {
+        let (key, memory) = match &signing.key {
             SigningKey::File(path) if path.is_file() => (path.clone(), None),
             SigningKey::File(path) => {
                 let reason = format!("`sign` needs the secret key `{path}`, which is not there");
@@ -156,7 +156,7 @@ impl Secrets {
         };
         let password = signing.password_env.as_deref().map(value).transpose()?;
         let password = password.map(|password| in_memory(&format!("{password}\n"))).transpose()?;
-        Ok(Self { key, password, _key })
+        Ok(Self { key, password, _memory: memory })
     }
 }
 
@@ -175,7 +175,7 @@ fn in_memory(content: &str) -> Result<(Utf8PathBuf, OwnedFd), Failure> {
 
 /// Where the program finds what is signed, and leaves its signature.
 struct Folder {
-    _folder: tempfile::TempDir,
+    _goes: tempfile::TempDir,
     content: Utf8PathBuf,
     signature: Utf8PathBuf,
 }
@@ -189,7 +189,7 @@ impl Folder {
             })?;
             let (file, signature) = (path.join("SHA256SUMS"), path.join("SHA256SUMS.minisig"));
             fs_err::write(&file, content)?;
-            Ok(Self { content: file, signature, _folder: folder })
+            Ok(Self { content: file, signature, _goes: folder })
         };
         made().map_err(|error: io::Error| Failure::caused_by(FailureClass::Publish, &error))
     }

@@ -39,6 +39,6 @@ impl Pulled {
     /// For people, and for a shell: a path a line, that of the disk first.
     pub fn text(&self) -> String {
         let all = self.files.iter().chain(&self.documents);
-        all.map(|file| format!("{}\n", file.path)).collect()
+        all.flat_map(|file| [file.path.as_str(), "\n"]).collect()
     }
 }

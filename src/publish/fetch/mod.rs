@@ -163,6 +163,9 @@ impl Job<'_> {
             if self.is_there(&path).await? {
                 return Ok(Fetched { path, whence: Whence::There });
             }
+            if self.file.locations.is_empty() {
+                return Err(FetchError::Nowhere { name: name.clone() });
+            }
             if let Some(growing) = Growing::try_open(&part).map_err(unwritable)? {
                 break growing;
             }
@@ -246,9 +249,6 @@ impl Job<'_> {
         folder: &Utf8Path,
     ) -> Result<(Growing, String), FetchError> {
         let ArtifactRecord { name, size, locations, .. } = self.file;
-        if locations.is_empty() {
-            return Err(FetchError::Nowhere { name: name.clone() });
-        }
         let unwritable = |error: StoreError| FetchError::Target {
             path: folder.to_owned(),
             source: io::Error::other(error.failure().reason),

@@ -18,6 +18,8 @@ struct Place {
     content: Vec<u8>,
     /// After how many bytes each of the next readings breaks off.
     breaks: Arc<Mutex<Vec<usize>>>,
+    /// Whether nothing comes any more after that, instead of breaking off.
+    hangs: bool,
     /// From where on was read.
     asked: Arc<Mutex<Vec<u64>>>,
 }
@@ -55,8 +57,13 @@ impl Store for Place {
         let comes = &rest[..next.unwrap_or(rest.len())];
         let mut pieces: Vec<Result<Bytes, StoreError>> =
             comes.chunks(3).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let size = self.content.len() as u64;
+        if self.hangs && next.is_some() {
+            let pieces = stream::iter(pieces).chain(stream::pending()).boxed();
+            return Ok(Content { size, pieces });
+        }
         pieces.extend(next.map(|_| Err(broken())));
-        Ok(Content { size: self.content.len() as u64, pieces: stream::iter(pieces).boxed() })
+        Ok(Content { size, pieces: stream::iter(pieces).boxed() })
     }
 
     async fn put(&self, _: &Publication) -> Result<Vec<Stored>, StoreError> {
@@ -180,6 +187,25 @@ async fn what_a_killed_one_left_is_gone_on_with_if_it_is_good() {
     machine.left(CONTENT);
     machine.cached().await.unwrap();
     assert_eq!(place.asked(), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_leaves_what_has_come_for_the_next_one() {
+    let place = Place { hangs: true, ..Place::breaking(CONTENT, &[6]) };
+    let machine = Machine::new(CONTENT, vec![place.clone()]);
+    let part = machine.shelf().join(".part");
+    let has_come = async {
+        while !fs_err::metadata(&part).is_ok_and(|part| part.len() == 6) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = machine.cached() => panic!("not all has come"),
+        () = has_come => {}
+    }
+    let fetched = machine.cached().await.unwrap();
+    assert_eq!(fs_err::read(fetched.path).unwrap(), CONTENT);
+    assert_eq!(place.asked(), [0, 6]);
 }
 
 #[tokio::test]

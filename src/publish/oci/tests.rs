@@ -462,11 +462,15 @@ async fn credentials_stay_at_home() {
     let client = store.client().unwrap();
     let repository = store.repository(&client, &"debian-12".parse().unwrap()).unwrap();
     assert_eq!(repository.blob(&digest).await.unwrap(), None);
-    let elsewhere = format!("location: http://{}/v2/a/blobs/{digest}\r\n", seen.host);
-    registry.double.fails("GET", Fault::Answer(307, elsewhere.leak()));
+    let elsewhere: &str = format!("location: http://{}/v2/a/blobs/{digest}\r\n", seen.host).leak();
+    registry.double.fails("GET", Fault::Answer(307, elsewhere));
     let refused = repository.blob(&digest).await.unwrap_err();
     assert!(matches!(refused, OciError::NoAccess { .. }), "{refused}");
     // Once, without anything that could be refused a second time.
+    assert_eq!(seen.asked(), "GET /v2/a/blobs/DIGEST 401");
+    registry.double.fails("GET", Fault::Answer(307, elsewhere));
+    let refused = repository.open(&digest, 5).await.err();
+    assert!(matches!(refused, Some(StoreError::Oci(OciError::NoAccess { .. }))));
     assert_eq!(seen.asked(), "GET /v2/a/blobs/DIGEST 401");
 }
 
