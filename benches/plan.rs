@@ -422,5 +422,6 @@ fn record(image: &Image, version: Version, day: Date, definition: &Definition) -
         verdict: Decision::Passed,
         tests: Vec::new(),
         signature: None,
+        fresh_until: None,
     }
 }

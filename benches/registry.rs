@@ -230,6 +230,9 @@ fn furnish(images: &[ImageName], mut write_file: impl FnMut(&str, &[u8])) -> usi
                 Projection::Channel(image, channel) => {
                     format!("images/{image}/channels/{channel}.json")
                 }
+                Projection::Variables(image) => {
+                    format!("images/{image}/goldsmith.auto.tfvars.json")
+                }
             };
             write(&path, &projection.render(&log).unwrap());
         }

@@ -69,7 +69,9 @@ pub(super) async fn find(
     let revoked = revoked.map(|Withdrawn { reason, .. }| reason);
     let artifacts = ArtifactRecord::disk_first(&file.record.artifacts, &image, version);
     let published_at = file.published_at;
-    let shown = Shown { image, channel, version, published_at, held, revoked, artifacts };
+    let fresh_until = file.record.fresh_until;
+    let shown =
+        Shown { image, channel, version, published_at, held, revoked, fresh_until, artifacts };
     Ok((shown, file))
 }
 

@@ -256,6 +256,9 @@ pub struct VersionRecord {
     /// The document with the signature of its checksums, if they were signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+    /// From when on its age shows that nothing is built any more, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh_until: Option<Timestamp>,
 }
 
 /// What is remembered of a build that equals a published version.
@@ -270,6 +273,9 @@ pub struct VerifiedRecord {
     pub parents: Vec<ParentRecord>,
     /// When the build started; decides which slot it satisfies.
     pub started_at: Timestamp,
+    /// From when on the age of this build shows that nothing is built any more, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh_until: Option<Timestamp>,
 }
 
 /// The state of the repository that an image was built from.

@@ -161,6 +161,10 @@ pub(crate) fn finding(id: &str, package: &str, severity: Severity, fixed: Option
 pub(crate) struct Past(Vec<LogEntry>);
 
 impl Past {
+    pub(crate) fn log(&self) -> &[LogEntry] {
+        &self.0
+    }
+
     pub(crate) fn history(&self) -> History {
         History::of(&self.0)
     }
@@ -223,6 +227,7 @@ impl Past {
             definition: definition.digest,
             parents: parents.to_vec(),
             started_at: at,
+            fresh_until: None,
         };
         self.push(at, Entry::Verified(Box::new(record)))
     }
@@ -346,5 +351,6 @@ pub(crate) fn version_record(
         verdict: Decision::Passed,
         tests: Vec::new(),
         signature: None,
+        fresh_until: None,
     }
 }

@@ -4,12 +4,14 @@
 mod attempts;
 mod calendar;
 mod decision;
+mod freshness;
 mod inputs;
 mod planner;
 mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use freshness::fresh_until;
 pub use inputs::{Candidate, ParentNow, PlanInputs, Selection};
 pub use planner::plan;
 pub use slots::{SlotError, Slots};

@@ -78,7 +78,7 @@ pub async fn enter(
             }
         })
         .await?;
-    refresh(registry, [Projection::Channel(image.clone(), channel.clone())], done).await?;
+    refresh(registry, Projection::naming(image, [channel]), done).await?;
     Ok(entered)
 }
 

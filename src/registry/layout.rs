@@ -5,6 +5,7 @@
 //! images/<image>/log/<seq>.json                the truth; written once
 //! images/<image>/versions/<version>.json       projection
 //! images/<image>/channels/<channel>.json       projection
+//! images/<image>/goldsmith.auto.tfvars.json    projection: all channels, for Terraform
 //! index/<shard>.json                           cache of what all logs say; two hexadecimal digits
 //! runs/<run>.json                              lease of a run that is at work
 //! runs/<run>.claimed.json                      says who has taken that run for dead; written once
@@ -54,6 +55,7 @@ pub(super) fn projection(projection: &Projection) -> String {
     match projection {
         Projection::Version(image, version) => format!("{IMAGES}/{image}/versions/{version}.json"),
         Projection::Channel(image, channel) => format!("{IMAGES}/{image}/channels/{channel}.json"),
+        Projection::Variables(image) => format!("{IMAGES}/{image}/goldsmith.auto.tfvars.json"),
     }
 }
 

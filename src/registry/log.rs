@@ -1,6 +1,8 @@
 //! Questions to a log that was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
 
 use crate::model::{
     BlockingFinding, ChannelName, Digest, Entry, LogEntry, Move, Revocation, RunId, Version,
@@ -60,6 +62,21 @@ pub(super) fn published(log: &[LogEntry], version: Version) -> Option<(&LogEntry
     })
 }
 
+/// Until when `version` is as fresh as its image is to be, by the newest build that it is, and the entry
+/// that says so.
+pub(super) fn fresh_until(log: &[LogEntry], version: Version) -> (u64, Option<Timestamp>) {
+    let newest = log.iter().rev().find_map(|entry| match &entry.entry {
+        Entry::Published(record) if record.version == version => {
+            Some((entry.seq, record.fresh_until))
+        }
+        Entry::Verified(record) if record.version == version => {
+            Some((entry.seq, record.fresh_until))
+        }
+        _ => None,
+    });
+    newest.unwrap_or_default()
+}
+
 /// The last entry about what later advisories say of `version`: its number, what would block, and the
 /// blob with all findings.
 pub(super) fn last_rescan(
@@ -108,6 +125,11 @@ pub(super) fn revoked(log: &[LogEntry], version: Version) -> Option<(&LogEntry, 
         )),
         _ => None,
     }
+}
+
+/// The channels that ever named anything, sorted.
+pub(super) fn channels(log: &[LogEntry]) -> BTreeSet<&ChannelName> {
+    log.iter().flat_map(|entry| entry.entry.moves()).map(|what| what.channel).collect()
 }
 
 /// The channels that name `version`.

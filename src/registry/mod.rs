@@ -29,6 +29,7 @@ mod record;
 mod reserve;
 mod revoke;
 mod steer;
+mod tfvars;
 mod transaction;
 
 use std::collections::BTreeMap;

@@ -507,6 +507,7 @@ mod tests {
         insta::assert_snapshot!(paths.join("\n"), @"
         blobs/b11a85b296a90afc460430434a504e7acb04b064575b7277724688af0e59d189.zst
         images/debian-12/channels/candidate.json
+        images/debian-12/goldsmith.auto.tfvars.json
         images/debian-12/log/00000001.json
         images/debian-12/log/00000002.json
         images/debian-12/log/00000003.json

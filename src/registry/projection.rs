@@ -14,6 +14,7 @@ use crate::model::{
     Version, VersionRecord,
 };
 
+use super::tfvars::Variables;
 use super::transaction::Done;
 use super::{Registry, RegistryError, format, layout, log};
 
@@ -24,6 +25,8 @@ pub enum Projection {
     Version(ImageName, Version),
     /// What a channel names: [`ChannelFile`].
     Channel(ImageName, ChannelName),
+    /// What all channels of an image name, as variables of Terraform.
+    Variables(ImageName),
 }
 
 /// `images/<image>/versions/<version>.json`.
@@ -45,7 +48,7 @@ pub struct VersionFile {
     /// That nobody should use it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Withdrawn>,
-    /// Everything else.
+    /// Everything else. Of later builds that equal it, how long it is fresh.
     #[serde(flatten)]
     pub record: VersionRecord,
 }
@@ -55,7 +58,7 @@ pub struct VersionFile {
 pub struct ChannelFile {
     /// Version of the format.
     pub schema: u32,
-    /// The log entry that moved the channel last.
+    /// The newest log entry that says something about the channel, or about what it names.
     pub seq: u64,
     /// The image.
     pub image: ImageName,
@@ -85,6 +88,10 @@ pub struct ChannelFile {
     /// That nobody should use the version any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Withdrawn>,
+    /// From when on whoever reads this should take the schedule for dead: a newer build would have been
+    /// there long before. None if no schedule says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh_until: Option<Timestamp>,
     /// The files of the version, the disk first, and where they lie.
     pub artifacts: Vec<ArtifactRecord>,
 }
@@ -101,7 +108,7 @@ pub struct Withdrawn {
 }
 
 impl Withdrawn {
-    fn of(log: &[LogEntry], version: Version) -> Option<Self> {
+    pub(super) fn of(log: &[LogEntry], version: Version) -> Option<Self> {
         let (entry, Revocation { reason, from, .. }) = log::revoked(log, version)?;
         Some(Self { seq: entry.seq, reason, from })
     }
@@ -112,24 +119,42 @@ impl Projection {
     pub fn changed_by(log: &[LogEntry]) -> Vec<Self> {
         let Some(entry) = log.last() else { return Vec::new() };
         let version = |version| Self::Version(entry.image.clone(), version);
-        let channel = |channel: &ChannelName| Self::Channel(entry.image.clone(), channel.clone());
         match &entry.entry {
             Entry::Published(record) => vec![version(record.version)],
             Entry::Moved { .. } | Entry::Swapped { .. } => {
-                entry.entry.moves().map(|what| channel(what.channel)).collect()
+                Self::naming(&entry.image, entry.entry.moves().map(|what| what.channel))
             }
             Entry::Revoked { version: of, .. } | Entry::Restored { version: of, .. } => {
-                let naming = log::naming(log, *of);
-                [version(*of)].into_iter().chain(naming.iter().map(channel)).collect()
+                Self::about(&entry.image, *of, log)
             }
+            Entry::Verified(record) => Self::about(&entry.image, record.version, log),
             Entry::Reserved { .. }
-            | Entry::Verified(_)
             | Entry::Rejected(_)
             | Entry::Failed(_)
             | Entry::Abandoned { .. }
             | Entry::Rescanned { .. }
             | Entry::Unknown => Vec::new(),
         }
+    }
+
+    /// Those that say what `channels` of `image` name.
+    pub(super) fn naming<'a>(
+        image: &ImageName,
+        channels: impl IntoIterator<Item = &'a ChannelName>,
+    ) -> Vec<Self> {
+        let channels = channels.into_iter();
+        let mut all: Vec<Self> =
+            channels.map(|channel| Self::Channel(image.clone(), channel.clone())).collect();
+        if !all.is_empty() {
+            all.push(Self::Variables(image.clone()));
+        }
+        all
+    }
+
+    /// Those that say something about `version` of `image`.
+    pub(super) fn about(image: &ImageName, version: Version, log: &[LogEntry]) -> Vec<Self> {
+        let naming = Self::naming(image, &log::naming(log, version));
+        [Self::Version(image.clone(), version)].into_iter().chain(naming).collect()
     }
 
     /// All that `log` has something about, sorted.
@@ -139,8 +164,7 @@ impl Projection {
             if let Entry::Published(record) = &entry.entry {
                 all.push(Self::Version(entry.image.clone(), record.version));
             }
-            let channels = entry.entry.moves().map(|what| what.channel.clone());
-            all.extend(channels.map(|channel| Self::Channel(entry.image.clone(), channel)));
+            all.extend(Self::naming(&entry.image, entry.entry.moves().map(|what| what.channel)));
         }
         all.sort();
         all.dedup();
@@ -150,7 +174,7 @@ impl Projection {
     /// The image that it is about.
     pub fn image(&self) -> &ImageName {
         match self {
-            Self::Version(image, _) | Self::Channel(image, _) => image,
+            Self::Version(image, _) | Self::Channel(image, _) | Self::Variables(image) => image,
         }
     }
 
@@ -160,15 +184,16 @@ impl Projection {
             Self::Version(image, version) => {
                 let (entry, record) = log::published(log, *version)?;
                 let revoked = Withdrawn::of(log, *version);
+                let (verified, fresh_until) = log::fresh_until(log, *version);
                 Some(format::json(&VersionFile {
                     schema: SCHEMA,
-                    seq: revoked.as_ref().map_or(entry.seq, |it| it.seq),
+                    seq: revoked.as_ref().map_or(0, |it| it.seq).max(verified),
                     image: image.clone(),
                     published_at: entry.at,
                     run: entry.run.clone(),
                     run_url: entry.run_url.clone(),
                     revoked,
-                    record: record.clone(),
+                    record: VersionRecord { fresh_until, ..record.clone() },
                 }))
             }
             Self::Channel(image, channel) => {
@@ -176,9 +201,12 @@ impl Projection {
                 let Move { from, to, act, held, because, .. } = last.what;
                 let (_, record) = log::published(log, to)?;
                 let revoked = Withdrawn::of(log, to);
+                let (verified, fresh_until) = log::fresh_until(log, to);
+                let seqs =
+                    [Some(last.entry.seq), revoked.as_ref().map(|it| it.seq), Some(verified)];
                 Some(format::json(&ChannelFile {
                     schema: SCHEMA,
-                    seq: revoked.as_ref().map_or(0, |it| it.seq).max(last.entry.seq),
+                    seq: seqs.into_iter().flatten().max().unwrap_or_default(),
                     image: image.clone(),
                     channel: channel.clone(),
                     version: to,
@@ -190,9 +218,11 @@ impl Projection {
                     run: last.entry.run.clone(),
                     by: last.entry.by.clone(),
                     revoked,
+                    fresh_until,
                     artifacts: ArtifactRecord::disk_first(&record.artifacts, image, to),
                 }))
             }
+            Self::Variables(image) => Variables::of(log, image).map(|it| format::json(&it)),
         }
     }
 }

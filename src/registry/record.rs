@@ -53,7 +53,9 @@ pub async fn verified(
         Ok(Step::once(log, author, &fresh))
     })
     .await?;
-    Ok(done.seq)
+    let seq = done.seq;
+    refresh(registry, Projection::about(image, version, &done.log), done).await?;
+    Ok(seq)
 }
 
 /// Records what later advisories say of a published version: of `findings` is kept where they lie.

@@ -125,9 +125,5 @@ async fn bring_up_to_date(
     version: Version,
     done: Done,
 ) -> Result<(), RegistryError> {
-    let channels = log::naming(&done.log, version).into_iter();
-    let channels = channels.map(|channel| Projection::Channel(image.clone(), channel));
-    let files: Vec<Projection> =
-        [Projection::Version(image.clone(), version)].into_iter().chain(channels).collect();
-    refresh(registry, files, done).await
+    refresh(registry, Projection::about(image, version, &done.log), done).await
 }

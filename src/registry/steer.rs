@@ -103,7 +103,7 @@ pub async fn steer(
         })
     })
     .await?;
-    refresh(registry, [Projection::Channel(image.clone(), channel.clone())], done).await?;
+    refresh(registry, Projection::naming(image, [channel]), done).await?;
     Ok(steered)
 }
 
@@ -134,7 +134,7 @@ pub async fn unpin(
         }))
     })
     .await?;
-    refresh(registry, [Projection::Channel(image.clone(), channel.clone())], done).await?;
+    refresh(registry, Projection::naming(image, [channel]), done).await?;
     at.ok_or_else(|| empty(image, channel))
 }
 
@@ -183,8 +183,7 @@ pub async fn swap(
         }))
     })
     .await?;
-    let files = channels.map(|channel| Projection::Channel(image.clone(), channel.clone()));
-    refresh(registry, files, done).await?;
+    refresh(registry, Projection::naming(image, channels), done).await?;
     now.ok_or_else(|| empty(image, one))
 }
 

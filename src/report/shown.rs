@@ -25,6 +25,8 @@ pub struct Shown {
     pub held: bool,
     /// Why it is revoked, if it is by now.
     pub revoked: Option<String>,
+    /// From when on its age shows that nothing is built any more, if anything does.
+    pub fresh_until: Option<Timestamp>,
     /// Its files, the disk first.
     pub artifacts: Vec<ArtifactRecord>,
 }
@@ -40,12 +42,13 @@ struct Variable<'a> {
     sha256: String,
     location: &'a str,
     revoked: bool,
+    fresh_until: Option<Timestamp>,
 }
 
 impl Shown {
     /// For people.
     pub fn text(&self) -> String {
-        let Self { image, channel, version, published_at, held, revoked, artifacts } = self;
+        let Self { image, channel, version, published_at, held, revoked, .. } = self;
         let mut text = format!("{image} {version}\n");
         let mut fact = |label: &str, value: &str| {
             let _ = writeln!(text, "  {label:<10} {}", one_line(value));
@@ -55,10 +58,13 @@ impl Shown {
             fact("channel", &format!("{channel}{held}"));
         }
         fact("published", &published_at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+        if let Some(until) = self.fresh_until {
+            fact("fresh", &format!("until {}", until.strftime("%Y-%m-%d %H:%M UTC")));
+        }
         if let Some(why) = revoked {
             fact("REVOKED", why);
         }
-        for ArtifactRecord { name, size: bytes, sha256, locations } in artifacts {
+        for ArtifactRecord { name, size: bytes, sha256, locations } in &self.artifacts {
             fact("file", &format!("{name}, {}", size(*bytes)));
             fact("", &format!("sha256:{}", sha256.hex()));
             for location in locations {
@@ -80,6 +86,7 @@ impl Shown {
             ("SIZE", bytes.to_string()),
             ("SHA256", digest),
             ("LOCATION", location.to_owned()),
+            ("FRESH_UNTIL", self.fresh_until.map(|until| until.to_string()).unwrap_or_default()),
             ("REVOKED", self.revoked.clone().unwrap_or_default()),
         ];
         let line = |(name, value): (&str, String)| {
@@ -114,6 +121,7 @@ pub fn tfvars(shown: &[Shown]) -> String {
             sha256,
             location,
             revoked: shown.revoked.is_some(),
+            fresh_until: shown.fresh_until,
         })
     };
     let images: BTreeMap<&str, serde_json::Value> = shown
@@ -138,6 +146,7 @@ mod tests {
             published_at: "2026-11-01T03:12:00Z".parse().unwrap(),
             held: true,
             revoked: Some("it's $(leaked)\n::error::".to_owned()),
+            fresh_until: Some("2026-12-16T14:10:00Z".parse().unwrap()),
             artifacts: vec![ArtifactRecord {
                 name: "debian-12-v1.0.20261101.qcow2".to_owned(),
                 size: 3,
@@ -154,6 +163,7 @@ mod tests {
         debian-12 1.0.20261101
           channel    stable (held)
           published  2026-11-01 03:12 UTC
+          fresh      until 2026-12-16 14:10 UTC
           REVOKED    it's $(leaked) ::error::
           file       debian-12-v1.0.20261101.qcow2, 3 B
                      sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
@@ -166,6 +176,7 @@ mod tests {
         GOLDSMITH_SIZE='3'
         GOLDSMITH_SHA256='ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
         GOLDSMITH_LOCATION='file:///srv/images/debian-12-v1.0.20261101.qcow2'
+        GOLDSMITH_FRESH_UNTIL='2026-12-16T14:10:00Z'
         GOLDSMITH_REVOKED='it'\''s $(leaked) ::error::'
 
         {
@@ -173,6 +184,7 @@ mod tests {
             "debian-12": {
               "channel": "stable",
               "file": "debian-12-v1.0.20261101.qcow2",
+              "fresh_until": "2026-12-16T14:10:00Z",
               "location": "file:///srv/images/debian-12-v1.0.20261101.qcow2",
               "revoked": true,
               "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",

@@ -1,6 +1,7 @@
 //! From a judged artifact to the record: published, verified fresh, or rejected and kept aside.
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 
 use super::Pipeline;
 use super::examine::objection;
@@ -14,6 +15,7 @@ use crate::model::{
     RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, StrategyName, TestResult, TestTally,
     VerifiedRecord, Version, VersionRecord,
 };
+use crate::plan;
 use crate::publish::{self as stores, Origin, SIGNATURE, StoreError, Surroundings};
 use crate::registry::{self, Entered, RegistryError};
 use crate::report::{self, ChannelMove};
@@ -75,11 +77,17 @@ pub(super) async fn verify(
         definition: build.definition,
         parents: build.parents.clone(),
         started_at: build.started_at,
+        fresh_until: fresh_until(task, build),
     };
     let work = async {
-        registry::verified(pipeline.registry, &pipeline.author, &task.image.name, record)
-            .await
-            .map_err(|error| error.failure())
+        let image = &task.image.name;
+        match registry::verified(pipeline.registry, &pipeline.author, image, record).await {
+            Err(error @ RegistryError::Stale { .. }) => {
+                note_stale(task, &error);
+                Ok(())
+            }
+            other => other.map(drop).map_err(|error| error.failure()),
+        }
     };
     progress
         .stage(Stage::Record, None, work, |_| {
@@ -152,6 +160,12 @@ pub(super) async fn reject(
         let _ = task.note(|journal| journal.done(&upload));
     }
     Ok(outcome)
+}
+
+/// Until when a build is as fresh as the image is to be. A catalog that was read has no cadence that
+/// the calendar does not know.
+fn fresh_until(task: &ImageTask<'_>, build: &Provenance) -> Option<Timestamp> {
+    plan::fresh_until(task.image, build.started_at).ok().flatten()
 }
 
 /// What is kept of a build that did not pass.
@@ -395,6 +409,7 @@ async fn record(
             verdict: examined.verdict.decision,
             tests,
             signature: task.image.sign.as_ref().map(|_| SIGNATURE.to_owned()),
+            fresh_until: fresh_until(task, &examined.build.provenance),
         };
         match registry::published(registry, author, image, record).await {
             Err(error @ RegistryError::Stale { .. }) => {

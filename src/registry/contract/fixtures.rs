@@ -74,6 +74,7 @@ pub(crate) fn record(version: Version) -> VersionRecord {
         verdict: Decision::Passed,
         tests: Vec::new(),
         signature: None,
+        fresh_until: None,
     }
 }
 

@@ -43,6 +43,7 @@ macro_rules! registry_contract {
             versions::only_reserved_versions_end
             versions::a_failed_build_is_recorded_once
             versions::only_published_versions_are_verified
+            versions::a_version_is_fresh_as_long_as_its_newest_build
             channels::a_channel_moves_from_what_its_mover_expects
             channels::a_channel_never_goes_back_in_passing
             channels::a_channel_names_published_versions_only

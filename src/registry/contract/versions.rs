@@ -4,12 +4,17 @@ use async_trait::async_trait;
 
 use super::Subject;
 use super::fixtures::{
-    DAY, assert_legal, assert_up_to_date, author, failure, image, in_threads, promote, publish,
-    record, rejection, take, version,
+    DAY, assert_legal, assert_up_to_date, author, channel, failure, image, in_threads, promote,
+    publish, record, rejection, take, version,
 };
 use super::meddled::{Call, Meddled, Meddler};
-use crate::model::{Decision, Digest, Entry, ParentRecord, VerifiedRecord, VersionBase};
-use crate::registry::{Registry, RegistryError, failed, published, rejected, reserve, verified};
+use crate::model::{
+    Decision, Digest, Entry, ParentRecord, VerifiedRecord, VersionBase, VersionRecord,
+};
+use crate::registry::{
+    Registry, RegistryError, failed, published, read_channel, read_version, rejected, reserve,
+    verified,
+};
 
 pub(crate) async fn a_run_has_one_reservation(subject: &impl Subject) {
     let registry = subject.open().await.unwrap();
@@ -134,6 +139,7 @@ pub(crate) async fn only_published_versions_are_verified(subject: &impl Subject)
                 definition: Digest::of(b"new definition"),
                 parents: vec![ParentRecord { image: image(), version }],
                 started_at: "2026-12-01T09:00:00Z".parse().unwrap(),
+                fresh_until: None,
             };
             verified(registry, &author(run), &image(), record).await
         }
@@ -147,4 +153,42 @@ pub(crate) async fn only_published_versions_are_verified(subject: &impl Subject)
     assert_eq!(satisfied.version, known);
     assert_eq!(satisfied.definition, Digest::of(b"new definition"));
     assert_eq!(satisfied.parents, [ParentRecord { image: image(), version: known }]);
+}
+
+pub(crate) async fn a_version_is_fresh_as_long_as_its_newest_build(subject: &impl Subject) {
+    let registry = &*subject.open().await.unwrap();
+    let at = |text: &str| Some(text.parse().unwrap());
+    let [first, second, last] =
+        ["2026-12-16T14:10:00Z", "2027-01-16T14:10:00Z", "2027-02-16T14:10:00Z"].map(at);
+    let known = take(registry, "r1").await.unwrap();
+    let published_record = VersionRecord { fresh_until: first, ..record(known) };
+    published(registry, &author("r1"), &image(), published_record).await.unwrap();
+    promote(registry, "r1", None, known).await.unwrap();
+    let told = || async {
+        let channel = read_channel(registry, &image(), &channel()).await.unwrap().unwrap();
+        let file = read_version(registry, &image(), known).await.unwrap().unwrap();
+        assert_eq!(channel.fresh_until, file.record.fresh_until);
+        assert_up_to_date(registry).await;
+        (channel.seq, channel.fresh_until)
+    };
+    assert_eq!(told().await, (3, first));
+    let verify = |run, fresh_until| {
+        let record = VerifiedRecord {
+            version: known,
+            definition: Digest::of(b"definition"),
+            parents: Vec::new(),
+            started_at: "2026-12-01T09:00:00Z".parse().unwrap(),
+            fresh_until,
+        };
+        async move { verified(registry, &author(run), &image(), record).await.unwrap() }
+    };
+    verify("r2", second).await;
+    assert_eq!(told().await, (4, second));
+    // A newer version says nothing of the one that the channel names.
+    let newer = take(registry, "r3").await.unwrap();
+    let newer_record = VersionRecord { fresh_until: last, ..record(newer) };
+    published(registry, &author("r3"), &image(), newer_record).await.unwrap();
+    assert_eq!(told().await, (4, second));
+    verify("r4", None).await;
+    assert_eq!(told().await, (7, None), "it may become as old as it likes by now");
 }

@@ -192,6 +192,7 @@ async fn an_entry_is_one_commit_with_all_that_follows_from_it() {
     debian-12: candidate names 1.0.20261123 / goldsmith <goldsmith@localhost> / Run: 20261123t100000z-5f3a9c
 
     images/debian-12/channels/candidate.json
+    images/debian-12/goldsmith.auto.tfvars.json
     images/debian-12/log/00000003.json
     index/ca.json
     ");
