@@ -11,16 +11,21 @@ use crate::model::{ChannelName, ImageName, Version};
 #[derive(Debug, Args)]
 pub struct Promote {
     /// The image
-    pub image: ImageName,
+    #[arg(required_unless_present = "due")]
+    pub image: Option<ImageName>,
     /// The version, or a channel that names it
-    #[arg(value_name = "VERSION", required_unless_present = "swap")]
+    #[arg(value_name = "VERSION", required_unless_present_any = ["swap", "due"])]
     pub version: Option<String>,
     /// The channel that is to name it
-    #[arg(value_name = "CHANNEL", required_unless_present = "swap")]
+    #[arg(value_name = "CHANNEL", required_unless_present_any = ["swap", "due"])]
     pub channel: Option<ChannelName>,
     /// Have two channels take each other's version, in one step
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["version", "channel", "expect"])]
     pub swap: Vec<ChannelName>,
+    /// Promote what the image matrix says and what has been in its channel for long enough, of this image
+    /// or of all
+    #[arg(long, conflicts_with_all = ["version", "channel", "swap", "expect", "because"])]
+    pub due: bool,
     /// Only if the channel names this version now
     #[arg(long, value_name = "VERSION")]
     pub expect: Option<Version>,

@@ -1,19 +1,14 @@
 //! `promote`, `rollback`, `pin`, `unpin`: what people do with channels.
 
-use std::collections::BTreeMap;
-
+use super::promotion::{Objections, Promotion};
 use super::recorded::{self, Recorded};
 use super::rescan;
 use super::session::Session;
 use crate::cli;
-use crate::model::{
-    Act, ChannelName, Failure, FailureClass, Finding, ImageName, NoteLevel, ParentRecord,
-    Revocation, Test, Version, VersionRecord,
-};
+use crate::model::{Act, ChannelName, Failure, FailureClass, ImageName, Version};
 use crate::registry::{self, Expect, Registry, RegistryError, Steering, steer};
-use crate::report::rescan::{WatchState, WatchedVersion};
 use crate::report::steered::{Steered, SteeredChannel};
-use crate::run::{self, Judgement};
+use crate::run;
 
 /// Has a channel name a version, if nothing stands against it.
 pub(super) async fn promote(
@@ -21,6 +16,9 @@ pub(super) async fn promote(
     arguments: &cli::Promote,
 ) -> Result<Steered, Failure> {
     let cli::Promote { image, because, expect, .. } = arguments;
+    let Some(image) = image else {
+        return Err(Failure::new(FailureClass::Usage, "an image is missing"));
+    };
     let rescan::Known { address, judgements, catalog } =
         rescan::known(session, arguments.registry.as_ref()).await?;
     let registry =
@@ -32,8 +30,7 @@ pub(super) async fn promote(
         registry,
         recorded: &recorded,
         tests: image.map_or(&[], |image| &image.tests),
-        because: because.as_deref(),
-        watched: Vec::new(),
+        watched: &[],
     };
     if let [one, other] = &arguments.swap[..] {
         if one == other {
@@ -41,16 +38,18 @@ pub(super) async fn promote(
             return Err(Failure::new(FailureClass::Usage, reason));
         }
         let named = [named(&recorded, one)?, named(&recorded, other)?];
-        promotion.watch(&named, judgements, &arguments.advisories).await?;
-        return promotion.swap([one, other], named).await;
+        let watched = promotion.watch(&named, judgements, &arguments.advisories).await?;
+        promotion.watched = &watched;
+        return swap(&promotion, because.as_deref(), [one, other], named).await;
     }
     let (Some(version), Some(channel)) = (&arguments.version, &arguments.channel) else {
         let reason = "a version and a channel are missing";
         return Err(Failure::new(FailureClass::Usage, reason));
     };
     let version = recorded.find(version)?;
-    promotion.watch(&[version], judgements, &arguments.advisories).await?;
-    let overruled = promotion.overruled(version, channel).await?;
+    let watched = promotion.watch(&[version], judgements, &arguments.advisories).await?;
+    promotion.watched = &watched;
+    let overruled = overruled(&promotion, because.as_deref(), version, channel).await?;
     let steering = Steering {
         act: Act::Promoted,
         expected: expect.map_or(Expect::Any, |version| Expect::Exactly(Some(version))),
@@ -63,136 +62,54 @@ pub(super) async fn promote(
     go(session, registry, &recorded.image, channel, steering, overruled).await
 }
 
-/// Versions on their way into channels.
-struct Promotion<'a> {
-    session: &'a Session,
-    registry: &'a dyn Registry,
-    recorded: &'a Recorded,
-    /// The tests that `images.yml` asks for.
-    tests: &'a [Test],
-    /// Why it is done, whatever stands against it.
-    because: Option<&'a str>,
-    /// What the versions of the image are worth today, if that matters.
-    watched: Vec<WatchedVersion>,
+async fn swap(
+    promotion: &Promotion<'_>,
+    because: Option<&str>,
+    channels: [&ChannelName; 2],
+    named: [Version; 2],
+) -> Result<Steered, Failure> {
+    let Promotion { session, registry, recorded, .. } = *promotion;
+    let image = &recorded.image;
+    let mut against = Vec::new();
+    for (channel, version) in channels.into_iter().zip(named.into_iter().rev()) {
+        against.extend(overruled(promotion, because, version, channel).await?);
+    }
+    let author = session.author(run::new_run_id(&session.clock));
+    let now = registry::swap(registry, &author, image, channels, named, because).await;
+    let now = now.map_err(|error| failure(&error))?;
+    let moved = channels.into_iter().zip(named).zip(now).map(|((channel, from), to)| {
+        SteeredChannel { channel: channel.clone(), from: Some(from), to, held: false }
+    });
+    Ok(Steered {
+        image: image.clone(),
+        act: Act::Swapped,
+        channels: moved.collect(),
+        changed: true,
+        overruled: against,
+    })
 }
 
-impl Promotion<'_> {
-    /// Why `version` is withdrawn, if it is.
-    fn revoked(&self, version: Version) -> Option<&Revocation> {
-        self.recorded.history.revocation(version, self.session.clock.now())
+/// What is done although it stands against it; an error if nobody has said why.
+async fn overruled(
+    promotion: &Promotion<'_>,
+    because: Option<&str>,
+    version: Version,
+    channel: &ChannelName,
+) -> Result<Vec<String>, Failure> {
+    let Objections { against, unproven } = promotion.objections(version, channel).await?;
+    if because.is_some() {
+        return Ok(against.into_iter().chain(unproven).collect());
     }
-
-    /// Judges by today's advisories, unless all of `versions` are withdrawn: nobody watches those.
-    async fn watch(
-        &mut self,
-        versions: &[Version],
-        judgements: BTreeMap<ImageName, Judgement>,
-        advisories: &cli::Advisories,
-    ) -> Result<(), Failure> {
-        if versions.iter().any(|version| self.revoked(*version).is_none()) {
-            let images = std::slice::from_ref(&self.recorded.image);
-            let (session, registry) = (self.session, self.registry);
-            let done = rescan::watch(session, registry, judgements, images, advisories).await?;
-            self.watched = done.0.versions;
-        }
-        Ok(())
+    if let Some(reason) = unproven {
+        return Err(Failure::new(FailureClass::Untrusted, reason));
     }
-
-    async fn swap(
-        &self,
-        channels: [&ChannelName; 2],
-        named: [Version; 2],
-    ) -> Result<Steered, Failure> {
-        let Self { session, registry, recorded, because, .. } = *self;
-        let image = &recorded.image;
-        let mut overruled = Vec::new();
-        for (channel, version) in channels.into_iter().zip(named.into_iter().rev()) {
-            overruled.extend(self.overruled(version, channel).await?);
-        }
-        let author = session.author(run::new_run_id(&session.clock));
-        let now = registry::swap(registry, &author, image, channels, named, because).await;
-        let now = now.map_err(|error| failure(&error))?;
-        let moved = channels.into_iter().zip(named).zip(now).map(|((channel, from), to)| {
-            SteeredChannel { channel: channel.clone(), from: Some(from), to, held: false }
-        });
-        Ok(Steered {
-            image: image.clone(),
-            act: Act::Swapped,
-            channels: moved.collect(),
-            changed: true,
-            overruled,
-        })
+    if against.is_empty() {
+        return Ok(against);
     }
-
-    /// What is done although it stands against it; an error if nobody has said why.
-    async fn overruled(
-        &self,
-        version: Version,
-        channel: &ChannelName,
-    ) -> Result<Vec<String>, Failure> {
-        let against = self.objections(version, channel).await?;
-        if against.is_empty() || self.because.is_some() {
-            return Ok(against);
-        }
-        let image = &self.recorded.image;
-        let reason = format!("{image} {version} cannot enter `{channel}`: {}", against.join("; "));
-        Err(Failure::new(FailureClass::Blocked, reason)
-            .hint("if it is right all the same, say why: `--because TEXT`, which is recorded"))
-    }
-
-    /// What stands against it that `channel` names `version`, a sentence each.
-    async fn objections(
-        &self,
-        version: Version,
-        channel: &ChannelName,
-    ) -> Result<Vec<String>, Failure> {
-        let record = self.recorded.record(version)?;
-        if let Some(revocation) = self.revoked(version) {
-            // Nobody looks at it any more: what else stands against it does not matter.
-            return Ok(vec![format!("it is revoked: {}", revocation.reason)]);
-        }
-        let mut against = Vec::new();
-        against.extend(untested(self.tests, record));
-        for parent in &record.provenance.parents {
-            against.extend(not_there(self.registry, parent, channel).await?);
-        }
-        let watched = self.watched.iter().find(|watched| watched.version == version);
-        match watched.map(|watched| &watched.state) {
-            Some(WatchState::Clean) => {}
-            Some(WatchState::Blocked { findings, more }) => {
-                let named = findings.iter().map(|finding| {
-                    let fix = finding.fixed.as_ref();
-                    let fix = fix.map_or_else(String::new, |fix| format!(", fixed in {fix}"));
-                    let Finding { id, severity, source, .. } = finding;
-                    format!(
-                        "it would not pass the gate any more: {id} ({severity}) in {source}{fix}"
-                    )
-                });
-                against.extend(named);
-                if *more > 0 {
-                    against.push(format!("and {more} more findings block it"));
-                }
-            }
-            Some(WatchState::Untrusted(reasons)) => {
-                let reasons = reasons.iter().map(|reason| reason.message.as_str());
-                let reasons: Vec<&str> = reasons.collect();
-                let reason =
-                    format!("nothing is proven of {version} today: {}", reasons.join("; "));
-                if self.because.is_none() {
-                    return Err(Failure::new(FailureClass::Untrusted, reason));
-                }
-                against.push(reason);
-            }
-            Some(WatchState::Unwatched(why)) => self.cannot_be_judged(version, why),
-            None => self.cannot_be_judged(version, "it is not among what is watched"),
-        }
-        Ok(against)
-    }
-
-    fn cannot_be_judged(&self, version: Version, why: &str) {
-        let text = format!("{} {version} cannot be judged again: {why}", self.recorded.image);
-        self.session.events.note(None, NoteLevel::Warning, text);
-    }
+    let image = &promotion.recorded.image;
+    let reason = format!("{image} {version} cannot enter `{channel}`: {}", against.join("; "));
+    Err(Failure::new(FailureClass::Blocked, reason)
+        .hint("if it is right all the same, say why: `--because TEXT`, which is recorded"))
 }
 
 /// Takes a channel back, and holds it there.
@@ -264,31 +181,6 @@ pub(super) async fn unpin(session: &Session, arguments: &cli::Unpin) -> Result<S
         changed,
         overruled: Vec::new(),
     })
-}
-
-/// Those of `tests` that the version has not passed.
-fn untested(tests: &[Test], record: &VersionRecord) -> Option<String> {
-    let passed = |name: &str| record.tests.iter().any(|tally| tally.name == name);
-    let names = tests.iter().map(|test| match test {
-        Test::Boot => "boot",
-        Test::Run(command) => command,
-    });
-    let missing: Vec<String> =
-        names.filter(|name| !passed(name)).map(|name| format!("`{name}`")).collect();
-    (!missing.is_empty()).then(|| format!("it has not passed the tests {}", missing.join(", ")))
-}
-
-/// That the version of a parent that it was built from never was in that channel.
-async fn not_there(
-    registry: &dyn Registry,
-    parent: &ParentRecord,
-    channel: &ChannelName,
-) -> Result<Option<String>, Failure> {
-    let ParentRecord { image, version } = parent;
-    let log = registry.log(image, 0).await.map_err(|error| error.failure())?;
-    let mut moves = log.iter().flat_map(|entry| entry.entry.moves());
-    let was_there = moves.any(|what| what.channel == channel && what.to == *version);
-    Ok((!was_there).then(|| format!("its parent {image} {version} never was in `{channel}`")))
 }
 
 async fn go(

@@ -55,6 +55,14 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             })?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
+        Answer::Promotions(done) => {
+            let terminal = &session.terminal;
+            asked_for(match format {
+                Format::Text => terminal.text(&report::promotions::text(&done, terminal.width())),
+                Format::Json => terminal.data(&json::v1::promotions(&done)),
+            })?;
+            Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
+        }
         Answer::Revoked(revoked) => {
             asked_for(match format {
                 Format::Text => session.terminal.text(&revoked.text()),

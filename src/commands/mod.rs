@@ -11,6 +11,7 @@ mod lint;
 mod plan;
 mod planning;
 mod plugins;
+mod promotion;
 mod pull;
 mod reap;
 mod recorded;
@@ -22,6 +23,7 @@ mod run;
 mod scan;
 mod session;
 mod show;
+mod soak;
 mod verify;
 mod versions;
 mod waivers;
@@ -77,6 +79,7 @@ enum Answer {
     Lint(Problems, LintFormat),
     Waivers(crate::report::waivers::Waivers),
     Steered(crate::report::steered::Steered),
+    Promotions(Vec<crate::report::Promotion>),
     Revoked(crate::report::revoked::Revoked),
     Versions(versions::Answer),
     Shown(Vec<crate::report::shown::Shown>, ShowFormat),
@@ -247,6 +250,9 @@ async fn dispatch(
         }
         Command::Verify(asked) => {
             (verify::run(&session, asked).await.map(Answer::Verified), asked.format)
+        }
+        Command::Promote(asked) if asked.due => {
+            (soak::run(&session, asked).await.map(Answer::Promotions), asked.format)
         }
         Command::Promote(asked) => {
             (channels::promote(&session, asked).await.map(Answer::Steered), asked.format)

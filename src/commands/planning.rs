@@ -233,7 +233,7 @@ fn parents<'a>(
     image.parents.iter().map(now).collect()
 }
 
-fn circular(errors: &[GraphError]) -> Failure {
+pub(super) fn circular(errors: &[GraphError]) -> Failure {
     let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
     Failure::new(FailureClass::Config, reasons.join("; "))
 }

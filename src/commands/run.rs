@@ -8,6 +8,7 @@ use super::planning::{self, Planning, Wanted};
 use super::plugins;
 use super::reap;
 use super::session::{Session, no_state};
+use super::soak::Soak;
 use crate::cli;
 use crate::inputs::Repository;
 use crate::model::{
@@ -17,8 +18,8 @@ use crate::model::{
 use crate::packer;
 use crate::publish::{self, Surroundings};
 use crate::registry::Author;
-use crate::report::{CaughtUp, Report};
-use crate::run::{self, Options, Pipeline, Toolbox};
+use crate::report::{CaughtUp, Promotion, Report};
+use crate::run::{self, Judgement, Options, Pipeline, Toolbox};
 use crate::runner::{Runner, add_mask};
 use crate::signature::Minisign;
 use crate::trivy::{self, ADVISORIES, Database, Repositories, Scanner};
@@ -69,8 +70,9 @@ pub(super) async fn go(
     let author = session.author(id);
     if planning.plan.build.is_empty() {
         let caught_up = catch_up(arguments, &planning, &author).await?;
+        let promotions = promote(session, arguments, &planning, &author).await?;
         let report = nothing_due(session, &planning, author.run, database, caught_up);
-        return Ok(Report { reaped, ..report });
+        return Ok(Report { promotions, reaped, ..report });
     }
     let commit = commit(session, arguments, &planning.catalog).await?;
     let tools = toolbox(session, &planning, &given, regate).await?;
@@ -84,6 +86,7 @@ pub(super) async fn go(
         None => refresh(session, &tools.trivy, &state, &arguments.advisories.db_repository).await?,
     };
     let caught_up = catch_up(arguments, &planning, &author).await?;
+    let promotions = promote(session, arguments, &planning, &author).await?;
     let pipeline = Pipeline {
         catalog: &planning.catalog,
         plan: &planning.plan,
@@ -103,6 +106,7 @@ pub(super) async fn go(
         registry: planning.registry.as_ref(),
         author,
         caught_up,
+        promotions,
         reaped,
         tools,
         plugins,
@@ -175,6 +179,28 @@ async fn catch_up(
     }
     let Planning { registry, catalog, histories, .. } = planning;
     run::catch_up(registry.as_ref(), author, catalog, histories).await
+}
+
+/// Has versions move on that have been in a channel for long enough. Before anything is built: what is
+/// built takes their place in that channel.
+async fn promote(
+    session: &Session,
+    arguments: &cli::Run,
+    planning: &Planning,
+    author: &Author,
+) -> Result<Vec<Promotion>, Failure> {
+    if arguments.dry_run {
+        return Ok(Vec::new());
+    }
+    let Planning { registry, catalog, lists, plan, .. } = planning;
+    let (registry, advisories) = (registry.as_ref(), &arguments.advisories);
+    let judgements = plan.soaking.iter().map(|it| {
+        let policy = catalog.images[&it.image].gate.clone();
+        (it.image.clone(), Judgement { policy, lists: lists[&it.image].clone() })
+    });
+    let judgements = judgements.collect();
+    let soak = Soak { session, registry, catalog, judgements, author, advisories };
+    soak.promote(&plan.soaking).await
 }
 
 /// Whether only what is in a commit may be published.
@@ -308,6 +334,7 @@ fn nothing_due(
         images: Vec::new(),
         skipped: planning.plan.skip.clone(),
         caught_up,
+        promotions: Vec::new(),
         reaped: Vec::new(),
         directory: None,
     }

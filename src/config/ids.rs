@@ -48,6 +48,10 @@ pub const PROBLEMS: &[Kind] = &[
         "A placeholder begins with `${` and has no `}`. For the text itself write `$${`.",
     ),
     kind(
+        "bad-promotion",
+        "This rule promotes nothing. It leads from one channel to another one, and there is one rule for two channels.",
+    ),
+    kind(
         "bad-size",
         "This is no size. Write a whole number and a unit, without a blank: `512M`, `8G`.",
     ),

@@ -196,6 +196,7 @@ fn image(
         stores: layer.stores.unwrap_or_default(),
         sign: layer.sign,
         channel: layer.channel.unwrap_or_else(ChannelName::candidate),
+        promote: layer.promote.unwrap_or_default(),
         os,
     })
 }

@@ -7,7 +7,6 @@ use super::field::Field;
 use super::keys::Keys;
 use super::{duration, env, number};
 use crate::diagnostics::quoted;
-use crate::model::ChannelName;
 
 /// Reads the value of `key`. Says whether it asks for anything that is not there.
 pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
@@ -15,7 +14,6 @@ pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
         "retain" => retain(field, context),
         "owner" | "build_label" => drop(field.text("text", "platform-team", context)),
         "lint" => levels(field, context),
-        "promote" => promote(field, context),
         "proxmox" => proxmox(field, context),
         "before" => texts(field, "a list of builds", "[null.fetch]", context),
         "upstream" => upstream(field, context),
@@ -57,21 +55,6 @@ fn retain(field: Field<'_>, context: &mut Context) {
     keys.read("within", context, duration::read);
     keys.read("rejected", context, |field, context| number::read(field, (0, 100), context));
     keys.finish(context);
-}
-
-fn promote(field: Field<'_>, context: &mut Context) {
-    let example = "[{ from: candidate, to: stable, after: 3d }]";
-    for entry in field.list("a list of promotions", example, context).unwrap_or_default() {
-        let Some(mut keys) = Keys::of(entry, "in a promotion", "from: candidate", context) else {
-            continue;
-        };
-        let channel =
-            |f: Field<'_>, c: &mut Context| f.name::<ChannelName>("a channel", "stable", c);
-        keys.required("from", "for example `from: candidate`", context, channel);
-        keys.required("to", "for example `to: stable`", context, channel);
-        keys.required("after", "for example `after: 3d`", context, duration::read);
-        keys.finish(context);
-    }
 }
 
 fn proxmox(field: Field<'_>, context: &mut Context) {

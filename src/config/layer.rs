@@ -14,6 +14,7 @@ use super::field::Field;
 use super::gate::{self, GateLayer};
 use super::image_tests;
 use super::keys::Keys;
+use super::promote;
 use super::resources::{self, ResourcesLayer};
 use super::rules;
 use super::sign;
@@ -23,12 +24,12 @@ use super::version::{self, VersionLayer};
 use super::words;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    ChannelName, Check, EvidencePolicy, Hardening, Judging, Level as RuleLevel, Signing,
+    ChannelName, Check, EvidencePolicy, Hardening, Judging, Level as RuleLevel, Signing, Soak,
     StoreAddress, Test,
 };
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "rebuild",
     "evidence",
     "gate",
@@ -46,9 +47,10 @@ pub(super) const KEYS: [&str; 17] = [
     "hardening",
     "max_size",
     "sign",
+    "promote",
 ];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 5] = ["retain", "owner", "lint", "promote", "proxmox"];
+pub(super) const LATER: [&str; 4] = ["retain", "owner", "lint", "proxmox"];
 
 /// A layer.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +91,8 @@ pub(super) struct Layer {
     pub(super) max_size: Option<u64>,
     /// How checksums are signed.
     pub(super) sign: Option<Signing>,
+    /// Which versions move on to other channels by themselves.
+    pub(super) promote: Option<Vec<Soak>>,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
     /// may be fine.
     pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
@@ -129,6 +133,7 @@ impl Layer {
             hardening: keys.read("hardening", context, rules::hardening),
             max_size: keys.read("max_size", context, size::read),
             sign: keys.read("sign", context, sign::read),
+            promote: keys.read("promote", context, promote::read),
             later: BTreeMap::new(),
         };
         later.extend(keys.later(&LATER, context));
@@ -171,6 +176,7 @@ impl Layer {
             hardening: self.hardening.or_else(|| below.hardening.clone()),
             max_size: self.max_size.or(below.max_size),
             sign: self.sign.or_else(|| below.sign.clone()),
+            promote: self.promote.or_else(|| below.promote.clone()),
             later: below.later.clone().into_iter().chain(self.later).collect(),
         }
     }

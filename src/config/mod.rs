@@ -38,6 +38,7 @@ mod places;
 mod plugin_lock;
 mod plugins;
 mod prepare;
+mod promote;
 mod resources;
 mod rules;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Address, ChannelName, Digest, EvidencePolicy, GatePolicy, ImageName, Os, PluginLock,
-    PluginMirror, Resources, StoreAddress, Text, VersionBase,
+    PluginMirror, Resources, Soak, StoreAddress, Text, VersionBase,
 };
 
 /// A validated `images.yml`.
@@ -154,6 +154,8 @@ pub struct Image {
     pub sign: Option<Signing>,
     /// The channel that a version which passes enters.
     pub channel: ChannelName,
+    /// Which of its versions move on to other channels by themselves.
+    pub promote: Vec<Soak>,
 }
 
 /// How checksums are signed: with minisign.

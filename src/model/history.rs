@@ -12,7 +12,7 @@ use super::{
 
 /// The format of a [`History`] that is kept. To be raised with every change of what is in one, or of
 /// what [`History::of`] makes of a log: kept ones of another format are then made again.
-pub const HISTORY_FORMAT: u32 = 4;
+pub const HISTORY_FORMAT: u32 = 6;
 
 /// A projection of one image's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct History {
     pub failed: Vec<FailedAttempt>,
     /// What each channel names.
     pub channels: BTreeMap<ChannelName, Version>,
+    /// Since when each channel names that version, without a break.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<ChannelName, Timestamp>,
     /// The channels that stay where they are, whatever is published.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub held: BTreeSet<ChannelName>,
@@ -187,7 +190,10 @@ impl History {
                 }
                 Entry::Moved { .. } | Entry::Swapped { .. } => {
                     for Move { channel, to, held, .. } in entry.entry.moves() {
-                        history.channels.insert(channel.clone(), to);
+                        let before = history.channels.insert(channel.clone(), to);
+                        if before != Some(to) {
+                            history.since.insert(channel.clone(), entry.at);
+                        }
                         if held {
                             history.held.insert(channel.clone());
                         } else {

@@ -6,7 +6,7 @@ use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BlockingFinding, ChannelName, Decision, Definition, ImageName, UpstreamChange, Version,
+    BlockingFinding, ChannelName, Decision, Definition, ImageName, Soaking, UpstreamChange, Version,
 };
 
 /// The plan of a run.
@@ -18,6 +18,8 @@ pub struct Plan {
     pub build: Vec<Planned>,
     /// Images not to build.
     pub skip: Vec<Skipped>,
+    /// Versions that move on to another channel by themselves, now or later, parents before children.
+    pub soaking: Vec<Soaking>,
     /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
     pub untracked: Vec<String>,
     /// What builds change in copies of templates, a sentence each. The templates stay as they are.

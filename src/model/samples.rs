@@ -66,6 +66,7 @@ pub(crate) fn image(name: &str) -> Image {
         stores: vec![StoreAddress::Directory("/srv/images".into())],
         sign: None,
         channel: "candidate".parse().unwrap(),
+        promote: Vec::new(),
     }
 }
 

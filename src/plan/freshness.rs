@@ -9,7 +9,7 @@ use super::{SlotError, Slots};
 use crate::model::{Image, MaxAge};
 
 /// The run that finds a build too old comes a day later at most, and builds.
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const A_DAY: Duration = Duration::from_hours(24);
 
 /// The moment from which a build of `image` that started at `started_at` shows that nothing is built
 /// any more: there would have been a newer one long before. None for what is built when somebody asks
@@ -42,7 +42,7 @@ mod tests {
             let until = fresh_until(&image, "2026-11-01T02:10:00Z".parse().unwrap()).unwrap();
             until.map_or_else(|| "-".to_owned(), |until| until.to_string())
         };
-        let days = |days: u64| MaxAge::After(Duration::from_secs(days * 24 * 60 * 60));
+        let days = |days: u64| MaxAge::After(Duration::from_hours(days * 24));
         let told = [
             of(Cadence::Monthly, MaxAge::Auto),
             of(Cadence::Weekly, MaxAge::Auto),

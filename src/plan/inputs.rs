@@ -69,6 +69,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether versions move on by themselves as well: not if somebody is after certain builds.
+    pub(super) fn promotes(&self) -> bool {
+        !self.only_failed && !self.regate && self.changed.is_none() && self.given.is_empty()
+    }
+
     /// Whether the image with this name and past is in it.
     pub(super) fn has(&self, name: &ImageName, history: &History) -> bool {
         self.names.as_ref().is_none_or(|names| names.contains(name))

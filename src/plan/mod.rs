@@ -8,6 +8,7 @@ mod freshness;
 mod inputs;
 mod planner;
 mod slots;
+mod soak;
 #[cfg(test)]
 mod tests;
 
@@ -15,3 +16,4 @@ pub use freshness::fresh_until;
 pub use inputs::{Candidate, ParentNow, PlanInputs, Selection};
 pub use planner::plan;
 pub use slots::{SlotError, Slots};
+pub use soak::soaking;

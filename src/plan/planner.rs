@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::calendar::Calendars;
 use super::decision::Decider;
-use super::{Candidate, PlanInputs, SlotError};
+use super::{Candidate, PlanInputs, SlotError, soaking};
 use crate::model::{Due, Image, ImageName, Plan, Planned, Skipped, Version};
 
 /// An image of the plan, as its children see it.
@@ -26,6 +26,7 @@ pub fn plan(inputs: &PlanInputs<'_>, now: Timestamp) -> Result<Plan, SlotError> 
         at: now,
         build: Vec::new(),
         skip: Vec::new(),
+        soaking: Vec::new(),
         untracked: Vec::new(),
         edits: Vec::new(),
         upstream: Vec::new(),
@@ -33,6 +34,9 @@ pub fn plan(inputs: &PlanInputs<'_>, now: Timestamp) -> Result<Plan, SlotError> 
     for candidate in &inputs.candidates {
         let image = candidate.image;
         let calendar = calendars.of(image)?;
+        if inputs.selection.promotes() && inputs.selection.has(&image.name, candidate.history) {
+            plan.soaking.extend(soaking(image, candidate.history, now));
+        }
         let decider = Decider { inputs, candidate, calendar: &calendar, planned: &planned, now };
         match decider.decide() {
             Ok(why) => {

@@ -184,6 +184,16 @@ pub enum RegistryError {
         /// What it names.
         found: Option<Version>,
     },
+    /// A rule would move a channel that somebody holds where it is.
+    #[error("channel `{channel}` of `{image}` is held at {at}")]
+    ChannelHeld {
+        /// The image.
+        image: ImageName,
+        /// The channel.
+        channel: ChannelName,
+        /// What it names.
+        at: Version,
+    },
     /// A channel has never named a version. The user's fault.
     #[error("channel `{channel}` of `{image}` names no version")]
     ChannelEmpty {
@@ -323,6 +333,7 @@ impl RegistryError {
             | Self::NotReserved { .. }
             | Self::NotPublished { .. }
             | Self::ChannelEmpty { .. }
+            | Self::ChannelHeld { .. }
             | Self::Revoked { .. } => return None,
         })
     }

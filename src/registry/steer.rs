@@ -33,6 +33,8 @@ pub enum Expect {
     Any,
     /// This version, or nothing.
     Exactly(Option<Version>),
+    /// This version, or nothing, and nobody may hold it there: what rules expect.
+    Free(Option<Version>),
 }
 
 /// What came of it.
@@ -46,7 +48,7 @@ pub struct Steered {
 
 /// Does `steering` with `channel`.
 ///
-/// Refused if the channel does not name what is expected, or if the version is not published, or is
+/// Refused if the channel does not name what is expected, or is held although it must not be, or if the version is not published, or is
 /// withdrawn. What is like that already is no error, and is not recorded again.
 pub async fn steer(
     registry: &dyn Registry,
@@ -80,10 +82,14 @@ pub async fn steer(
             return Ok(Step::Already(last.entry.seq));
         }
         let found = last.map(|last| last.what.to);
-        if let Expect::Exactly(expected) = *expected
-            && expected != found
-        {
-            return Err(RegistryError::ChannelMoved { image, channel, expected, found });
+        match *expected {
+            Expect::Exactly(expected) | Expect::Free(expected) if expected != found => {
+                return Err(RegistryError::ChannelMoved { image, channel, expected, found });
+            }
+            Expect::Free(Some(at)) if last.is_some_and(|last| last.what.held) => {
+                return Err(RegistryError::ChannelHeld { image, channel, at });
+            }
+            Expect::Any | Expect::Exactly(_) | Expect::Free(_) => {}
         }
         let now = author.clock.now();
         if let Some((_, revocation)) = log::revoked(log, to)

@@ -12,6 +12,7 @@ pub mod mermaid;
 mod model;
 pub mod plan;
 pub mod plan_matrix;
+pub mod promotions;
 pub mod pulled;
 pub mod quantity;
 #[cfg(test)]
@@ -38,7 +39,7 @@ pub mod waivers;
 pub use advisory_row::AdvisoryRow;
 pub use compared::{Compared, ComparedVersion};
 pub use model::{
-    CaughtUp, ChannelMove, Deed, ImageReport, Looked, Place, Reaped, Report, StageReport,
+    CaughtUp, ChannelMove, Deed, ImageReport, Looked, Place, Promotion, Reaped, Report, StageReport,
 };
 pub use standing::{Conclusion, Standing};
 pub use tally::Tally;

@@ -9,8 +9,8 @@ use jiff::civil;
 
 use crate::model::{
     Advisories, Bucket, ChannelName, Decision, Digest, Due, Evidence, ExitCode, Facts, ImageName,
-    ImageOutcome, OsIdentity, RunId, Since, Skipped, Stage, StageOutcome, Stored, StrategyName,
-    TestResult, Tool, Verdict, Version,
+    ImageOutcome, OsIdentity, RunId, Since, Skipped, Soak, Stage, StageOutcome, Stored,
+    StrategyName, TestResult, Tool, Verdict, Version,
 };
 
 use super::{Conclusion, Standing, Tally};
@@ -40,6 +40,8 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Versions that entered a channel now although an earlier run published them.
     pub caught_up: Vec<CaughtUp>,
+    /// Versions that were to move on to another channel by themselves.
+    pub promotions: Vec<Promotion>,
     /// What was done after runs that were stopped half-way.
     pub reaped: Vec<Reaped>,
     /// The run's folder: logs, journal, this report as JSON.
@@ -152,6 +154,21 @@ pub struct CaughtUp {
     pub image: ImageName,
     /// How its channel moved.
     pub moved: ChannelMove,
+}
+
+/// A version that was to move on to another channel by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promotion {
+    /// The image.
+    pub image: ImageName,
+    /// The version.
+    pub version: Version,
+    /// By which rule.
+    pub rule: Soak,
+    /// What the channel named before.
+    pub instead_of: Option<Version>,
+    /// What stands against it, a sentence each; nothing if the channel names it now.
+    pub refused: Vec<String>,
 }
 
 /// What was done after a run that was stopped half-way.

@@ -49,6 +49,14 @@ pub fn text(plan: &Plan, width: usize) -> String {
         let said = format!("not due: {}", sentence::not_due(&skipped.why));
         text.push_str(&item(&label, name + 4, &said, Style::new(), width));
     }
+    if !plan.soaking.is_empty() {
+        let _ = writeln!(text, "\nChannels that move by themselves");
+    }
+    for soaking in &plan.soaking {
+        let said = format!("{}: {}", soaking.image, sentence::soaking(soaking, plan.at));
+        let mark = if soaking.is_ripe(plan.at) { "+ " } else { "- " };
+        text.push_str(&item(mark, 2, &said, Style::new(), width));
+    }
     if !plan.untracked.is_empty() {
         let said = "Not tracked: a change of what these name goes unnoticed";
         let _ = writeln!(text, "\n{}", wrap(said, width).join("\n"));
@@ -121,6 +129,12 @@ mod tests {
         - talos-1.11          not due: built as 1.0.20260814 and its definition is unchanged; time alone
                               never makes it due
 
+        Channels that move by themselves
+        + debian-12: 1.0.20261120 is to be promoted to stable now, if it still passes: in candidate since 20
+          November 2026, 02:30 UTC
+        - ubuntu-2404: 1.0.20261120 will be promoted to stable in 40 h (25 November 2026, 02:30 UTC), if it
+          still passes
+
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
 
@@ -156,6 +170,12 @@ mod tests {
         - alpine-3
             not due: built in this slot as 1.0.20261101 and its definition is unchanged;
             next slot 1 December 2026, 02:00 UTC
+
+        Channels that move by themselves
+        + debian-12: 1.0.20261120 is to be promoted to stable now, if it still passes:
+          in candidate since 20 November 2026, 02:30 UTC
+        - ubuntu-2404: 1.0.20261120 will be promoted to stable in 40 h (25 November
+          2026, 02:30 UTC), if it still passes
 
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value
@@ -201,6 +221,16 @@ mod tests {
             its definition is unchanged; time
             alone never makes it due
 
+        Channels that move by themselves
+        + debian-12: 1.0.20261120 is to be
+          promoted to stable now, if it still
+          passes: in candidate since 20 November
+          2026, 02:30 UTC
+        - ubuntu-2404: 1.0.20261120 will be
+          promoted to stable in 40 h (25
+          November 2026, 02:30 UTC), if it still
+          passes
+
         Not tracked: a change of what these name
         goes unnoticed
         - packer/debian.pkr.hcl:12:
@@ -239,6 +269,12 @@ mod tests {
         insta::assert_snapshot!(plain(&plan, 80), @"
         No image was selected
 
+        Channels that move by themselves
+        + debian-12: 1.0.20261120 is to be promoted to stable now, if it still passes:
+          in candidate since 20 November 2026, 02:30 UTC
+        - ubuntu-2404: 1.0.20261120 will be promoted to stable in 40 h (25 November
+          2026, 02:30 UTC), if it still passes
+
         Upstream has changed, or does not answer
         ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
         ! ubuntu-2404: `https://example.org/noble.img` has another checksum now,
@@ -250,6 +286,12 @@ mod tests {
         plan.skip.clear();
         insta::assert_snapshot!(plain(&plan, 80), @"
         No image was selected
+
+        Channels that move by themselves
+        + debian-12: 1.0.20261120 is to be promoted to stable now, if it still passes:
+          in candidate since 20 November 2026, 02:30 UTC
+        - ubuntu-2404: 1.0.20261120 will be promoted to stable in 40 h (25 November
+          2026, 02:30 UTC), if it still passes
 
         Upstream has changed, or does not answer
         ! rocky-9: `https://example.org/rocky-9.iso` is gone (404): a build will fail
@@ -269,6 +311,12 @@ mod tests {
                         is unchanged; next slot 1 December 2026, 02:00 UTC
         - talos-1.11    not due: built as 1.0.20260814 and its definition is unchanged;
                         time alone never makes it due
+
+        Channels that move by themselves
+        + debian-12: 1.0.20261120 is to be promoted to stable now, if it still passes:
+          in candidate since 20 November 2026, 02:30 UTC
+        - ubuntu-2404: 1.0.20261120 will be promoted to stable in 40 h (25 November
+          2026, 02:30 UTC), if it still passes
 
         Not tracked: a change of what these name goes unnoticed
         - packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value

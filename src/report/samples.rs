@@ -10,11 +10,13 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::model::{
     Advisories, ChangeKind, Decision, Digest, Due, ExitCode, Failure, FailureClass, ImageOutcome,
-    InventoryDiff, NotDue, OsIdentity, Package, PackageChange, Probe, ReasonId, Skipped, Stage,
-    StageOutcome, Stored, TestCase, TestResult, Tool, Verdict,
+    InventoryDiff, NotDue, OsIdentity, Package, PackageChange, Probe, ReasonId, Skipped, Soak,
+    Stage, StageOutcome, Stored, TestCase, TestResult, Tool, Verdict,
 };
 
-use super::{ChannelMove, Compared, ComparedVersion, ImageReport, Place, Report, StageReport};
+use super::{
+    ChannelMove, Compared, ComparedVersion, ImageReport, Place, Promotion, Report, StageReport,
+};
 
 pub(super) use plan::{catalog, plan};
 use verdict::{blocking_findings, harmless_findings, reason, since, verdict};
@@ -58,6 +60,7 @@ fn run(images: Vec<ImageReport>) -> Report {
         images,
         skipped: Vec::new(),
         caught_up: Vec::new(),
+        promotions: Vec::new(),
         reaped: Vec::new(),
         directory: Some("/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c".into()),
     }
@@ -278,6 +281,21 @@ fn not_due() -> Skipped {
     }
 }
 
+fn promotion(image: &str, refused: &[&str]) -> Promotion {
+    let rule = Soak {
+        from: "candidate".parse().unwrap(),
+        to: "stable".parse().unwrap(),
+        after: Duration::from_hours(72),
+    };
+    Promotion {
+        image: image.parse().unwrap(),
+        version: "1.0.20261120".parse().unwrap(),
+        rule,
+        instead_of: Some("1.0.20261101".parse().unwrap()),
+        refused: refused.iter().map(|&why| why.to_owned()).collect(),
+    }
+}
+
 pub(super) fn published() -> Report {
     run(vec![published_image("debian-12")])
 }
@@ -285,6 +303,7 @@ pub(super) fn published() -> Report {
 pub(super) fn nothing_due() -> Report {
     Report {
         caught_up: Vec::new(),
+        promotions: Vec::new(),
         reaped: Vec::new(),
         skipped: vec![
             not_due(),
@@ -328,6 +347,13 @@ pub(super) fn cancelled() -> Report {
 pub(super) fn mixed() -> Report {
     Report {
         caught_up: Vec::new(),
+        promotions: vec![
+            promotion("debian-12", &[]),
+            promotion(
+                "alpine-3",
+                &["it would not pass the gate any more: CVE-2026-1 (HIGH) in musl"],
+            ),
+        ],
         reaped: Vec::new(),
         skipped: vec![
             not_due(),

@@ -1,15 +1,15 @@
 //! What happened, in English sentences. Without a final period, so that they can stand in headings
 //! and lists. They may hold untrusted text: whoever shows them makes it harmless first.
 
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 
 use crate::model::{
     BlockingFinding, Bucket, Decision, Due, ExitCode, Fate, Finding, ImageOutcome, NotDue, Regate,
-    Severity, Since, Skipped, TestTally, Upstream, UpstreamChange, Verdict, Violation,
+    Severity, Since, Skipped, Soaking, TestTally, Upstream, UpstreamChange, Verdict, Violation,
 };
 
 use super::quantity::{self, count, day, moment, span};
-use super::{AdvisoryRow, ChannelMove, Deed, ImageReport, Reaped, Report, Standing};
+use super::{AdvisoryRow, ChannelMove, Deed, ImageReport, Promotion, Reaped, Report, Standing};
 
 /// What the run did, in one sentence.
 pub fn headline(report: &Report) -> String {
@@ -111,6 +111,37 @@ pub fn caught_up(moved: &ChannelMove) -> String {
     let ChannelMove { channel, from, to } = moved;
     let before = from.map_or_else(String::new, |from| format!(" (was {from})"));
     format!("{channel} is {to} now{before}: the run that published it was stopped before that")
+}
+
+/// When a version moves on to another channel.
+pub fn soaking(soaking: &Soaking, now: Timestamp) -> String {
+    let Soaking { version, rule, since, until, .. } = soaking;
+    let (from, to) = (&rule.from, &rule.to);
+    if soaking.is_ripe(now) {
+        let since = moment(*since);
+        return format!(
+            "{version} is to be promoted to {to} now, if it still passes: in {from} since {since}"
+        );
+    }
+    let left = until.duration_since(now);
+    let left = match left.as_mins() {
+        minutes @ ..60 => format!("{} min", minutes + 1),
+        _ => span(left.unsigned_abs()),
+    };
+    let until = moment(*until);
+    format!("{version} will be promoted to {to} in {left} ({until}), if it still passes")
+}
+
+/// What came of a version that was to move on to another channel.
+pub fn promotion(promotion: &Promotion) -> String {
+    let Promotion { version, rule, instead_of, refused, .. } = promotion;
+    let (from, to) = (&rule.from, &rule.to);
+    if refused.is_empty() {
+        let before = instead_of.map_or_else(String::new, |it| format!(" (was {it})"));
+        return format!("{to} is {version} now{before}: {}", rule.because());
+    }
+    let why = refused.join("; ");
+    format!("{version} stays in {from} and does not enter {to} today: {why}")
 }
 
 /// What was done after a run that was stopped half-way, in one phrase.

@@ -27,7 +27,7 @@ use crate::model::{
 use crate::packer::plugins::TemplatePlugins;
 use crate::process::{Cancellation, Launcher};
 use crate::registry::{Author, Registry};
-use crate::report::{CaughtUp, ImageReport, Reaped, Report, sentence};
+use crate::report::{CaughtUp, ImageReport, Promotion, Reaped, Report, sentence};
 use crate::trivy::Database;
 
 /// What was asked for.
@@ -80,6 +80,8 @@ pub struct Pipeline<'a> {
     pub lists: &'a BTreeMap<ImageName, GateLists>,
     /// What earlier runs had left half done, and is done now.
     pub caught_up: Vec<CaughtUp>,
+    /// Versions that were to move on to another channel by themselves.
+    pub promotions: Vec<Promotion>,
     /// What was done after runs that were stopped half-way.
     pub reaped: Vec<Reaped>,
     /// What was asked for.
@@ -167,6 +169,7 @@ pub async fn run(pipeline: &Pipeline<'_>) -> io::Result<Report> {
         images,
         skipped,
         caught_up: pipeline.caught_up.clone(),
+        promotions: pipeline.promotions.clone(),
         reaped: pipeline.reaped.clone(),
         directory: Some(run.directory.path().to_owned()),
     })

@@ -164,6 +164,7 @@ mod tests {
                     at,
                     build,
                     skip: Vec::new(),
+                    soaking: Vec::new(),
                     untracked: Vec::new(),
                     edits: Vec::new(),
                     upstream: Vec::new(),

@@ -90,7 +90,7 @@ pub(super) async fn verify(
         }
     };
     progress
-        .stage(Stage::Record, None, work, |_| {
+        .stage(Stage::Record, None, work, |()| {
             (StageOutcome::Done, Some(format!("equals {version}")))
         })
         .await?;

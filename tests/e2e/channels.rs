@@ -1,6 +1,7 @@
 //! `promote`, `rollback`, `pin`, `unpin`, `revoke` and `versions`, with the real Trivy.
 
 use goldsmith_testkit::advisory_db::Fix;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::build::{COPY, project_with, run};
@@ -70,6 +71,46 @@ fn a_channel_is_promoted_taken_back_and_goes_on() {
     for what in ["stable promoted", "candidate rolled-back", "candidate unpinned", because] {
         assert!(history.contains(what), "{history}");
     }
+}
+
+#[test]
+fn what_has_been_a_candidate_for_long_enough_becomes_stable_by_itself_if_it_still_passes() {
+    let project = project_with(COPY);
+    let soak = "    promote: [{ from: candidate, to: stable, after: 30m }]\n";
+    project.write("images.yml", &format!("{DEBIAN}{soak}"));
+    let version = today();
+    run(&project, &["debian-12"]).expect(0);
+    let later = (Timestamp::now() + SignedDuration::from_mins(45)).to_string();
+    let planned = told(&project, &["plan"], 0);
+    assert!(planned.contains("will be promoted to stable in 30 min"), "{planned}");
+    let planned = told(&project, &["plan", "--now", &later], 0);
+    assert!(planned.contains("is to be promoted to stable now"), "{planned}");
+
+    let daily = ["run", "--db", "advisories", "--now", &later];
+    let dry = told(&project, &[&daily[..], &["--dry-run"]].concat(), 0);
+    assert!(!dry.contains("stable"), "{dry}");
+    let fix: Fix = "CVE-2019-1010022=2.36-9+deb12u99:HIGH".parse().unwrap();
+    project.advisories(|advisories, _| advisories.fix(&fix).unwrap());
+    // Another build would bring the fix: that is not what this is about.
+    let waits = told(
+        &project,
+        &["promote", "debian-12", "--due", "--db", "advisories", "--now", &later],
+        0,
+    );
+    assert!(waits.contains("CVE-2019-1010022 (HIGH) in glibc, fixed in"), "{waits}");
+    let none = told(&project, &["show", "debian-12@stable"], 2);
+    assert!(none.contains("has no channel `stable`"), "{none}");
+
+    project.advisories(|_, _| {});
+    let done = told(&project, &daily, 0);
+    let said = format!("debian-12: stable is {version} now: soak: 30m in candidate");
+    assert!(done.contains(&said), "{done}");
+    let file = channel(&project, "stable");
+    assert_eq!((&file["act"], &file["version"]), (&json!("promoted"), &json!(version)), "{file}");
+    assert!(file["fresh_until"].is_string(), "{file}");
+    let all = project.json("registry/images/debian-12/goldsmith.auto.tfvars.json");
+    let named = &all["goldsmith_images"]["debian-12"]["stable"];
+    assert_eq!(named["version"], json!(version), "{all}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::json;
 
-use super::scalars::{ChannelName, Command, Duration, EnvironmentName, Number, Text, VmidRange};
+use super::scalars::{Command, Duration, EnvironmentName, Number, Text, VmidRange};
 
 /// What is kept: all that any of these keys asks for.
 #[derive(JsonSchema)]
@@ -32,21 +32,6 @@ pub(super) struct Check {
     /// Default: what it prints on its standard output.
     #[schemars(example = &"results.sarif")]
     sarif: Option<Text>,
-}
-
-/// Versions that move to another channel by themselves.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct Promotion {
-    /// The channel that they are in.
-    #[schemars(example = &"candidate")]
-    from: ChannelName,
-    /// The channel that they move to.
-    #[schemars(example = &"stable")]
-    to: ChannelName,
-    /// How long they must have been in the first.
-    #[schemars(example = &"3d")]
-    after: Duration,
 }
 
 /// Where images are built and kept on Proxmox VE.

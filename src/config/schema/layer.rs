@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::evidence::Evidence;
 use super::gate::{Gate, Levels};
-use super::later::{Check, Promotion, Proxmox, Retain};
+use super::later::{Check, Proxmox, Retain};
 use super::scalars::{
     ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Objects, OciReference, Or, Path,
     Size, Text, Timezone, VersionBase,
@@ -71,7 +71,8 @@ pub(super) struct Layer {
     /// Not available yet. The levels of the rules for templates.
     #[schemars(example = json!({ "pinned-plugins": "warn" }))]
     lint: Option<Levels>,
-    /// Not available yet. Versions that move to another channel by themselves.
+    /// Which versions move on to another channel by themselves: a daily `run` promotes those that still
+    /// pass.
     #[schemars(example = json!([{ "from": "candidate", "to": "stable", "after": "3d" }]))]
     promote: Option<Vec<Promotion>>,
     /// What a build must pass besides the gate, in this order. Each gets a copy of the artifact,
@@ -263,6 +264,21 @@ struct Timeout {
     /// Each of the `tests`.
     #[schemars(example = &"5m", extend("default" = "15m"))]
     test: Option<Duration>,
+}
+
+/// A rule by which versions move on to another channel.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Promotion {
+    /// The channel that names them.
+    #[schemars(example = &"candidate")]
+    from: ChannelName,
+    /// The channel that is to name them.
+    #[schemars(example = &"stable")]
+    to: ChannelName,
+    /// How long the first must have named a version without a break.
+    #[schemars(example = &"3d")]
+    after: Duration,
 }
 
 /// The labels of a runner.

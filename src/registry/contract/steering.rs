@@ -37,11 +37,16 @@ pub(crate) async fn a_held_channel_waits_for_somebody(subject: &impl Subject) {
     assert_eq!((file.version, file.held, file.act), (first, true, Act::RolledBack));
     assert_eq!(file.because.as_deref(), Some("boots no more"));
 
+    let by_rule = promotion(Expect::Free(Some(first)), second);
+    let refused = steer(registry, &author("r6"), &image(), &channel(), &by_rule).await;
+    assert!(matches!(refused, Err(RegistryError::ChannelHeld { at, .. }) if at == first));
     let free = unpin(registry, &author("r6"), &image(), &channel(), None).await.unwrap();
     assert_eq!(free, (first, true));
     let again = unpin(registry, &author("r7"), &image(), &channel(), None).await.unwrap();
     assert_eq!(again, (first, false));
     assert_eq!(go(author("r8")).await.unwrap(), Entered::Entered { from: Some(first) });
+    let late = steer(registry, &author("r9"), &image(), &channel(), &by_rule).await;
+    assert!(matches!(late, Err(RegistryError::ChannelMoved { .. })));
     let log = registry.log(&image(), 0).await.unwrap();
     assert_legal(&log);
     assert!(History::of(&log).held.is_empty());

@@ -46,6 +46,12 @@ pub fn report(report: &Report, limit: usize) -> String {
         let said = prose(&sentence::caught_up(&caught_up.moved));
         document.push(Weight::Good, format!("**{}**: {said}.\n\n", caught_up.image));
     }
+    for promotion in &report.promotions {
+        let said = prose(&sentence::promotion(promotion));
+        let is_done = promotion.refused.is_empty();
+        let weight = if is_done { Weight::Good } else { Weight::Attention };
+        document.push(weight, format!("**{}**: {said}.\n\n", promotion.image));
+    }
     for run in &report.reaped {
         let dead = prose(&sentence::dead(run));
         for deed in &run.done {

@@ -40,6 +40,14 @@ pub fn plan(plan: &Plan, catalog: &Catalog, limit: usize) -> String {
         let _ = writeln!(others, "- {} not selected", count(unselected, "image"));
     }
     document.push(Weight::Detail, format!("{others}\n"));
+    let mut soaking = String::new();
+    for it in &plan.soaking {
+        let said = prose(&sentence::soaking(it, plan.at));
+        let _ = writeln!(soaking, "- **{}**: {said}", it.image);
+    }
+    if !soaking.is_empty() {
+        document.push(Weight::Detail, format!("Channels that move by themselves:\n\n{soaking}\n"));
+    }
     let mut upstream = String::new();
     for change in &plan.upstream {
         let _ = writeln!(upstream, "- {}", prose(&sentence::upstream(change)));

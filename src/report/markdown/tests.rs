@@ -389,6 +389,10 @@ fn several_images_show_what_needs_attention_first() {
 
     </details>
 
+    **debian-12**: stable is 1.0.20261120 now (was 1.0.20261101): soak: 3d in candidate.
+
+    **alpine-3**: 1.0.20261120 stays in candidate and does not enter stable, until it would pass: it would not pass the gate any more: CVE-2026-1 (HIGH) in musl.
+
     <details><summary>Not built: 2 images</summary>
 
     - **alpine-3** is not due: built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1 December 2026, 02:00 UTC

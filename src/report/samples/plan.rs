@@ -1,11 +1,13 @@
 //! A plan, and the catalog that it was made from.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use super::{nothing_due, slot, timestamp};
 use crate::model::{
-    Address, Catalog, Due, Image, ImageName, NotDue, Parent, Plan, Planned, Skipped, Upstream,
-    UpstreamChange,
+    Address, Catalog, Due, Image, ImageName, NotDue, Parent, Plan, Planned, Skipped, Soak, Soaking,
+    Upstream, UpstreamChange,
 };
 
 /// The catalog that [`plan`] was made from.
@@ -47,6 +49,19 @@ pub(in crate::report) fn plan() -> Plan {
         definition: crate::model::samples::definition("os", image),
         version: version.parse().unwrap(),
     };
+    let soaking = |image: &str, days: u64| {
+        let since = timestamp("2026-11-20T02:30:00Z");
+        let after = Duration::from_hours(days * 24);
+        let channel = |name: &str| name.parse().unwrap();
+        Soaking {
+            image: image.parse().unwrap(),
+            version: "1.0.20261120".parse().unwrap(),
+            rule: Soak { from: channel("candidate"), to: channel("stable"), after },
+            since,
+            until: since + after,
+            instead_of: (days == 3).then(|| "1.0.20261101".parse().unwrap()),
+        }
+    };
     Plan {
         upstream: vec![
             UpstreamChange {
@@ -67,6 +82,7 @@ pub(in crate::report) fn plan() -> Plan {
         untracked: vec![
             "packer/debian.pkr.hcl:12: `${var.script}`: only a run knows the value".to_owned(),
         ],
+        soaking: vec![soaking("debian-12", 3), soaking("ubuntu-2404", 5)],
         edits: vec![
             "packer/debian.pkr.hcl:7: `output_directory` of `qemu.debian` is overridden".to_owned(),
             "packer/debian: `scripts/cis.sh` runs at the end of `qemu.debian`".to_owned(),

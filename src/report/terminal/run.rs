@@ -9,7 +9,7 @@ use super::super::quantity::{age, count, duration, size};
 use super::super::style::{self, paint};
 use super::super::table::{Cell, Column, Table, wrap};
 use super::super::untrusted::one_line;
-use super::super::{ImageReport, Report, Standing, sentence};
+use super::super::{ImageReport, Report, Standing, promotions, sentence};
 use super::card::{card, warnings};
 use super::reap;
 
@@ -29,6 +29,7 @@ pub fn report(report: &Report, width: usize) -> String {
             let _ = writeln!(text, "{line}");
         }
     }
+    text.push_str(&promotions::lines(&report.promotions, width));
     text.push_str(&reap::lines(&report.reaped, width));
     let many = report.images.len() > MAX_CARDS;
     if many {

@@ -215,6 +215,9 @@ fn several_images_have_a_table_and_what_needs_attention_comes_last() {
     - alpine-3  not due: built in this slot as 1.0.20261101 and its definition is unchanged; next slot 1
                 December 2026, 02:00 UTC
     - 1 image not selected
+    + debian-12: stable is 1.0.20261120 now (was 1.0.20261101): soak: 3d in candidate
+    ! alpine-3: 1.0.20261120 stays in candidate and does not enter stable, until it would pass: it would
+    not pass the gate any more: CVE-2026-1 (HIGH) in musl
 
     image               result       version            size  crit  high  med  low  unk        took
     debian-12           ✗ blocked    -             612.4 MiB   1/2   4/4  1/1  0/0  0/1   4 min 2 s

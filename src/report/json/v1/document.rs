@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model;
 use crate::report;
 
-use super::{Compared, Image, Plan, Reap, Rescan, Run};
+use super::{Compared, Image, Plan, Promotion, Reap, Rescan, Run};
 
 /// The report of a run.
 pub fn report(report: &report::Report) -> String {
@@ -48,6 +48,12 @@ pub fn steered(steered: &report::steered::Steered) -> String {
     document("channels", steered)
 }
 
+/// What has moved on to another channel by itself.
+pub fn promotions(promotions: &[report::Promotion]) -> String {
+    let promotions = promotions.iter().map(Promotion::of).collect();
+    document("promotions", &Promotions { promotions })
+}
+
 /// What was withdrawn, or taken back.
 pub fn revoked(revoked: &report::revoked::Revoked) -> String {
     document("revoke", revoked)
@@ -83,8 +89,8 @@ pub fn channel_history(history: &report::versions::ChannelHistory) -> String {
 struct Document<'a, T> {
     /// The version of the format.
     version: u32,
-    /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `revoke`,
-    /// `versions`, `show`, `pull`, `verify` or `history`.
+    /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `promotions`,
+    /// `revoke`, `versions`, `show`, `pull`, `verify` or `history`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,
@@ -94,6 +100,12 @@ struct Document<'a, T> {
 #[derive(Serialize)]
 struct ShownVersions<'a> {
     versions: &'a [report::shown::Shown],
+}
+
+/// Versions that were to move on.
+#[derive(Serialize)]
+struct Promotions<'a> {
+    promotions: Vec<Promotion<'a>>,
 }
 
 /// A document about one image.

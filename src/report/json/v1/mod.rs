@@ -22,13 +22,13 @@ mod why;
 
 pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
 pub use document::{
-    channel_history, compared, image, plan, pulled, reap, report, rescan, revoked, shown, steered,
-    verified, versions, waivers,
+    channel_history, compared, image, plan, promotions, pulled, reap, report, rescan, revoked,
+    shown, steered, verified, versions, waivers,
 };
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
-pub use plan::{Plan, Planned, UpstreamChange};
+pub use plan::{Plan, Planned, Soaking, UpstreamChange};
 pub use reap::{Deed, Reap, Reaped};
 pub use rescan::{Advice, Rescan, RescanFinding, RescanWork, Watched};
-pub use run::{CaughtUp, Run, Tool};
+pub use run::{CaughtUp, Promotion, Run, Tool};
 pub use verdict::{Changed, Counts, Finding, Reason, Since, Verdict, Violation, Waiver};
 pub use why::{Details, NewFinding, Skipped, Why};

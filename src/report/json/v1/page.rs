@@ -59,7 +59,7 @@ fn fields(path: &str, value: &Value, found: &mut Described) {
 fn kind(value: &Value) -> String {
     match value {
         Value::Null => "`null`".to_owned(),
-        Value::Bool(_) => "`true` or `false`".to_owned(),
+        Value::Bool(_) => "boolean".to_owned(),
         Value::Number(_) => "number".to_owned(),
         Value::String(text) if text.starts_with("sha256:") => "digest".to_owned(),
         Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => "time".to_owned(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{self, Digest, ImageName, Version};
+use crate::model::{self, ChannelName, Digest, ImageName, Version};
 
 use super::{Skipped, Why};
 use crate::report::sentence;
@@ -17,6 +17,8 @@ pub struct Plan<'a> {
     pub build: Vec<Planned<'a>>,
     /// Images not to build.
     pub skip: Vec<Skipped<'a>>,
+    /// Versions that move on to another channel by themselves.
+    pub promotions: Vec<Soaking<'a>>,
     /// What templates may use and nobody can follow, a sentence each: a change to it goes unnoticed.
     pub untracked: &'a [String],
     /// What builds change in copies of templates, a sentence each.
@@ -24,6 +26,29 @@ pub struct Plan<'a> {
     /// With `--check-upstream`: what templates download and upstream has changed, or of which nobody
     /// can say.
     pub upstream: Vec<UpstreamChange<'a>>,
+}
+
+/// A version that moves on to another channel by itself, if it passes then.
+#[derive(Debug, Serialize)]
+pub struct Soaking<'a> {
+    /// The image.
+    pub image: &'a ImageName,
+    /// The version.
+    pub version: Version,
+    /// The channel that names it.
+    pub from: &'a ChannelName,
+    /// The channel that is to name it.
+    pub to: &'a ChannelName,
+    /// What that names now.
+    pub instead_of: Option<Version>,
+    /// Since when the first channel names it.
+    pub since: Timestamp,
+    /// When it has been there for long enough.
+    pub until: Timestamp,
+    /// Whether it has.
+    pub is_ripe: bool,
+    /// The same in English.
+    pub text: String,
 }
 
 /// Something that a template downloads.
@@ -70,9 +95,26 @@ impl<'a> Plan<'a> {
             at: plan.at,
             build: plan.build.iter().map(planned).collect(),
             skip: plan.skip.iter().map(Skipped::of).collect(),
+            promotions: plan.soaking.iter().map(|it| Soaking::of(it, plan.at)).collect(),
             untracked: &plan.untracked,
             edits: &plan.edits,
             upstream: plan.upstream.iter().map(UpstreamChange::of).collect(),
+        }
+    }
+}
+
+impl<'a> Soaking<'a> {
+    fn of(soaking: &'a model::Soaking, now: Timestamp) -> Self {
+        Self {
+            image: &soaking.image,
+            version: soaking.version,
+            from: &soaking.rule.from,
+            to: &soaking.rule.to,
+            instead_of: soaking.instead_of,
+            since: soaking.since,
+            until: soaking.until,
+            is_ripe: soaking.is_ripe(now),
+            text: sentence::soaking(soaking, now),
         }
     }
 }
@@ -194,6 +236,30 @@ mod tests {
                 "built_at": null,
                 "next_slot": null
               }
+            }
+          ],
+          "promotions": [
+            {
+              "image": "debian-12",
+              "version": "1.0.20261120",
+              "from": "candidate",
+              "to": "stable",
+              "instead_of": "1.0.20261101",
+              "since": "2026-11-20T02:30:00Z",
+              "until": "2026-11-23T02:30:00Z",
+              "is_ripe": true,
+              "text": "1.0.20261120 is to be promoted to stable now, if it still passes: in candidate since 20 November 2026, 02:30 UTC"
+            },
+            {
+              "image": "ubuntu-2404",
+              "version": "1.0.20261120",
+              "from": "candidate",
+              "to": "stable",
+              "instead_of": null,
+              "since": "2026-11-20T02:30:00Z",
+              "until": "2026-11-25T02:30:00Z",
+              "is_ripe": false,
+              "text": "1.0.20261120 will be promoted to stable in 40 h (25 November 2026, 02:30 UTC), if it still passes"
             }
           ],
           "untracked": [

@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{self, ExitCode, ImageName, RunId};
+use crate::model::{self, ChannelName, ExitCode, ImageName, RunId, Version};
 use crate::report::standing::failure_of;
 use crate::report::{self, Report, sentence};
 
@@ -43,6 +43,8 @@ pub struct Run<'a> {
     pub skipped: Vec<Skipped<'a>>,
     /// Versions that entered a channel now although an earlier run published them.
     pub caught_up: Vec<CaughtUp<'a>>,
+    /// Versions that were to move on to another channel by themselves.
+    pub promotions: Vec<Promotion<'a>>,
     /// What was done after runs that were stopped half-way.
     pub reaped: Vec<Reaped<'a>>,
     /// The run's folder on the machine that it ran on.
@@ -56,6 +58,25 @@ pub struct CaughtUp<'a> {
     pub image: &'a ImageName,
     /// How its channel moved.
     pub channel: ChannelMove<'a>,
+}
+
+/// A version that was to move on to another channel by itself.
+#[derive(Debug, Serialize)]
+pub struct Promotion<'a> {
+    /// The image.
+    pub image: &'a ImageName,
+    /// The version.
+    pub version: Version,
+    /// The channel that named it.
+    pub from: &'a ChannelName,
+    /// The channel that names it now, if nothing stood against that.
+    pub to: &'a ChannelName,
+    /// What that named before.
+    pub instead_of: Option<Version>,
+    /// Whether it names the version now.
+    pub promoted: bool,
+    /// What stands against it, a sentence each. It is tried again with the next run.
+    pub refused: &'a [String],
 }
 
 /// An external program.
@@ -87,6 +108,7 @@ impl<'a> Run<'a> {
             images: report.images.iter().map(Image::of).collect(),
             skipped: report.skipped.iter().map(Skipped::of).collect(),
             caught_up: report.caught_up.iter().map(CaughtUp::of).collect(),
+            promotions: report.promotions.iter().map(Promotion::of).collect(),
             reaped: report.reaped.iter().map(Reaped::of).collect(),
             directory: report.directory.as_deref(),
         }
@@ -96,6 +118,20 @@ impl<'a> Run<'a> {
 impl<'a> CaughtUp<'a> {
     fn of(caught_up: &'a report::CaughtUp) -> Self {
         Self { image: &caught_up.image, channel: ChannelMove::of(&caught_up.moved) }
+    }
+}
+
+impl<'a> Promotion<'a> {
+    pub(super) fn of(promotion: &'a report::Promotion) -> Self {
+        Self {
+            image: &promotion.image,
+            version: promotion.version,
+            from: &promotion.rule.from,
+            to: &promotion.rule.to,
+            instead_of: promotion.instead_of,
+            promoted: promotion.refused.is_empty(),
+            refused: &promotion.refused,
+        }
     }
 }
 
@@ -387,6 +423,7 @@ mod tests {
           ],
           "skipped": [],
           "caught_up": [],
+          "promotions": [],
           "reaped": [],
           "directory": "/srv/work/.goldsmith/runs/20261123t102646z-5f3a9c"
         }
