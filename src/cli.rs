@@ -358,6 +358,15 @@ pub struct Rescan {
     /// Images to look at, by name or glob; all that are recorded when none is named
     #[arg(value_name = "IMAGE")]
     pub images: Vec<String>,
+    /// Withdraw versions that a channel names and that would not pass any more
+    #[arg(long)]
+    pub revoke: bool,
+    /// Withdraw them only after this time, so that people can move on: `7d`
+    #[arg(long, value_name = "TIME", requires = "revoke", value_parser = config::duration)]
+    pub revoke_after: Option<Duration>,
+    /// Withdraw also the versions of other images that were built from them
+    #[arg(long, requires = "revoke")]
+    pub descendants: bool,
     /// Where versions are recorded, instead of what images.yml says
     #[arg(long, value_name = "URL")]
     pub registry: Option<String>,

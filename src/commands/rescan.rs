@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::judging;
+use super::revoke::Withdrawal;
 use super::run::{given_database, refresh};
 use super::session::{Session, no_state};
 use crate::cli;
@@ -10,8 +11,9 @@ use crate::config::{self, Checked};
 use crate::matrix::{self, SelectionError};
 use crate::model::{Address, Catalog, Failure, FailureClass, ImageName, NoteLevel};
 use crate::process::Log;
-use crate::registry::{self, Registry};
-use crate::report::rescan::Rescan;
+use crate::registry::{self, Lineage, Registry};
+use crate::report::rescan::{Rescan, RevokedBecause, WatchedVersion};
+use crate::report::revoked::Revoked;
 use crate::run::{self, Judgement, Kept, Rescanner, RunDirectory, UntoldAdvice, forget_old_runs};
 use crate::trivy::{self, Scanner};
 
@@ -26,7 +28,55 @@ pub(super) async fn run(
         registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let images = registry.images().await.map_err(|error| error.failure())?;
     let images = selected(&arguments.images, &images, &*registry)?;
-    watch(session, &*registry, judgements, &images, &arguments.advisories).await
+    let (mut rescan, untold) =
+        watch(session, &*registry, judgements, &images, &arguments.advisories).await?;
+    if arguments.revoke {
+        if rescan.fixture.is_some() && !matches!(address, Address::Directory(_)) {
+            let reason = "judged by demonstration data: only a registry in a folder may be told that versions are revoked";
+            return Err(Failure::new(FailureClass::Usage, reason)
+                .hint("run without `--db` to use the real database"));
+        }
+        rescan.revoked = withdraw(session, &*registry, arguments, &rescan).await?;
+    }
+    Ok((rescan, untold))
+}
+
+/// Withdraws what a channel names and what would not pass any more, and says so. What is judged by the
+/// defaults stays: nobody knows what its own policy would say.
+async fn withdraw(
+    session: &Session,
+    registry: &dyn Registry,
+    arguments: &cli::Rescan,
+    rescan: &Rescan,
+) -> Result<Vec<RevokedBecause>, Failure> {
+    let bad: Vec<(&WatchedVersion, String)> = rescan
+        .versions
+        .iter()
+        .filter(|version| !version.channels.is_empty() && !version.by_defaults)
+        .filter_map(|version| Some((version, version.state.blocked_because()?)))
+        .collect();
+    if bad.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lineage = Lineage::of(registry).await.map_err(|error| error.failure())?;
+    let now = session.clock.now();
+    let later = arguments.revoke_after.and_then(|after| now.checked_add(after).ok());
+    let author = session.author(run::new_run_id(&session.clock));
+    let mut all = Vec::new();
+    for (bad, because) in bad {
+        let withdrawal = Withdrawal {
+            author: &author,
+            because: &because,
+            undo: false,
+            from: later.unwrap_or(now),
+            descendants: arguments.descendants,
+            now,
+        };
+        let (versions, left) = withdrawal.on(registry, &lineage, &bad.image, bad.version).await?;
+        let revoked = Revoked { undone: false, from: later, versions, left };
+        all.push(RevokedBecause { because, revoked });
+    }
+    Ok(all)
 }
 
 /// Looks at the inventories of `images`.

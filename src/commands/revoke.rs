@@ -1,10 +1,12 @@
 //! `goldsmith revoke`: withdraws a version, and perhaps what was built from it; or takes that back.
 
+use jiff::Timestamp;
+
 use super::recorded::{self, Recorded};
 use super::session::Session;
 use crate::cli;
 use crate::model::{Failure, History, ImageName, ParentRecord, Revocation, Version};
-use crate::registry::{self, Author, Registry};
+use crate::registry::{self, Author, Descendant, Lineage, Registry};
 use crate::report::revoked::{Revoked, RevokedVersion};
 use crate::run;
 
@@ -15,52 +17,74 @@ pub(super) async fn run(session: &Session, arguments: &cli::Revoke) -> Result<Re
     let registry =
         &*registry::open(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let version = Recorded::of(registry, image).await?.find(&arguments.version)?;
-    let descendants = registry::descendants(registry, image, version).await;
-    let descendants = descendants.map_err(|error| error.failure())?;
-    let author = session.author(run::new_run_id(&session.clock));
+    let lineage = Lineage::of(registry).await.map_err(|error| error.failure())?;
     let now = session.clock.now();
-    let from = arguments.at.unwrap_or(now);
-    let act = |with| Act { author: &author, because, undo: *undo, from, with };
-    let mut versions = vec![act(None).on(registry, image, version).await?];
-    let mut left = Vec::new();
-    for descendant in descendants {
-        let (of, version) = (&descendant.image, descendant.version);
-        if arguments.descendants {
-            versions.push(act(Some(descendant.parent.clone())).on(registry, of, version).await?);
-        } else {
-            let history = registry.history(of).await.map_err(|error| error.failure())?;
-            let is_out = history.revocation(version, now).is_some();
-            if is_out == *undo {
-                left.push(listed(of, version, false, &history));
-            }
-        }
-    }
+    let withdrawal = Withdrawal {
+        author: &session.author(run::new_run_id(&session.clock)),
+        because,
+        undo: *undo,
+        from: arguments.at.unwrap_or(now),
+        descendants: arguments.descendants,
+        now,
+    };
+    let (versions, left) = withdrawal.on(registry, &lineage, image, version).await?;
     let from = (!undo).then_some(arguments.at).flatten();
     Ok(Revoked { undone: *undo, from, versions, left })
 }
 
-/// What is to be done to a version.
-struct Act<'a> {
-    author: &'a Author,
-    because: &'a str,
-    undo: bool,
-    from: jiff::Timestamp,
-    with: Option<ParentRecord>,
+/// What is to be done to a version, and perhaps to what was built from it.
+pub(super) struct Withdrawal<'a> {
+    pub(super) author: &'a Author,
+    /// Why, for whoever uses it.
+    pub(super) because: &'a str,
+    /// Whether it may be used again.
+    pub(super) undo: bool,
+    /// From when on, if not.
+    pub(super) from: Timestamp,
+    /// Whether what was built from it goes along.
+    pub(super) descendants: bool,
+    pub(super) now: Timestamp,
 }
 
-impl Act<'_> {
-    async fn on(
+impl Withdrawal<'_> {
+    /// Does it to `version`. What became of it and of its descendants; and the descendants that are as
+    /// they were.
+    pub(super) async fn on(
+        &self,
+        registry: &dyn Registry,
+        lineage: &Lineage,
+        image: &ImageName,
+        version: Version,
+    ) -> Result<(Vec<RevokedVersion>, Vec<RevokedVersion>), Failure> {
+        let mut versions = vec![self.alone(registry, image, version, None).await?];
+        let mut left = Vec::new();
+        for Descendant { image, version, parent } in lineage.descendants(image, version) {
+            if self.descendants {
+                versions.push(self.alone(registry, &image, version, Some(parent)).await?);
+            } else {
+                let history = registry.history(&image).await.map_err(|error| error.failure())?;
+                let is_out = history.revocation(version, self.now).is_some();
+                if is_out == self.undo {
+                    left.push(listed(&image, version, false, &history));
+                }
+            }
+        }
+        Ok((versions, left))
+    }
+
+    async fn alone(
         &self,
         registry: &dyn Registry,
         image: &ImageName,
         version: Version,
+        with: Option<ParentRecord>,
     ) -> Result<RevokedVersion, Failure> {
-        let Self { author, because, undo, from, with } = self;
+        let Self { author, because, undo, from, .. } = self;
         let done = if *undo {
             registry::restore(registry, author, image, version, because).await
         } else {
             let reason = (*because).to_owned();
-            let revocation = Revocation { reason, from: *from, with: with.clone() };
+            let revocation = Revocation { reason, from: *from, with };
             registry::revoke(registry, author, image, version, &revocation).await
         };
         let changed = done.map_err(|error| error.failure())?;

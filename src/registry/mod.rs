@@ -50,7 +50,7 @@ pub use projection::{
 };
 pub use record::{Fate, Rescanned, abandon, failed, published, rejected, rescanned, verified};
 pub use reserve::reserve;
-pub use revoke::{Descendant, descendants, restore, revoke};
+pub use revoke::{Descendant, Lineage, restore, revoke};
 pub use steer::{Expect, Steered, Steering, steer, swap, unpin};
 pub use transaction::Author;
 

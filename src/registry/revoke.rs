@@ -63,37 +63,42 @@ pub async fn restore(
     Ok(news)
 }
 
-/// The published versions of all images that were built from `version` of `image`, and those that were
-/// built from them, parents before children. Reads every log.
-pub async fn descendants(
-    registry: &dyn Registry,
-    image: &ImageName,
-    version: Version,
-) -> Result<Vec<Descendant>, RegistryError> {
-    let mut published = Vec::new();
-    for name in registry.images().await? {
-        for entry in registry.log(&name, 0).await? {
-            if let Entry::Published(record) = entry.entry {
-                published.push((name.clone(), record.version, record.provenance.parents));
+/// What was built from what: all published versions of all images, and their parents.
+#[derive(Debug, Default)]
+pub struct Lineage(Vec<(ParentRecord, Vec<ParentRecord>)>);
+
+impl Lineage {
+    /// Reads every log.
+    pub async fn of(registry: &dyn Registry) -> Result<Self, RegistryError> {
+        let mut published = Vec::new();
+        for image in registry.images().await? {
+            for entry in registry.log(&image, 0).await? {
+                if let Entry::Published(record) = entry.entry {
+                    let of = ParentRecord { image: image.clone(), version: record.version };
+                    published.push((of, record.provenance.parents));
+                }
             }
         }
+        Ok(Self(published))
     }
-    let mut found: Vec<Descendant> = Vec::new();
-    let mut next = vec![ParentRecord { image: image.clone(), version }];
-    while let Some(parent) = next.pop() {
-        for (image, version, parents) in &published {
-            let is_known = |it: &Descendant| it.image == *image && it.version == *version;
-            if parents.contains(&parent) && !found.iter().any(is_known) {
-                next.push(ParentRecord { image: image.clone(), version: *version });
-                found.push(Descendant {
-                    image: image.clone(),
-                    version: *version,
-                    parent: parent.clone(),
-                });
+
+    /// The versions that were built from `version` of `image`, and those that were built from them,
+    /// parents before children.
+    pub fn descendants(&self, image: &ImageName, version: Version) -> Vec<Descendant> {
+        let mut found: Vec<Descendant> = Vec::new();
+        let mut next = vec![ParentRecord { image: image.clone(), version }];
+        while let Some(parent) = next.pop() {
+            for (of, parents) in &self.0 {
+                let is_known = |it: &Descendant| it.image == of.image && it.version == of.version;
+                if parents.contains(&parent) && !found.iter().any(is_known) {
+                    next.push(of.clone());
+                    let ParentRecord { image, version } = of.clone();
+                    found.push(Descendant { image, version, parent: parent.clone() });
+                }
             }
         }
+        found
     }
-    Ok(found)
 }
 
 /// A version that was built from another one.

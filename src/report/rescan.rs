@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use serde::Serialize;
+
+use super::revoked::Revoked;
 use super::untrusted::one_line;
 use crate::model::{
     Advice, AdviceKind, ChannelName, ExitCode, Finding, ImageName, Reason, Tool, Version,
@@ -24,8 +27,20 @@ pub struct Rescan {
     pub versions: Vec<WatchedVersion>,
     /// What people should hear.
     pub advice: Vec<Advice>,
+    /// What was withdrawn for it, if somebody has asked for that.
+    pub revoked: Vec<RevokedBecause>,
     /// How much work it was.
     pub work: RescanWork,
+}
+
+/// A version that was withdrawn because it would not pass any more, and what was built from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RevokedBecause {
+    /// Why, as it is recorded.
+    pub because: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub revoked: Revoked,
 }
 
 /// How much work it was.
@@ -88,6 +103,16 @@ impl WatchState {
             Self::Unwatched(_) => "unwatched",
         }
     }
+
+    /// Why it is withdrawn, if it would not pass.
+    pub fn blocked_because(&self) -> Option<String> {
+        match self {
+            Self::Blocked { findings, more } => {
+                Some(format!("it would not pass the gate any more: {}", named(findings, *more)))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl WatchedVersion {
@@ -142,6 +167,10 @@ impl Rescan {
             if let Some(sentence) = state_sentence(version) {
                 line(&mut text, &sentence);
             }
+        }
+        for RevokedBecause { because, revoked } in &self.revoked {
+            text.push_str(&revoked.text());
+            line(&mut text, &format!("  because {because}"));
         }
         let others = self.versions.iter().filter(|version| !version.is_in_use()).count();
         let RescanWork { inventories, packages, asked, kept, recorded } = self.work;
@@ -244,6 +273,7 @@ mod tests {
     use super::*;
     use crate::model::samples::finding;
     use crate::model::{ReasonId, Severity};
+    use crate::report::revoked::RevokedVersion;
 
     fn version(number: u32, channels: &[&str], state: WatchState) -> WatchedVersion {
         WatchedVersion {
@@ -259,6 +289,24 @@ mod tests {
     fn advice(kind: AdviceKind, of: &WatchedVersion, findings: Vec<Finding>) -> Advice {
         let WatchedVersion { image, version, channels, .. } = of.clone();
         Advice { image, version, channels, kind, findings, more: 0 }
+    }
+
+    fn revoked(bad: &WatchedVersion) -> RevokedBecause {
+        let out = |image: &str, channels: &[ChannelName], changed| RevokedVersion {
+            image: image.parse().unwrap(),
+            version: bad.version,
+            changed,
+            channels: channels.to_vec(),
+        };
+        RevokedBecause {
+            because: bad.state.blocked_because().unwrap(),
+            revoked: Revoked {
+                undone: false,
+                from: Some("2026-11-30T12:00:00Z".parse().unwrap()),
+                versions: vec![out("debian-12", &bad.channels[1..], true)],
+                left: vec![out("web", &[], false)],
+            },
+        }
     }
 
     #[test]
@@ -287,6 +335,7 @@ mod tests {
                 path: "/usr/bin/trivy".into(),
                 version: "0.74.0".to_owned(),
             },
+            revoked: vec![revoked(&bad)],
             advice: vec![
                 advice(AdviceKind::BecameBad, &bad, vec![openssl()]),
                 // The same fix that makes it bad is no second piece of news to people.
@@ -302,6 +351,11 @@ mod tests {
         debian-12 1.0.20261102 (edge): there is a fix now: CVE-2026-2 (MEDIUM) in zlib has a fix, 1.4
         debian-12 1.0.20261102 (edge) would pass the gate again
         debian-12 1.0.20261103 (in no channel) untrusted: the advisory database is 3 days old (judged by the defaults: not in images.yml)
+        debian-12 1.0.20261101 is revoked from 2026-11-30T12:00:00Z on
+          stable still names it: `goldsmith rollback debian-12 stable` takes it back
+        web 1.0.20261101 was built from it, and stays as it was
+          with `--descendants`, what was built from it goes along
+          because it would not pass the gate any more: CVE-2026-1 (HIGH) in openssl has a fix, 3.0.18; and 4 more
         4 versions: 1 clean, 2 blocked, 1 untrusted (1 that no channel names)
         500 packages in 4 inventories, advisories of 2026-11-23 06:00 UTC; 1 answer of trivy new, 0 known; 2 entries written
         ");

@@ -49,6 +49,30 @@ fn advice(report: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn what_would_not_pass_any_more_is_withdrawn_if_somebody_asks_for_that() {
+    let project = published();
+    let rescan = |more: &[&str], code| {
+        let ask = ["rescan", "--db", "advisories", "--revoke", "--format", "json"];
+        let ended = project.run(&[&ask, more].concat()).expect(code);
+        serde_json::from_str::<Value>(&ended.stdout).unwrap()
+    };
+    assert_eq!(rescan(&[], 0)["revoked"], json!([]), "it would pass");
+    advisories(&project, 1, &[blocking()]);
+    let told = rescan(&["--revoke-after", "7d"], 1);
+    let revoked = &told["revoked"][0];
+    let because = revoked["because"].as_str().unwrap();
+    assert!(because.contains("CVE-2019-1010022 (HIGH) in glibc"), "{told}");
+    assert_eq!(revoked["versions"][0]["channels"], json!(["candidate"]), "{told}");
+    project.run(&["show", "debian-12@candidate"]).expect(0);
+    // Who asks again later takes nothing back, and who asks for it now gets it now.
+    assert_eq!(rescan(&["--revoke-after", "8d"], 1)["revoked"][0]["versions"][0]["changed"], false);
+    assert_eq!(rescan(&[], 1)["revoked"][0]["versions"][0]["changed"], true);
+    let shown = project.run(&["show", "debian-12@candidate"]).expect(1);
+    assert!(shown.stdout.contains(because), "{}", shown.stdout);
+    assert_eq!(rescan(&[], 0)["revoked"], json!([]), "nobody watches it any more");
+}
+
+#[test]
 fn what_becomes_of_a_published_version_is_told_once_and_makes_its_image_due() {
     let project = published();
     let log = || project.log("debian-12").split_off(3);

@@ -108,6 +108,7 @@ impl Rescanner<'_> {
             scanner: self.scanner.tool.clone(),
             versions,
             advice,
+            revoked: Vec::new(),
             work,
         })
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{self, AdviceKind, ChannelName, ImageName, Severity, Version};
-use crate::report::rescan::{self, WatchState, advice_sentence};
+use crate::report::rescan::{self, RevokedBecause, WatchState, advice_sentence};
 
 /// The answer of `rescan`.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,8 @@ pub struct Rescan<'a> {
     pub work: RescanWork,
     /// What people should hear.
     pub advice: Vec<Advice<'a>>,
+    /// With `--revoke`: what was withdrawn, with why (`because`), from when on, and what was built from it.
+    pub revoked: &'a [RevokedBecause],
     /// The versions, by image, oldest first.
     pub versions: Vec<Watched<'a>>,
 }
@@ -118,6 +120,7 @@ impl<'a> Rescan<'a> {
             fixture: rescan.fixture.as_deref(),
             exit_code: rescan.exit_code().code(),
             work: RescanWork::of(rescan.work),
+            revoked: &rescan.revoked,
             advice: rescan.advice.iter().map(Advice::of).collect(),
             versions: rescan.versions.iter().map(Watched::of).collect(),
         }
