@@ -422,6 +422,7 @@ fn record(image: &Image, version: Version, day: Date, definition: &Definition) -
         verdict: Decision::Passed,
         tests: Vec::new(),
         signature: None,
+        configuration: None,
         fresh_until: None,
     }
 }

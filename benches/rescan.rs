@@ -224,6 +224,7 @@ fn version_record(image: usize, version: Version, day: Date, inventory: Digest) 
         verdict: Decision::Passed,
         tests: Vec::new(),
         signature: None,
+        configuration: None,
         fresh_until: None,
     }
 }

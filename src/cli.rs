@@ -129,7 +129,7 @@ pub enum Command {
     Unpin(Unpin),
     /// Withdraw a version: nobody should use it any more
     Revoke(Revoke),
-    /// Show which packages have changed between two published versions
+    /// Show what has changed between two published versions: packages, findings, sizes, configuration
     Diff(Diff),
     /// Clean up after runs that were killed: here, and in the registry of the image matrix
     Reap(Reap),
@@ -381,9 +381,11 @@ pub struct Rescan {
 /// `goldsmith diff`.
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// The image
-    pub image: ImageName,
-    /// A version, or a channel that names one; the one before TO when left out
+    /// The image; or, with a channel or a version, what is compared: `debian-12@stable`
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// A version, or a channel that names one; the one before TO when left out. After `IMAGE@FROM` what
+    /// that is compared with: `candidate`, `debian-13@stable`; the newest when left out
     #[arg(value_name = "FROM")]
     pub from: Option<String>,
     /// Another one; the newest when left out

@@ -246,6 +246,9 @@ pub struct VersionRecord {
     /// Blob with its findings ([`super::FindingsDocument`]), if they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Digest>,
+    /// Blob with how its system is set up ([`super::Configuration`]), if that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Digest>,
     /// Blob with the report (JSON v1).
     pub report: Digest,
     /// The gate's decision.

@@ -13,6 +13,7 @@ mod before;
 mod build_record;
 mod catalog;
 mod change;
+mod configuration;
 mod definition;
 mod definition_parts;
 mod digest;
@@ -66,6 +67,7 @@ pub use catalog::{
     Source, Test, Timeouts, VersionScheme, is_legacy_template,
 };
 pub use change::Change;
+pub use configuration::{Configuration, SettingChange, Settings};
 pub use definition::{Definition, DefinitionFiles};
 pub use definition_parts::DefinitionParts;
 pub use digest::{Digest, Hasher, ParseDigestError};

@@ -348,6 +348,7 @@ pub(crate) fn version_record(
         package_set: Digest::of(b"packages"),
         inventory: Digest::of(b"inventory"),
         findings: None,
+        configuration: None,
         report: Digest::of(b"report"),
         verdict: Decision::Passed,
         tests: Vec::new(),

@@ -37,7 +37,7 @@ mod waiver_entry;
 pub mod waivers;
 
 pub use advisory_row::AdvisoryRow;
-pub use compared::{Compared, ComparedVersion};
+pub use compared::{Compared, ComparedFindings, ComparedVersion, SizeChange};
 pub use model::{
     CaughtUp, ChannelMove, Deed, ImageReport, Looked, Place, Promotion, Reaped, Report, StageReport,
 };

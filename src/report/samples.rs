@@ -8,14 +8,17 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
+use crate::model::samples::finding;
 use crate::model::{
     Advisories, ChangeKind, Decision, Digest, Due, ExitCode, Failure, FailureClass, ImageOutcome,
-    InventoryDiff, NotDue, OsIdentity, Package, PackageChange, Probe, ReasonId, Skipped, Soak,
-    Stage, StageOutcome, Stored, TestCase, TestResult, Tool, Verdict,
+    InventoryDiff, NotDue, OsIdentity, Package, PackageChange, Probe, ReasonId, SettingChange,
+    Severity, Since, Skipped, Soak, Stage, StageOutcome, Stored, TestCase, TestResult, Tool,
+    Verdict,
 };
 
 use super::{
-    ChannelMove, Compared, ComparedVersion, ImageReport, Place, Promotion, Report, StageReport,
+    ChannelMove, Compared, ComparedFindings, ComparedVersion, ImageReport, Place, Promotion,
+    Report, SizeChange, StageReport,
 };
 
 pub(super) use plan::{catalog, plan};
@@ -456,13 +459,19 @@ pub(super) fn compared() -> Compared {
         |kind, from: Option<Package>, to: Option<Package>| PackageChange { kind, from, to };
     let amd64 = |name, version| Some(package(name, version, "amd64", name));
     let version = |version: &str, day: &str, release: &str, packages| ComparedVersion {
+        image: "debian-12".parse().unwrap(),
         version: version.parse().unwrap(),
         published_at: timestamp(&format!("{day}T10:00:00Z")),
         os: Some(OsIdentity { family: "debian".to_owned(), release: release.to_owned() }),
         packages,
     };
+    let setting = |subject: &str, name: &str, from: Option<&str>, to: Option<&str>| SettingChange {
+        subject: subject.to_owned(),
+        name: name.to_owned(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    };
     Compared {
-        image: "debian-12".parse().unwrap(),
         from: version("1.0.20261101", "2026-11-01", "12.11", 208),
         to: version("1.0.20261123", "2026-11-23", "12.12", 208),
         diff: InventoryDiff {
@@ -492,5 +501,32 @@ pub(super) fn compared() -> Compared {
             ],
             unchanged: 203,
         },
+        findings: Some(ComparedFindings {
+            since: Since {
+                version: "1.0.20261101".parse().unwrap(),
+                new: vec![
+                    finding("CVE-2026-3", "curl", Severity::Critical, Some("8.5.0-3")),
+                    finding("CVE-2026-4", "evil\u{1b}[2J", Severity::Low, None),
+                ],
+                fixed: vec![finding("CVE-2026-1", "bash", Severity::High, Some("5.2.15-2+b1"))],
+            },
+            unchanged: 41,
+            advisories: [
+                Some(timestamp("2026-11-01T06:00:00Z")),
+                Some(timestamp("2026-11-23T06:00:00Z")),
+            ],
+        }),
+        sizes: [
+            (".qcow2", Some(642_000_000), Some(671_000_000)),
+            ("-efivars.fd", Some(131_072), Some(131_072)),
+            ("-kernel", None, Some(8_000_000)),
+        ]
+        .map(|(file, from, to)| SizeChange { file: file.to_owned(), from, to })
+        .into(),
+        configuration: Some(vec![
+            setting("accounts", "ann\n::error::", None, Some("uid 1000, /home/ann, /bin/bash")),
+            setting("set-id programs", "/usr/bin/su", Some("4755"), Some("0755")),
+            setting("sshd", "/etc/ssh/sshd_config: PermitRootLogin no", Some(""), None),
+        ]),
     }
 }

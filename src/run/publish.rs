@@ -10,10 +10,10 @@ use super::journal::Thing;
 use super::progress::{Progress, Stopped};
 use super::secrets::Seen;
 use crate::model::{
-    About, Advisories, ArtifactRecord, DefinitionParts, Digest, Document, EvidenceDocument,
-    Failure, FailureClass, FindingsDocument, ImageOutcome, NoteLevel, Provenance, Publication,
-    RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, StrategyName, TestResult, TestTally,
-    VerifiedRecord, Version, VersionRecord,
+    About, Advisories, ArtifactRecord, Configuration, DefinitionParts, Digest, Document,
+    EvidenceDocument, Failure, FailureClass, FindingsDocument, ImageOutcome, NoteLevel, Provenance,
+    Publication, RejectedRecord, Stage, StageOutcome, StoreAddress, Stored, StrategyName,
+    TestResult, TestTally, VerifiedRecord, Version, VersionRecord,
 };
 use crate::plan;
 use crate::publish::{self as stores, Origin, SIGNATURE, StoreError, Surroundings};
@@ -405,6 +405,10 @@ async fn record(
             package_set: inventory.package_set(),
             inventory: registry.put_blob(inventory.document.as_bytes()).await?,
             findings: Some(registry.put_blob(&found(examined).to_json()).await?),
+            configuration: match Configuration::of(&examined.evidence.facts) {
+                Some(configuration) => Some(registry.put_blob(&configuration.to_json()).await?),
+                None => None,
+            },
             report: registry.put_blob(report.as_bytes()).await?,
             verdict: examined.verdict.decision,
             tests,

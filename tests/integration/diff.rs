@@ -137,6 +137,7 @@ fn a_diff_tells_what_has_changed_since_the_version_before() {
       "kind": "diff",
       "image": "debian-12",
       "from": {
+        "image": "debian-12",
         "version": "1.0.20260901",
         "published_at": "2026-09-01T03:00:00Z",
         "os": {
@@ -146,6 +147,7 @@ fn a_diff_tells_what_has_changed_since_the_version_before() {
         "packages": 2
       },
       "to": {
+        "image": "debian-12",
         "version": "1.0.20261001",
         "published_at": "2026-10-01T03:00:00Z",
         "os": {
@@ -188,7 +190,10 @@ fn a_diff_tells_what_has_changed_since_the_version_before() {
             "source": "inetutils"
           }
         }
-      ]
+      ],
+      "findings": null,
+      "files": [],
+      "configuration": null
     }
     --- stderr
     "#);
@@ -264,4 +269,114 @@ fn an_inventory_that_is_none_is_told() {
     --- stderr
     error: the inventory of `debian-12` 1.0.20261001 cannot be read: the inventory is not readable: EOF while parsing an object at line 1 column 1
     ");
+}
+
+/// Adds to what is recorded of a version.
+fn add(folder: &Folder, entry: &str, more: &Value) {
+    let path = folder.path().join(format!("registry/images/debian-12/log/{entry}.json"));
+    let mut recorded: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    recorded.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    fs_err::write(path, recorded.to_string()).unwrap();
+}
+
+#[test]
+fn findings_sizes_and_configuration_are_compared_where_both_are_known() {
+    let folder = folder();
+    let registry = folder.path().join("registry");
+    let finding = |id: &str, severity: &str| {
+        json!({
+            "id": id, "package": "bash", "source": "bash", "installed": "5.2", "fixed": null,
+            "severity": severity, "status": "affected", "title": "", "url": null, "published": null,
+        })
+    };
+    let findings = |day: &str, found: &[Value]| {
+        let made = format!("{day}T01:00:00Z");
+        let document = json!({ "schema": 1, "advisories_updated_at": made, "findings": found });
+        keep(&registry, &document.to_string())
+    };
+    let disk = |version: &str, size: u64| {
+        let sha256 = format!("sha256:{}", "0".repeat(64));
+        let name = format!("debian-12-v{version}.qcow2");
+        json!([{ "name": name, "size": size, "sha256": sha256, "locations": [] }])
+    };
+    let setup = |services: &Value| {
+        let document = json!({ "schema": 1, "subjects": { "services": services } });
+        keep(&registry, &document.to_string())
+    };
+    let old = [finding("CVE-2026-1", "HIGH"), finding("CVE-2026-2", "LOW")];
+    let new = [finding("CVE-2026-2", "LOW"), finding("CVE-2026-3", "CRITICAL")];
+    let first = json!({
+        "artifacts": disk("1.0.20260901", 1 << 30), "findings": findings("2026-09-01", &old),
+        "configuration": setup(&json!({ "ssh.service": "", "telnet.socket": "" })),
+    });
+    add(&folder, "00000002", &first);
+    let second = json!({
+        "artifacts": disk("1.0.20261001", 3 << 29), "findings": findings("2026-10-01", &new),
+        "configuration": setup(&json!({ "ssh.service": "" })),
+    });
+    add(&folder, "00000004", &second);
+    let told = [
+        &["diff", "debian-12@stable", "1.0.20261001"][..],
+        // Of the newest nobody knows more than its packages.
+        &["diff", "debian-12@1.0.20261001"],
+        &["diff", "debian-12@stable", "debian-13@1.0.20261102"],
+        &["diff", "debian-12@stable", "debian-12@1.0.20260901", "stable"],
+    ]
+    .map(|arguments| folder.goldsmith(arguments, &[]));
+    insta::assert_snapshot!(told.join("\n"), @"
+    exit code 0
+    --- stdout
+    debian-12: from 1.0.20260901 to 1.0.20261001
+
+    package  change    from              to                source
+    libssl3  upgraded  3.0.11-1~deb12u2  3.0.15-1~deb12u1  openssl
+    telnet   added     -                 0.17+2.5-3        inetutils
+
+    1 upgraded, 1 added, 1 unchanged
+
+    + CVE-2026-3 (CRITICAL) in bash
+    - CVE-2026-1 (HIGH) in bash
+    findings: 1 new (1 CRITICAL), 1 gone (1 HIGH), 1 in both
+    by advisories of 1 September 2026, 01:00 UTC and of 1 October 2026, 01:00 UTC
+
+    .qcow2: was 1.0 GiB, is 1.5 GiB
+
+    - services: telnet.socket
+    --- stderr
+
+    exit code 0
+    --- stdout
+    debian-12: from 1.0.20261001 to 1.0.20261101
+
+    package  change      from              to           source
+    bash     upgraded    5.2.15-2          5.2.15-2+b7  bash
+    libssl3  downgraded  3.0.15-1~deb12u1  3.0.9-1      openssl
+    six      added       -                 1:1          six
+    telnet   removed     0.17+2.5-3        -            inetutils
+
+    1 upgraded, 1 downgraded, 1 added, 1 removed, 0 unchanged
+    --- stderr
+
+    exit code 0
+    --- stdout
+    debian-12: from 1.0.20260901 to debian-13 1.0.20261102
+
+    package  change    from              to        source
+    bash     upgraded  5.2.15-2          5.2.37-2  bash
+    libssl3  removed   3.0.11-1~deb12u2  -         openssl
+
+    1 upgraded, 1 removed, 0 unchanged
+    --- stderr
+
+    exit code 2
+    --- stdout
+    --- stderr
+    error: `IMAGE@VERSION` is compared with one other version
+      hint: `goldsmith diff debian-12@stable candidate`, or `… debian-13@stable`
+    ");
+    let json =
+        folder.goldsmith(&["diff", "debian-12@stable", "1.0.20261001", "--format", "json"], &[]);
+    for part in [r#""gone": ["#, r#""file": ".qcow2""#, r#""name": "telnet.socket""#] {
+        assert!(json.contains(part), "{json}");
+    }
 }

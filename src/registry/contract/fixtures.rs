@@ -70,6 +70,7 @@ pub(crate) fn record(version: Version) -> VersionRecord {
         package_set: Digest::of(b"packages"),
         inventory: Digest::of(b"inventory"),
         findings: None,
+        configuration: None,
         report: Digest::of(b"report"),
         verdict: Decision::Passed,
         tests: Vec::new(),

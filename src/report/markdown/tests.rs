@@ -391,7 +391,7 @@ fn several_images_show_what_needs_attention_first() {
 
     **debian-12**: stable is 1.0.20261120 now (was 1.0.20261101): soak: 3d in candidate.
 
-    **alpine-3**: 1.0.20261120 stays in candidate and does not enter stable, until it would pass: it would not pass the gate any more: CVE-2026-1 (HIGH) in musl.
+    **alpine-3**: 1.0.20261120 stays in candidate and does not enter stable today: it would not pass the gate any more: CVE-2026-1 (HIGH) in musl.
 
     <details><summary>Not built: 2 images</summary>
 

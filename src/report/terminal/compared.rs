@@ -1,25 +1,31 @@
 //! What has changed between two versions of an image.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use super::super::Compared;
-use super::super::quantity::count;
+use super::super::item::item;
+use super::super::quantity::{count, moment, size};
 use super::super::style::{self, paint};
 use super::super::table::{Cell, Column, Table, wrap};
 use super::super::untrusted::{one_line, shorten};
-use crate::model::{ChangeKind, InventoryDiff, OsIdentity, Package, PackageChange};
+use super::super::{Compared, ComparedFindings, SizeChange};
+use crate::model::{
+    ChangeKind, Finding, InventoryDiff, OsIdentity, Package, PackageChange, SettingChange, Severity,
+};
 
 /// Columns that a name or a version takes at most. Those of packages are of any length.
 const MOST: usize = 48;
 
 /// The answer of `diff`, `width` columns wide.
 pub fn compared(compared: &Compared, width: usize) -> String {
-    let Compared { image, from, to, diff } = compared;
+    let Compared { from, to, diff, .. } = compared;
     let mut text = String::new();
-    let name = paint(style::STRONG, image.as_str());
-    let _ = writeln!(text, "{name}: from {} to {}", from.version, to.version);
+    let name = paint(style::STRONG, from.image.as_str());
+    let other = if from.image == to.image { String::new() } else { format!("{} ", to.image) };
+    let _ = writeln!(text, "{name}: from {} to {other}{}", from.version, to.version);
     if from.os != to.os {
         let name = |os: &Option<OsIdentity>| {
             os.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string)
@@ -47,7 +53,98 @@ pub fn compared(compared: &Compared, width: usize) -> String {
     for line in wrap(&tally(diff), width) {
         let _ = writeln!(text, "{line}");
     }
+    if let Some(findings) = &compared.findings {
+        text.push_str(&of_findings(findings, width));
+    }
+    text.push_str(&of_sizes(&compared.sizes));
+    if let Some(changes) = &compared.configuration {
+        text.push_str(&of_configuration(changes, width));
+    }
     text
+}
+
+/// How many findings are named of each kind.
+const FINDINGS: usize = 20;
+
+fn of_findings(findings: &ComparedFindings, width: usize) -> String {
+    let ComparedFindings { since, unchanged, advisories } = findings;
+    let mut text = String::from("\n");
+    for (mark, found) in [("+", &since.new), ("-", &since.fixed)] {
+        for finding in found.iter().take(FINDINGS) {
+            let Finding { id, severity, source, fixed, .. } = finding;
+            let fix = fixed.as_ref().filter(|_| mark == "+");
+            let fix = fix.map_or_else(String::new, |fix| format!(", fixed in {fix}"));
+            let said = format!("{id} ({severity}) in {source}{fix}");
+            text.push_str(&item(&format!("{mark} "), 2, &said, Style::new(), width));
+        }
+        if let Some(more) = found.len().checked_sub(FINDINGS + 1) {
+            let _ = writeln!(text, "{mark} and {} more", more + 1);
+        }
+    }
+    let (new, fixed) = (by_severity(&since.new), by_severity(&since.fixed));
+    let (come, gone) = (since.new.len(), since.fixed.len());
+    let line = format!("findings: {come} new{new}, {gone} gone{fixed}, {unchanged} in both");
+    let _ = writeln!(text, "{}", wrap(&line, width).join("\n"));
+    if let [Some(then), Some(now)] = advisories
+        && then != now
+    {
+        let line = format!("by advisories of {} and of {}", moment(*then), moment(*now));
+        let _ = writeln!(text, "{}", wrap(&line, width).join("\n"));
+    }
+    text
+}
+
+/// How many of each severity, in brackets: ` (1 HIGH, 2 LOW)`.
+fn by_severity(findings: &[Finding]) -> String {
+    let mut counts: BTreeMap<Reverse<Severity>, usize> = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(Reverse(finding.severity)).or_default() += 1;
+    }
+    let counts: Vec<String> =
+        counts.into_iter().map(|(severity, count)| format!("{count} {}", severity.0)).collect();
+    if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) }
+}
+
+fn of_sizes(sizes: &[SizeChange]) -> String {
+    let mut text = String::new();
+    for SizeChange { file, from, to } in sizes {
+        let said = match (from, to) {
+            (Some(from), Some(to)) if from == to => continue,
+            (Some(from), Some(to)) => format!("was {}, is {}", size(*from), size(*to)),
+            (None, to) => format!("new, {}", size(to.unwrap_or_default())),
+            (Some(from), None) => format!("gone, was {}", size(*from)),
+        };
+        if text.is_empty() {
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{}: {said}", fit(file));
+    }
+    text
+}
+
+fn of_configuration(changes: &[SettingChange], width: usize) -> String {
+    let mut text = String::from("\n");
+    for change in changes {
+        let SettingChange { subject, name, from, to } = change;
+        let (mark, said) = match (from, to) {
+            (Some(from), Some(to)) => ("~", format!("{name}: was {from}, is {to}")),
+            (None, to) => ("+", with_value(name, to.as_deref())),
+            (from, None) => ("-", with_value(name, from.as_deref())),
+        };
+        let said = format!("{subject}: {said}");
+        text.push_str(&item(&format!("{mark} "), 2, &said, Style::new(), width));
+    }
+    if changes.is_empty() {
+        text.push_str("it is set up in the same way\n");
+    }
+    text
+}
+
+fn with_value(name: &str, value: Option<&str>) -> String {
+    match value {
+        None | Some("") => name.to_owned(),
+        Some(value) => format!("{name}: {value}"),
+    }
 }
 
 fn row(change: &PackageChange) -> [Cell; 5] {

@@ -216,8 +216,8 @@ fn several_images_have_a_table_and_what_needs_attention_comes_last() {
                 December 2026, 02:00 UTC
     - 1 image not selected
     + debian-12: stable is 1.0.20261120 now (was 1.0.20261101): soak: 3d in candidate
-    ! alpine-3: 1.0.20261120 stays in candidate and does not enter stable, until it would pass: it would
-    not pass the gate any more: CVE-2026-1 (HIGH) in musl
+    ! alpine-3: 1.0.20261120 stays in candidate and does not enter stable today: it would not pass the
+    gate any more: CVE-2026-1 (HIGH) in musl
 
     image               result       version            size  crit  high  med  low  unk        took
     debian-12           ✗ blocked    -             612.4 MiB   1/2   4/4  1/1  0/0  0/1   4 min 2 s
@@ -434,6 +434,19 @@ fn two_versions_beside_each_other() {
     telnet       removed     0.17-44                                           -                    telnet
 
     1 upgraded, 1 downgraded, 1 rebuilt, 1 changed, 1 added, 1 removed, 203 unchanged
+
+    + CVE-2026-3 (CRITICAL) in curl, fixed in 8.5.0-3
+    + CVE-2026-4 (LOW) in evil
+    - CVE-2026-1 (HIGH) in bash
+    findings: 2 new (1 CRITICAL, 1 LOW), 1 gone (1 HIGH), 41 in both
+    by advisories of 1 November 2026, 06:00 UTC and of 23 November 2026, 06:00 UTC
+
+    .qcow2: was 612.3 MiB, is 639.9 MiB
+    -kernel: new, 7.6 MiB
+
+    + accounts: ann ::error::: uid 1000, /home/ann, /bin/bash
+    ~ set-id programs: /usr/bin/su: was 4755, is 0755
+    - sshd: /etc/ssh/sshd_config: PermitRootLogin no
     ");
     assert!(!plain(60).contains("source"));
     let same =
@@ -443,5 +456,18 @@ fn two_versions_beside_each_other() {
     debian-12: from 1.0.20261101 to 1.0.20261101
 
     no package has changed (0 packages)
+
+    + CVE-2026-3 (CRITICAL) in curl, fixed in 8.5.0-3
+    + CVE-2026-4 (LOW) in evil
+    - CVE-2026-1 (HIGH) in bash
+    findings: 2 new (1 CRITICAL, 1 LOW), 1 gone (1 HIGH), 41 in both
+    by advisories of 1 November 2026, 06:00 UTC and of 23 November 2026, 06:00 UTC
+
+    .qcow2: was 612.3 MiB, is 639.9 MiB
+    -kernel: new, 7.6 MiB
+
+    + accounts: ann ::error::: uid 1000, /home/ann, /bin/bash
+    ~ set-id programs: /usr/bin/su: was 4755, is 0755
+    - sshd: /etc/ssh/sshd_config: PermitRootLogin no
     ");
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::{self, ChangeKind, ImageName, Version};
 use crate::report;
 
-use super::Os;
+use super::{Os, RescanFinding};
 
 /// The answer of `diff`.
 #[derive(Debug, Serialize)]
@@ -21,11 +21,59 @@ pub struct Compared<'a> {
     pub counts: ChangeCounts,
     /// The packages that have changed, by name.
     pub changes: Vec<PackageChange<'a>>,
+    /// What has become of the findings; `null` if those of one are not known.
+    pub findings: Option<ComparedFindings<'a>>,
+    /// The files of both.
+    pub files: Vec<SizeChange<'a>>,
+    /// What is set up in another way; `null` if it is not known how one is.
+    pub configuration: Option<Vec<SettingChange<'a>>>,
+}
+
+/// What has become of the findings.
+#[derive(Debug, Serialize)]
+pub struct ComparedFindings<'a> {
+    /// When the advisories were made that the first was looked at by the last time.
+    pub from_advisories: Option<Timestamp>,
+    /// When those were made that the other one was.
+    pub to_advisories: Option<Timestamp>,
+    /// What only the other one has, gravest first.
+    pub new: Vec<RescanFinding<'a>>,
+    /// What only the first has, gravest first.
+    pub gone: Vec<RescanFinding<'a>>,
+    /// How many both have.
+    pub unchanged: usize,
+}
+
+/// A file.
+#[derive(Debug, Serialize)]
+pub struct SizeChange<'a> {
+    /// What its name ends with, after image and version: `.qcow2`.
+    pub file: &'a str,
+    /// How many bytes it had, if it was there.
+    pub from: Option<u64>,
+    /// How many it has, if it is there.
+    pub to: Option<u64>,
+}
+
+/// Something that is set up in another way.
+#[derive(Debug, Serialize)]
+pub struct SettingChange<'a> {
+    /// The subject: `accounts`, `authorized keys`, `cloud-init`, `fstab`, `login.defs`, `services`,
+    /// `set-id programs`, `sshd` or `sudo`.
+    pub subject: &'a str,
+    /// What it is.
+    pub name: &'a str,
+    /// What was said of it, if it was there.
+    pub from: Option<&'a str>,
+    /// What is said of it, if it is there.
+    pub to: Option<&'a str>,
 }
 
 /// One of two versions.
 #[derive(Debug, Serialize)]
 pub struct ComparedVersion<'a> {
+    /// Its image.
+    pub image: &'a ImageName,
     /// The version.
     pub version: Version,
     /// When it was published.
@@ -77,7 +125,7 @@ impl<'a> Compared<'a> {
     pub(super) fn of(compared: &'a report::Compared) -> Self {
         let diff = &compared.diff;
         Self {
-            image: &compared.image,
+            image: &compared.from.image,
             from: ComparedVersion::of(&compared.from),
             to: ComparedVersion::of(&compared.to),
             counts: ChangeCounts {
@@ -90,6 +138,12 @@ impl<'a> Compared<'a> {
                 unchanged: diff.unchanged,
             },
             changes: diff.changes.iter().map(PackageChange::of).collect(),
+            findings: compared.findings.as_ref().map(ComparedFindings::of),
+            files: compared.sizes.iter().map(SizeChange::of).collect(),
+            configuration: compared
+                .configuration
+                .as_ref()
+                .map(|changes| changes.iter().map(SettingChange::of).collect()),
         }
     }
 }
@@ -97,11 +151,40 @@ impl<'a> Compared<'a> {
 impl<'a> ComparedVersion<'a> {
     fn of(version: &'a report::ComparedVersion) -> Self {
         Self {
+            image: &version.image,
             version: version.version,
             published_at: version.published_at,
             os: version.os.as_ref().map(|os| Os { family: &os.family, release: &os.release }),
             packages: version.packages,
         }
+    }
+}
+
+impl<'a> ComparedFindings<'a> {
+    fn of(findings: &'a report::ComparedFindings) -> Self {
+        let each =
+            |findings: &'a [model::Finding]| findings.iter().map(RescanFinding::of).collect();
+        let [from_advisories, to_advisories] = findings.advisories;
+        Self {
+            from_advisories,
+            to_advisories,
+            new: each(&findings.since.new),
+            gone: each(&findings.since.fixed),
+            unchanged: findings.unchanged,
+        }
+    }
+}
+
+impl<'a> SizeChange<'a> {
+    fn of(change: &'a report::SizeChange) -> Self {
+        Self { file: &change.file, from: change.from, to: change.to }
+    }
+}
+
+impl<'a> SettingChange<'a> {
+    fn of(change: &'a model::SettingChange) -> Self {
+        let model::SettingChange { subject, name, from, to } = change;
+        Self { subject, name, from: from.as_deref(), to: to.as_deref() }
     }
 }
 

@@ -20,7 +20,10 @@ mod run;
 mod verdict;
 mod why;
 
-pub use compared::{ChangeCounts, Compared, ComparedVersion, PackageChange, PackageState};
+pub use compared::{
+    ChangeCounts, Compared, ComparedFindings, ComparedVersion, PackageChange, PackageState,
+    SettingChange, SizeChange,
+};
 pub use document::{
     channel_history, compared, image, plan, promotions, pulled, reap, report, rescan, revoked,
     shown, steered, verified, versions, waivers,

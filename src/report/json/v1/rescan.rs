@@ -166,7 +166,7 @@ impl<'a> Watched<'a> {
 }
 
 impl<'a> RescanFinding<'a> {
-    fn of(finding: &'a model::Finding) -> Self {
+    pub(super) fn of(finding: &'a model::Finding) -> Self {
         Self {
             id: &finding.id,
             severity: finding.severity,
