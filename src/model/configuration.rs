@@ -48,7 +48,7 @@ impl Configuration {
             ("cloud-init", facts.cloud_init.as_ref().map(cloud_init)),
             ("fstab", facts.fstab.as_deref().map(|it| settings(it, mount))),
             ("login.defs", facts.login_defs.as_deref().map(|it| settings(it, definition))),
-            ("services", facts.services.as_deref().map(|it| settings(it, service))),
+            ("services", facts.services.as_deref().map(|it| settings(it, |unit| service(unit)))),
             ("set-id programs", facts.set_id.as_deref().map(|it| settings(it, program))),
             ("sshd", facts.sshd.as_deref().map(|it| settings(it, line))),
             ("sudo", facts.sudo.as_deref().map(|it| settings(it, line))),
@@ -114,8 +114,8 @@ fn program(file: &FileFact) -> (String, String) {
     (file.path.clone(), file.mode.clone())
 }
 
-fn service(unit: &String) -> (String, String) {
-    (unit.clone(), String::new())
+fn service(unit: &str) -> (String, String) {
+    (unit.to_owned(), String::new())
 }
 
 /// A line stands for itself, wherever in its file it is.
