@@ -7,6 +7,7 @@ mod action;
 mod boot;
 mod command_line;
 mod configs;
+mod consumers;
 mod diff;
 mod guest;
 mod init;
