@@ -9,9 +9,10 @@ use super::{Asked, Done, deliver, go};
 use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::model::{ExitCode, Failure, FailureClass, ImageName, ImageOutcome, Version};
+use crate::registry::GIT_TOKEN;
 use crate::report::plan_matrix::{Waves, waves};
 use crate::runner::{
-    Context, InputError, Inputs, OutputError, check_output, json_value, write_outputs,
+    Context, InputError, Inputs, OutputError, check_output, json_value, token, write_outputs,
 };
 use crate::terminal::Terminal;
 
@@ -19,7 +20,7 @@ use crate::terminal::Terminal;
 pub(super) fn main(environment: &Environment) -> ExitCode {
     let context = Context::from_environment(environment);
     let mut done = match command_line(environment) {
-        Ok(cli) => go(cli, environment.clone(), Asked::ByInputs),
+        Ok(cli) => go(cli, with_token(environment), Asked::ByInputs),
         Err(failures) => {
             let terminal = Terminal::plain(environment);
             for failure in &failures {
@@ -44,6 +45,15 @@ pub(super) fn main(environment: &Environment) -> ExitCode {
     done.code
 }
 
+/// The environment in which git finds the token that was given as an input: on no command line, and in
+/// no file.
+fn with_token(environment: &Environment) -> Environment {
+    match token(environment) {
+        Some(token) => environment.clone().with(GIT_TOKEN, token),
+        None => environment.clone(),
+    }
+}
+
 /// Tells that outputs are missing. The steps that would use them must not run on as if all was well.
 fn undelivered(done: &mut Done, error: &OutputError, environment: &Environment) {
     let failure = error.failure();
@@ -61,7 +71,7 @@ fn in_a_line(failure: &Failure) -> String {
 
 /// The commands that can be asked for. `scan` takes a path and not images; the hidden ones are nobody's
 /// to ask for.
-const COMMANDS: [&str; 4] = ["run", "plan", "regate", "rescan"];
+const COMMANDS: [&str; 5] = ["run", "plan", "regate", "rescan", "promote"];
 
 /// The command line that the inputs amount to.
 fn command_line(environment: &Environment) -> Result<Cli, Vec<Failure>> {
@@ -108,6 +118,10 @@ fn arguments(inputs: &Inputs) -> Vec<OsString> {
     }
     if let Some(db) = &inputs.db {
         option("db", db.as_str());
+    }
+    if command == "promote" {
+        // Who steers by hand is no job.
+        arguments.push("--due".to_owned());
     }
     let plans = matches!(command, "run" | "plan");
     let flags = [("--force", inputs.force && plans), ("--dry-run", inputs.dry_run && judges)];

@@ -11,7 +11,7 @@ use crate::model::{History, Image, Soak, Soaking, Version};
 ///
 /// A rule is about what its first channel names, if that is newer than what the other one names, was not
 /// withdrawn, and nobody holds the other one. Of several that could enter one channel now, it is about
-/// the newest.
+/// the newest. In the order in which they move.
 pub fn soaking(image: &Image, history: &History, now: Timestamp) -> Vec<Soaking> {
     if !image.enabled {
         return Vec::new();
@@ -25,7 +25,19 @@ pub fn soaking(image: &Image, history: &History, now: Timestamp) -> Vec<Soaking>
         ripe.any(|(place, other)| rank(place, other) > rank(index, it))
     };
     let left = all.iter().enumerate().filter(|(index, it)| !is_outdone(*index, it));
-    left.map(|(_, it)| it.clone()).collect()
+    in_order(left.map(|(_, it)| it.clone()).collect())
+}
+
+/// The end of a chain first: what enters a channel must not take the place of what is to leave it.
+fn in_order(mut left: Vec<Soaking>) -> Vec<Soaking> {
+    let mut order = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let leads_on = |it: &Soaking| left.iter().any(|other| other.rule.from == it.rule.to);
+        // In a circle, anybody begins.
+        let last = left.iter().position(|it| !leads_on(it)).unwrap_or(0);
+        order.push(left.remove(last));
+    }
+    order
 }
 
 fn about(image: &Image, rule: &Soak, history: &History, now: Timestamp) -> Option<Soaking> {
@@ -101,6 +113,7 @@ mod tests {
         // The next one is in its way for `stable` only.
         build(&mut past, "08T03:00");
         told.extend([says(&image, &past, "10T03:00"), says(&image, &past, "11T03:00")]);
+        // The end of the chain goes first, or `lts` would never get what `stable` names.
         insta::assert_snapshot!(told.join("\n\n"), @"
         1.0.20261101 candidate → stable (-) later: 2026-11-04T03:00:00Z
 
@@ -108,11 +121,11 @@ mod tests {
 
         1.0.20261101 stable → lts (-) later: 2026-11-11T03:00:00Z
 
-        1.0.20261108 candidate → stable (1.0.20261101) later: 2026-11-11T03:00:00Z
         1.0.20261101 stable → lts (-) later: 2026-11-11T03:00:00Z
+        1.0.20261108 candidate → stable (1.0.20261101) later: 2026-11-11T03:00:00Z
 
-        1.0.20261108 candidate → stable (1.0.20261101) now: 2026-11-11T03:00:00Z
         1.0.20261101 stable → lts (-) now: 2026-11-11T03:00:00Z
+        1.0.20261108 candidate → stable (1.0.20261101) now: 2026-11-11T03:00:00Z
         ");
     }
 
@@ -140,7 +153,7 @@ mod tests {
         go(&mut past, "05T03:00", "candidate", first);
         assert_eq!(says(&image, &past, "08T03:00"), "", "the same version");
         go(&mut past, "08T03:00", "candidate", second);
-        assert_eq!(says(&image, &past, "10T03:00").split(' ').nth(6), Some("later:"));
+        assert_eq!(says(&image, &past, "10T03:00").split(' ').nth(5), Some("later:"));
         past.revoked(at("10T03:00"));
         assert_eq!(says(&image, &past, "12T03:00"), "", "withdrawn");
     }

@@ -40,7 +40,7 @@ use crate::model::{Digest, History, ImageName, LogEntry, RunId};
 
 pub use channel::{Entered, enter, named};
 pub use error::RegistryError;
-pub use git::GitRegistry;
+pub use git::{GIT_TOKEN, GitRegistry};
 pub use index::{End, Shard, remember};
 pub use lease::{HEARTBEAT, Held, Lease, claim, leases, renew, still_ours};
 pub use object_store::ObjectStoreRegistry;

@@ -523,16 +523,21 @@ mod tests {
         "#);
         // Where this changes, `HISTORY_FORMAT` has to.
         let shard = read("index/ca.json").replace("{\"", "{\n\"");
-        insta::with_settings!({filters => [(r#""size":\d+"#, r#""size":202"#)]}, {
+        let filters = [
+            (r#""size":\d+"#, r#""size":202"#),
+            (r#":"2026-11-23T10:0\d:\d\d\.\d+Z"#, r#":"2026-11-23T10:00:00Z"#),
+        ];
+        insta::with_settings!({filters => filters}, {
             insta::assert_snapshot!(shard, @r#"
             {
-            "format":4,"images":{
+            "format":6,"images":{
             "debian-12":{
             "size":202,"history":{
             "head":3,"reserved":["1.0.20261123"],"published":["1.0.20261123"],"satisfied":{
             "version":"1.0.20261123","definition":"sha256:4c4ed1afbfdaa1e4c3bf7bbb82d730cecb7e384da91eea4f3cc093fd545524d6","definition_parts":{
             "prepare":"0123456789ab"},"started_at":"2026-11-23T09:00:00Z","package_set":"sha256:b28b1ed9821f38c64524ea13e19264bb0772f8376afffd5d8a1f8277621833eb"},"rejected":null,"channels":{
-            "candidate":"1.0.20261123"},"stranded":null}}}}
+            "candidate":"1.0.20261123"},"since":{
+            "candidate":"2026-11-23T10:00:00Z"},"stranded":null}}}}
             "#);
         });
         let file = read("images/debian-12/channels/candidate.json");

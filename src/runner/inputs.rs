@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::model::{Failure, FailureClass};
 
 /// Every input of `action.yml`.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "command",
     "images",
     "config",
@@ -20,6 +20,7 @@ const NAMES: [&str; 10] = [
     "force",
     "dry_run",
     "arguments",
+    "token",
 ];
 
 /// What is wrong with an input. The fault of whoever wrote the workflow.
@@ -120,6 +121,13 @@ impl Inputs {
     }
 }
 
+/// The input `token`: what a registry in a git repository is shown. It is no part of [`Inputs`], which
+/// become a command line.
+pub fn token(environment: &Environment) -> Option<&str> {
+    let token = environment.get(&variable("token")).map(str::trim);
+    token.filter(|token| !token.is_empty())
+}
+
 /// The variable that a runner makes of an input.
 fn variable(input: &str) -> String {
     format!("INPUT_{}", input.to_ascii_uppercase())
@@ -195,13 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_no_part_of_what_becomes_a_command_line() {
+        let given = [("INPUT_TOKEN", " geheim\n"), ("INPUT_COMMAND", "run")];
+        assert!(!format!("{:?}", inputs(&given).unwrap()).contains("geheim"));
+        let environment = Environment::default().with("INPUT_TOKEN", " geheim\n");
+        assert_eq!(token(&environment), Some("geheim"));
+        assert_eq!(token(&environment.with("INPUT_TOKEN", "\n")), None);
+    }
+
+    #[test]
     fn every_wrong_input_is_reported_with_what_was_meant() {
         let problems = inputs(&[
             ("INPUT_ARGS", "--force"),
             ("INPUT_DRY_RUN", "yes"),
             ("INPUT_FORCE", "1"),
             ("INPUT_FROM-ARTIFACT", "x"),
-            ("INPUT_TOKEN", "x"),
+            ("INPUT_PASSWORD", "x"),
             ("INPUT_UNSET", ""),
         ])
         .unwrap_err();
@@ -211,10 +228,10 @@ mod tests {
             .map(|failure| format!("{}. {}", failure.reason, failure.hints.join(" ")))
             .map(|told| told.trim_end().to_owned())
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @r"
+        insta::assert_snapshot!(told.join("\n"), @"
         there is no input `args`. did you mean `arguments`?
         there is no input `from-artifact`. did you mean `from_artifact`?
-        there is no input `token`. the inputs are command, images, config, registry, store, from_artifact, db, force, dry_run, arguments
+        there is no input `password`. the inputs are command, images, config, registry, store, from_artifact, db, force, dry_run, arguments, token
         input `force` is `1`, and not `true` or `false`.
         input `dry_run` is `yes`, and not `true` or `false`.
         ");

@@ -23,7 +23,7 @@ pub use commands::{
 };
 pub use context::{Context, Runner};
 pub use event::{MAX_EVENT, base_commit};
-pub use inputs::{InputError, Inputs};
+pub use inputs::{InputError, Inputs, token};
 pub use neutralize::neutralize;
 pub use outputs::{MAX_LINE, MAX_OUTPUT, OutputError, check_output, json_value, write_outputs};
 pub use summary::{MAX_SUMMARY, cut_at_block, write_summary};

@@ -25,7 +25,7 @@ const TOKENS: [(&str, &[&str]); 3] = [
 ];
 
 /// The variable whose token is meant for the registry and nothing else.
-pub(super) const OWN_TOKEN: &str = "GOLDSMITH_GIT_TOKEN";
+pub const OWN_TOKEN: &str = "GOLDSMITH_GIT_TOKEN";
 
 /// What `remote` is shown: the registry's own token, else what is `configured` for the surrounding
 /// repository, else the token of the forge, else what its address says; nothing if there is nothing.

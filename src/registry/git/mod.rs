@@ -35,6 +35,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::model::{Digest, History, ImageName, LogEntry, RunId};
 
 use self::cache::Cache;
+pub use self::credentials::OWN_TOKEN as GIT_TOKEN;
 use self::record::Record;
 use self::state::{State, kept};
 use self::tree::{Node, ObjectId};
