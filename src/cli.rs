@@ -129,7 +129,7 @@ pub enum Command {
     Unpin(Unpin),
     /// Withdraw a version: nobody should use it any more
     Revoke(Revoke),
-    /// Show what has changed between two published versions: packages, findings, sizes, configuration
+    /// Show what has changed between two published versions
     Diff(Diff),
     /// Clean up after runs that were killed: here, and in the registry of the image matrix
     Reap(Reap),

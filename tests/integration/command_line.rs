@@ -485,7 +485,7 @@ fn the_help_names_every_command_and_option() {
       pin       Have a channel stay where it is, whatever is published
       unpin     Let a channel go on that was pinned or taken back
       revoke    Withdraw a version: nobody should use it any more
-      diff      Show which packages have changed between two published versions
+      diff      Show what has changed between two published versions
       reap      Clean up after runs that were killed: here, and in the registry of the image matrix
       lint      Tell all problems of the image matrix
       plugins   Install the Packer plugins that templates require, and lock them in goldsmith.lock
