@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::str::FromStr;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,15 @@ impl Shard {
     /// The shard that `image` is in: the first byte of the SHA-256 of its name.
     pub fn of(image: &ImageName) -> Self {
         Self(Digest::of(image.as_str().as_bytes()).bytes()[0])
+    }
+}
+
+impl FromStr for Shard {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let shard = u8::from_str_radix(text, 16).map(Self).map_err(drop)?;
+        if shard.to_string() == text { Ok(shard) } else { Err(()) }
     }
 }
 
@@ -190,6 +200,40 @@ fn records(shards: &[Option<Vec<u8>>]) -> HashMap<ImageName, Record> {
         found.flatten().collect::<Vec<_>>()
     });
     records.into_iter().flatten().collect()
+}
+
+/// What a shard says of an image, beside what the log says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The same.
+    Right,
+    /// What was so once, or nothing: nobody believes it.
+    Behind,
+    /// Something else, and it would be believed.
+    Wrong,
+}
+
+/// How the content of a shard stands to `histories`, those of all its images that have a log: with
+/// each the size of the last entry, in bytes. None if a later goldsmith wrote it, or nobody can read it.
+pub(super) fn standing<'a>(
+    content: &[u8],
+    histories: impl IntoIterator<Item = (&'a ImageName, &'a History, Option<u64>)>,
+) -> Option<Vec<(&'a ImageName, Standing)>> {
+    let File { format, images } = serde_json::from_slice(content).ok()?;
+    if format != u64::from(HISTORY_FORMAT) {
+        return None;
+    }
+    let standing = histories.into_iter().map(|(image, history, size)| {
+        let standing = match images.get(image) {
+            Some(record) if record.history == *history => Standing::Right,
+            Some(record) if record.history.head == history.head && size == Some(record.size) => {
+                Standing::Wrong
+            }
+            _ => Standing::Behind,
+        };
+        (image, standing)
+    });
+    Some(standing.collect())
 }
 
 /// Brings the index up to date with `histories`, which were made from whole logs. Returns how many

@@ -15,7 +15,7 @@
 //! `<seq>` has at least eight digits, so that a listing sorts: `00000001.json`. A longer number is
 //! written out. Every number has one spelling; other files in the folder are not entries.
 
-use crate::model::{Digest, ImageName, RunId};
+use crate::model::{ChannelName, Digest, ImageName, RunId, Version};
 
 use super::{Projection, Shard};
 
@@ -90,6 +90,46 @@ pub(super) fn blob(digest: &Digest) -> String {
     format!("blobs/{}.zst", digest.hex())
 }
 
+/// What a file of a registry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    Schema,
+    Entry(ImageName, u64),
+    Projection(Projection),
+    Shard(Shard),
+    Lease(RunId),
+    Claim(RunId),
+    Blob(Digest),
+}
+
+/// What lies at `path`; none if it is nothing of ours.
+pub(super) fn part(path: &str) -> Option<Part> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let part = match parts[..] {
+        [SCHEMA_FILE] => Part::Schema,
+        [IMAGES, image, "log", name] => Part::Entry(image.parse().ok()?, entry_seq(name)?),
+        [IMAGES, image, "versions", name] => {
+            let version: Version = name.strip_suffix(".json")?.parse().ok()?;
+            Part::Projection(Projection::Version(image.parse().ok()?, version))
+        }
+        [IMAGES, image, "channels", name] => {
+            let channel: ChannelName = name.strip_suffix(".json")?.parse().ok()?;
+            Part::Projection(Projection::Channel(image.parse().ok()?, channel))
+        }
+        ["index", name] => Part::Shard(name.strip_suffix(".json")?.parse().ok()?),
+        [RUNS, name] => match name.strip_suffix(".json")?.strip_suffix(CLAIMED) {
+            Some(run) => Part::Claim(run.parse().ok()?),
+            None => Part::Lease(leased(name)?),
+        },
+        ["blobs", name] => {
+            let hex = name.strip_suffix(".zst")?;
+            Part::Blob(format!("sha256:{hex}").parse().ok()?)
+        }
+        _ => return None,
+    };
+    Some(part)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -100,6 +140,43 @@ mod tests {
         #[test]
         fn every_entry_has_one_name(seq in 1u64..) {
             prop_assert_eq!(entry_seq(&entry_name(seq)), Some(seq));
+        }
+    }
+
+    #[test]
+    fn every_file_of_a_registry_is_known_by_its_path() {
+        let image: ImageName = "debian-12".parse().unwrap();
+        let run: RunId = "r1".parse().unwrap();
+        let digest = Digest::of(b"");
+        let (version, channel) = ("1.0.20261123.2".parse().unwrap(), "stable".parse().unwrap());
+        let version = Projection::Version(image.clone(), version);
+        let channel = Projection::Channel(image.clone(), channel);
+        let of = Shard::of(&image);
+        for (path, known) in [
+            (SCHEMA_FILE.to_owned(), Part::Schema),
+            (entry(&image, 7), Part::Entry(image, 7)),
+            (projection(&version), Part::Projection(version)),
+            (projection(&channel), Part::Projection(channel)),
+            (shard(of), Part::Shard(of)),
+            (lease(&run), Part::Lease(run.clone())),
+            (claim(&run), Part::Claim(run)),
+            (blob(&digest), Part::Blob(digest)),
+        ] {
+            assert_eq!(part(&path), Some(known), "{path}");
+        }
+        for foreign in [
+            "README",
+            "index/x.json",
+            "index/0.json",
+            "index/AB.json",
+            "images/debian-12/log/1.json",
+            "images/Debian/log/00000001.json",
+            "images/debian-12/versions/1.0.20261123.1.json",
+            "images/debian-12/log/00000001.json/x",
+            "blobs/abc.zst",
+            "runs/r1.json~",
+        ] {
+            assert_eq!(part(foreign), None, "{foreign}");
         }
     }
 

@@ -10,6 +10,7 @@
 //! (`transaction.rs`) reads the log, decides, appends, and starts over when somebody was faster.
 
 mod channel;
+mod check;
 #[cfg(test)]
 mod contract;
 mod error;
@@ -21,6 +22,7 @@ mod index;
 mod interleavings;
 mod layout;
 mod lease;
+mod legal;
 mod log;
 mod object_store;
 mod open;
@@ -39,6 +41,7 @@ use async_trait::async_trait;
 use crate::model::{Digest, History, ImageName, LogEntry, RunId};
 
 pub use channel::{Entered, enter, named};
+pub use check::{Checked, Depth, Flaw, Gravity, Repaired, check, repair};
 pub use error::RegistryError;
 pub use git::{GIT_TOKEN, GitRegistry};
 pub use index::{End, Shard, remember};
@@ -53,6 +56,15 @@ pub use reserve::reserve;
 pub use revoke::{Descendant, Lineage, restore, revoke};
 pub use steer::{Expect, Steered, Steering, steer, swap, unpin};
 pub use transaction::Author;
+
+/// A file of a registry, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct File {
+    /// Its path, relative to the root.
+    pub path: String,
+    /// Size in bytes, where that is at hand.
+    pub size: Option<u64>,
+}
 
 /// A place that keeps the logs, and what is made from them.
 ///
@@ -130,6 +142,15 @@ pub trait Registry: Send + Sync {
     async fn write_shard(&self, _: Shard, _: &[u8]) -> Result<(), RegistryError> {
         Ok(())
     }
+
+    /// Writes those shards of the index that wait for the next entry.
+    async fn settle_index(&self) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
+    /// Every file that there is, with its size in bytes where that is at hand, by the paths of
+    /// `layout.rs`, in no order. A backend that keeps leases and claims elsewhere leaves them out.
+    async fn all_files(&self) -> Result<Vec<File>, RegistryError>;
 
     /// For each of `ends` the size in bytes of its entry, if that is there and no later one is; for
     /// entry 0 it is 0, if the image has no log. None if it is otherwise, or nobody can say.

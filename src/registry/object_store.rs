@@ -21,7 +21,7 @@ use crate::environment::Environment;
 use crate::model::{Digest, ImageName, LogEntry, ObjectsAddress, RunId};
 use crate::objects::{Act, Place, Purpose, Refusal, answer, connect};
 
-use super::{End, Projection, Registry, RegistryError, Shard, folder, format, layout};
+use super::{End, File, Projection, Registry, RegistryError, Shard, folder, format, layout};
 
 /// How many entries of a log, or logs, are looked at at a time.
 const FETCHES: usize = 32;
@@ -366,6 +366,17 @@ impl Registry for ObjectStoreRegistry {
             .buffered(FETCHES)
             .collect()
             .await
+    }
+
+    async fn all_files(&self) -> Result<Vec<File>, RegistryError> {
+        let failed = |error| match error {
+            Error::InvalidPath { .. } => RegistryError::ForeignName { path: self.location.clone() },
+            error => self.failed(Act::List, "", error),
+        };
+        let listing = self.store.list(None).map_err(failed);
+        let file =
+            |found: ObjectMeta| File { path: found.location.to_string(), size: Some(found.size) };
+        listing.map_ok(file).try_collect().await
     }
 
     async fn write_shard(&self, shard: Shard, content: &[u8]) -> Result<(), RegistryError> {

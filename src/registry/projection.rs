@@ -310,7 +310,7 @@ pub async fn rebuild(
 }
 
 /// Writes `projection` until it is what follows from the log. Whether it had to be written.
-async fn settle(
+pub(super) async fn settle(
     registry: &dyn Registry,
     projection: &Projection,
     mut log: Vec<LogEntry>,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::model::{Digest, ImageName, LogEntry, RunId};
-use crate::registry::{End, Projection, Registry, RegistryError, Shard};
+use crate::registry::{End, File, Projection, Registry, RegistryError, Shard};
 
 /// What is about to happen.
 pub(crate) enum Call<'a> {
@@ -88,6 +88,15 @@ impl<M: Meddler> Registry for Meddled<'_, M> {
     async fn sizes_of_last(&self, ends: &[End]) -> Vec<Option<u64>> {
         self.meddler.before(Call::Index).await;
         self.registry.sizes_of_last(ends).await
+    }
+
+    async fn settle_index(&self) -> Result<(), RegistryError> {
+        self.registry.settle_index().await
+    }
+
+    async fn all_files(&self) -> Result<Vec<File>, RegistryError> {
+        self.meddler.before(Call::Read).await;
+        self.registry.all_files().await
     }
 
     async fn leases(&self) -> Result<Vec<RunId>, RegistryError> {

@@ -2,6 +2,7 @@
 
 pub(super) mod blobs;
 pub(super) mod channels;
+pub(super) mod checked;
 pub(super) mod damage;
 pub(super) mod fixtures;
 pub(super) mod index;
@@ -73,6 +74,9 @@ macro_rules! registry_contract {
             damage::an_unknown_kind_of_entry_is_read_over
             damage::an_entry_of_a_later_schema_is_refused
             damage::a_registry_of_a_later_schema_is_refused
+            checked::what_goldsmith_writes_is_sound
+            checked::what_is_wrong_is_told_and_what_follows_from_the_logs_is_made_again
+            checked::a_log_that_cannot_be_read_hides_no_other
         }
     };
     ($fresh:expr; $($subject:ident::$case:ident)*) => {

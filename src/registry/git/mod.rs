@@ -39,7 +39,7 @@ pub use self::credentials::OWN_TOKEN as GIT_TOKEN;
 use self::record::Record;
 use self::state::{State, kept};
 use self::tree::{Node, ObjectId};
-use super::{End, Projection, Registry, RegistryError, Shard, format, index, layout};
+use super::{End, File, Projection, Registry, RegistryError, Shard, format, index, layout};
 
 /// For how long a branch that was fetched is thought to be where it was, by all processes of this
 /// machine. A burst of questions is one to the server; an answer may be so much older than its question.
@@ -140,9 +140,11 @@ async fn log(
     }
     let mut seqs = Vec::new();
     let mut ids = Vec::new();
+    let mut gap = None;
     for (expected, (seq, id)) in (after + 1..).zip(entries.range(after + 1..)) {
         if *seq != expected {
-            return Err(RegistryError::Gap { path: place(expected) });
+            gap = Some(expected);
+            break;
         }
         seqs.push(*seq);
         ids.push(id.clone());
@@ -155,6 +157,10 @@ async fn log(
         let content =
             kept(found, &path)?.ok_or_else(|| RegistryError::Gap { path: path.clone() })?;
         read.push(format::entry(&content, image, seq, &path)?);
+    }
+    // What is wrong before it is told first, as elsewhere.
+    if let Some(seq) = gap {
+        return Err(RegistryError::Gap { path: place(seq) });
     }
     if after == 0 {
         state.know_entries(ids, &read);
@@ -275,10 +281,30 @@ impl Registry for GitRegistry {
         shards.iter().zip(ids).map(content).collect()
     }
 
+    async fn all_files(&self) -> Result<Vec<File>, RegistryError> {
+        let mut state = self.now().await?;
+        let Some(tip) = state.tip.clone() else { return Ok(Vec::new()) };
+        let listing = state.list(&self.cache, &tip, &[], true).await?;
+        let file = |entry: tree::Entry| {
+            let path = match entry.path.split('/').collect::<Vec<_>>()[..] {
+                [folder @ "blobs", first, name] if name.starts_with(first) => {
+                    format!("{folder}/{name}")
+                }
+                _ => entry.path,
+            };
+            File { path, size: None }
+        };
+        Ok(listing.into_iter().map(file).collect())
+    }
+
     async fn write_shard(&self, shard: Shard, content: &[u8]) -> Result<(), RegistryError> {
         // A commit for what is no loss would cost more than it saves.
         self.state.lock().await.shards.insert(shard, content.to_vec());
         Ok(())
+    }
+
+    async fn settle_index(&self) -> Result<(), RegistryError> {
+        self.record(&Record::Index).await
     }
 
     async fn sizes_of_last(&self, ends: &[End]) -> Vec<Option<u64>> {

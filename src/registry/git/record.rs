@@ -24,6 +24,8 @@ pub(super) enum Record<'a> {
     Entry(&'a LogEntry),
     /// A file that is made from one, and was not as it should be.
     Projection(&'a Projection, &'a [u8]),
+    /// Shards of the index that wait for the next commit.
+    Index,
 }
 
 impl GitRegistry {
@@ -40,10 +42,11 @@ impl GitRegistry {
             Record::Projection(projection, _) => {
                 format!("{}: a file made from its log is made again\n", projection.image())
             }
+            Record::Index => "the index is made again\n".to_owned(),
         };
         let at = match record {
             Record::Entry(entry) => entry.at,
-            Record::Projection(..) => jiff::Timestamp::now(),
+            Record::Projection(..) | Record::Index => jiff::Timestamp::now(),
         };
         let branch = format!("refs/heads/{}", self.cache.branch);
         let mut unclear = 0;
@@ -80,15 +83,13 @@ impl GitRegistry {
             }
             self.catch_up(&mut state, &lock).await?;
         }
-        Err(match record {
-            Record::Entry(LogEntry { image, .. }) => {
-                RegistryError::Busy { image: image.clone(), attempts: PUSHES as usize }
-            }
-            Record::Projection(projection, _) => {
-                let image = projection.image().clone();
-                RegistryError::Busy { image, attempts: PUSHES as usize }
-            }
-        })
+        let image = match record {
+            Record::Entry(LogEntry { image, .. }) => image,
+            Record::Projection(projection, _) => projection.image(),
+            // Whoever was faster has written what is newer.
+            Record::Index => return Ok(()),
+        };
+        Err(RegistryError::Busy { image: image.clone(), attempts: PUSHES as usize })
     }
 
     /// Fetches what others have pushed. Blobs that wait go on waiting.
@@ -110,6 +111,11 @@ impl GitRegistry {
             Record::Projection(projection, content) => {
                 state.look(&self.cache, &[layout::IMAGES.to_owned()].into()).await?;
                 vec![(layout::projection(projection), content.to_vec())]
+            }
+            Record::Index if state.shards.is_empty() => return Ok(None),
+            Record::Index => {
+                state.look(&self.cache, &["index".to_owned()].into()).await?;
+                Vec::new()
             }
             Record::Entry(entry) => match self.follows(state, entry, is_retry).await? {
                 Some(files) => files,

@@ -241,8 +241,8 @@ impl State {
         Ok(())
     }
 
-    /// Lists `paths`. What is at hand is thrown away once if it is torn.
-    async fn list(
+    /// Lists `paths`; all if there are none. What is at hand is thrown away once if it is torn.
+    pub(super) async fn list(
         &mut self,
         cache: &Cache,
         tip: &ObjectId,
