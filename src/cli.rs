@@ -1,6 +1,7 @@
 //! The command line.
 
 mod channels;
+mod registry;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 pub use self::channels::{
     Pin, Promote, Pull, Revoke, Rollback, Show, ShowFormat, Unpin, Verify, Versions,
 };
+pub use self::registry::{Registry, RegistryAct, RegistryCheck, RegistryRepair};
 use crate::commands::child;
 use crate::config;
 use crate::model::{Arch, Budget, ImageName, Os, Platform};
@@ -133,6 +135,8 @@ pub enum Command {
     Diff(Diff),
     /// Clean up after runs that were killed: here, and in the registry of the image matrix
     Reap(Reap),
+    /// Check the record of versions, and make again what follows from its logs
+    Registry(Registry),
     /// Tell all problems of the image matrix
     Lint(Lint),
     /// Install the Packer plugins that templates require, and lock them in goldsmith.lock

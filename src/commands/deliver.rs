@@ -120,6 +120,21 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             })?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
+        Answer::Registry(answer) => {
+            use super::registry::Answer::{Checked, Repaired};
+            let (terminal, json) = (&session.terminal, format == Format::Json);
+            let code = match &answer {
+                Checked(checked) => checked.exit_code(),
+                Repaired(repaired) => repaired.exit_code(),
+            };
+            asked_for(match &answer {
+                Checked(checked) if json => terminal.data(&json::v1::checked(checked)),
+                Checked(checked) => terminal.text(&checked.text()),
+                Repaired(repaired) if json => terminal.data(&json::v1::repaired(repaired)),
+                Repaired(repaired) => terminal.text(&repaired.text()),
+            })?;
+            Done { code, failure_reason: code.failure_reason(), report: None, plan: None }
+        }
         Answer::Lint(problems, format) => {
             asked_for(found(session, format, &problems))?;
             let (code, failure_reason) = if problems.has_errors() {

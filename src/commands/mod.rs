@@ -17,6 +17,7 @@ mod reap;
 mod recorded;
 mod refusals;
 mod regate;
+mod registry;
 mod rescan;
 mod revoke;
 mod run;
@@ -35,7 +36,9 @@ use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, oneshot};
 
 use self::session::Session;
-use crate::cli::{Cli, Command, Format, LintFormat, PlanFormat, ScanFormat, ShowFormat};
+use crate::cli::{
+    Cli, Command, Format, LintFormat, PlanFormat, RegistryAct, ScanFormat, ShowFormat,
+};
 use crate::clock::Clock;
 use crate::config;
 use crate::diagnostics::Problems;
@@ -85,6 +88,7 @@ enum Answer {
     Shown(Vec<crate::report::shown::Shown>, ShowFormat),
     Pulled(crate::report::pulled::Pulled),
     Verified(crate::report::verified::Verified),
+    Registry(registry::Answer),
     Schema,
     Text(String),
 }
@@ -271,6 +275,13 @@ async fn dispatch(
         }
         Command::Versions(asked) => {
             (versions::run(&session, asked).await.map(Answer::Versions), asked.format)
+        }
+        Command::Registry(asked) => {
+            let format = match &asked.act {
+                RegistryAct::Check(asked) => asked.format,
+                RegistryAct::Repair(asked) => asked.format,
+            };
+            (registry::run(&session, asked).await.map(Answer::Registry), format)
         }
         Command::Schema => (Ok(Answer::Schema), Format::Json),
         Command::Action | Command::Child(_) => unreachable!("`main` handles these"),

@@ -154,7 +154,8 @@ pub(super) async fn known(session: &Session, given: Option<&String>) -> Result<K
     Ok(Known { address, judgements, catalog: Some(catalog) })
 }
 
-fn selected(
+/// Those of `images` that the patterns name; all if there are none.
+pub(super) fn selected(
     patterns: &[String],
     images: &[ImageName],
     registry: &dyn Registry,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Manifest, Store, StoreError};
+use super::{Manifest, Store, StoreError, Unpublished};
 use crate::model::{Artifact, ArtifactFile, Digest, Document, Publication, Stored};
 
 /// A fresh store that can be looked into as a reader does.
@@ -24,6 +24,7 @@ macro_rules! store_contract {
     ($fresh:expr) => {
         $crate::publish::contract::store_contract! { $fresh;
             a_version_is_stored_whole
+            what_lies_at_a_location_has_a_size_until_it_goes
             the_same_again_copies_nothing
             a_version_is_immutable
             the_same_artifact_with_a_report_of_another_run_is_there_already
@@ -109,6 +110,30 @@ pub(super) fn assert_whole(subject: &impl Subject, folder: &str, build: &Build) 
         let found = subject.read(&format!("{folder}/{name}"));
         assert!(found == Some(content), "{folder}/{name}");
     }
+}
+
+pub(super) async fn what_lies_at_a_location_has_a_size_until_it_goes(subject: &impl Subject) {
+    let build = Build::new("1.0.20261123");
+    let store = subject.open();
+    let stored = store.put(&build.publication).await.unwrap();
+    for file in &stored {
+        assert_eq!(store.size(&file.location).await.unwrap(), Some(file.size));
+        for other in [format!("{}x", file.location), "file:///etc/passwd".to_owned()] {
+            assert_eq!(store.size(&other).await.unwrap(), None, "{other}");
+        }
+    }
+    let goes = |disk| Unpublished {
+        image: build.publication.image.clone(),
+        version: build.publication.version,
+        disk: Some(disk),
+        rejected: false,
+    };
+    assert_eq!(store.withdraw(&goes(Digest::of(b"another"))).await.unwrap(), None);
+    assert!(store.withdraw(&goes(stored[0].digest)).await.unwrap().is_some());
+    for file in &stored {
+        assert_eq!(store.size(&file.location).await.unwrap(), None);
+    }
+    assert_eq!(subject.visible(), [""; 0]);
 }
 
 pub(super) async fn a_version_is_stored_whole(subject: &impl Subject) {

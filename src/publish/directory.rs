@@ -106,6 +106,20 @@ impl Store for DirectoryStore {
         blocking(move |_| of_file(&location, &path, from)).await
     }
 
+    async fn size(&self, location: &str) -> Result<Option<u64>, StoreError> {
+        let path = Url::parse(location).ok().and_then(|url| url.to_file_path().ok());
+        let path = path.filter(|path| path.starts_with(&self.root));
+        let Some(path) = path else { return Ok(None) };
+        match tokio::task::spawn_blocking(move || fs_err::metadata(path)).await {
+            Ok(Ok(found)) => Ok(found.is_file().then(|| found.len())),
+            Ok(Err(error)) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+                _ => Err(error.into()),
+            },
+            Err(_) => Err(StoreError::Cancelled),
+        }
+    }
+
     async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {
         let Unpublished { image, version, disk, rejected } = unpublished.clone();
         let shelf = if rejected { self.rejected(&image) } else { self.published(&image)? };

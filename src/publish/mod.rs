@@ -14,6 +14,7 @@ mod directory;
 mod error;
 mod fetch;
 mod fill;
+mod holding;
 mod incoming;
 mod locate;
 mod manifest;
@@ -32,6 +33,7 @@ pub use content::Content;
 pub use directory::DirectoryStore;
 pub use error::StoreError;
 pub use fetch::{FetchError, Fetched, Fetcher, Target, Told, Whence, cached, digest_at};
+pub use holding::holding;
 pub use locate::open_for;
 pub use manifest::{CHECKSUMS, MANIFEST, Manifest, ManifestFile, SIGNATURE};
 pub use objects::ObjectsStore;
@@ -39,7 +41,7 @@ pub use oci::{OciError, OciStore};
 pub use open::{Surroundings, open};
 pub use provenance::{BUILD_TYPE, BUILDER, Origin, PROVENANCE, statement};
 
-/// A version that no record names and none ever will.
+/// A version that is to go: no record names it and none ever will, or the record says that its bytes go.
 #[derive(Debug, Clone)]
 pub struct Unpublished {
     /// The image.
@@ -77,6 +79,10 @@ pub trait Store: Send + Sync {
     ///
     /// [`StoreError::NotThere`] if there is no such file. No pieces if it ends before `from`.
     async fn read(&self, location: &str, from: u64) -> Result<Content, StoreError>;
+
+    /// The size in bytes of the file that lies at `location`, as [`Stored::location`] has it; none if
+    /// nothing lies there, or it is no place in this store. Reads nothing of it.
+    async fn size(&self, location: &str) -> Result<Option<u64>, StoreError>;
 
     /// Removes the version that is named, whole, if it is there. Says where it lay. The caller has
     /// made sure that nobody can publish it any more. Another artifact under its name stays.

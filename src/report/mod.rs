@@ -4,6 +4,7 @@
 //! packages, guests and logs is made harmless by each renderer for its own medium.
 
 mod advisory_row;
+pub mod checked;
 mod compared;
 mod item;
 pub mod json;

@@ -150,6 +150,14 @@ impl Store for ObjectsStore {
         }
     }
 
+    async fn size(&self, location: &str) -> Result<Option<u64>, StoreError> {
+        let within = location.strip_prefix(self.contents.location());
+        match within.and_then(|rest| rest.strip_prefix('/')) {
+            Some(path) => Ok(self.contents.look(path).await?.map(|found| found.size)),
+            None => Ok(None),
+        }
+    }
+
     async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {
         let Unpublished { image, version, disk, rejected } = unpublished;
         let shelf = if *rejected { self.rejected(image) } else { self.published(image)? };

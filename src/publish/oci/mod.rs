@@ -140,6 +140,27 @@ impl Store for OciStore {
         read::open(&repository, &file, from).await
     }
 
+    async fn size(&self, location: &str) -> Result<Option<u64>, StoreError> {
+        // `oci://<host>/<repository>/<image>:<tag>#<file>`
+        let within =
+            location.strip_prefix("oci://").and_then(|rest| rest.strip_prefix(&self.location));
+        let named = within.and_then(|rest| rest.strip_prefix('/')).and_then(|rest| {
+            let (place, file) = rest.split_once('#')?;
+            let (image, tag) = place.split_once(':')?;
+            Some((image.parse::<ImageName>().ok()?, tag, file))
+        });
+        let Some((image, tag, file)) = named else { return Ok(None) };
+        let client = self.client()?;
+        let repository = self.repository(&client, &image)?;
+        let Some((_, content)) = repository.manifest(tag).await? else { return Ok(None) };
+        let manifest: Option<ImageManifest> = serde_json::from_slice(&content).ok();
+        let layers = manifest.map(|manifest| manifest.layers).unwrap_or_default();
+        match layers.iter().find(|layer| layer.name() == Some(file)) {
+            Some(layer) => Ok(repository.blob_size(&layer.digest).await?),
+            None => Ok(None),
+        }
+    }
+
     async fn withdraw(&self, unpublished: &Unpublished) -> Result<Option<String>, StoreError> {
         let Unpublished { image, version, disk, rejected } = unpublished;
         let client = self.client()?;

@@ -84,13 +84,23 @@ pub fn channel_history(history: &report::versions::ChannelHistory) -> String {
     document("history", history)
 }
 
+/// What is wrong with a registry.
+pub fn checked(checked: &report::checked::CheckedRegistry) -> String {
+    document("registry-check", checked)
+}
+
+/// What of a registry was made again.
+pub fn repaired(repaired: &report::checked::RepairedRegistry) -> String {
+    document("registry-repair", repaired)
+}
+
 /// What all documents begin with.
 #[derive(Serialize)]
 struct Document<'a, T> {
     /// The version of the format.
     version: u32,
     /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `promotions`,
-    /// `revoke`, `versions`, `show`, `pull`, `verify` or `history`.
+    /// `revoke`, `versions`, `show`, `pull`, `verify`, `history`, `registry-check` or `registry-repair`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,
