@@ -424,5 +424,6 @@ fn record(image: &Image, version: Version, day: Date, definition: &Definition) -
         signature: None,
         configuration: None,
         fresh_until: None,
+        further: BTreeMap::new(),
     }
 }

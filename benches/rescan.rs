@@ -226,6 +226,7 @@ fn version_record(image: usize, version: Version, day: Date, inventory: Digest) 
         signature: None,
         configuration: None,
         fresh_until: None,
+        further: BTreeMap::new(),
     }
 }
 

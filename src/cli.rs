@@ -1,6 +1,7 @@
 //! The command line.
 
 mod channels;
+mod prune;
 mod registry;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 pub use self::channels::{
     Pin, Promote, Pull, Revoke, Rollback, Show, ShowFormat, Unpin, Verify, Versions,
 };
+pub use self::prune::Prune;
 pub use self::registry::{Registry, RegistryAct, RegistryCheck, RegistryRepair};
 use crate::commands::child;
 use crate::config;
@@ -131,6 +133,8 @@ pub enum Command {
     Unpin(Unpin),
     /// Withdraw a version: nobody should use it any more
     Revoke(Revoke),
+    /// Remove the bytes of versions that nobody needs: first they are marked, later they go
+    Prune(Prune),
     /// Show what has changed between two published versions
     Diff(Diff),
     /// Clean up after runs that were killed: here, and in the registry of the image matrix

@@ -32,6 +32,7 @@ pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod rescan;
+pub mod retention;
 pub mod run;
 pub mod runner;
 mod side_by_side;

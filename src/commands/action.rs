@@ -71,7 +71,7 @@ fn in_a_line(failure: &Failure) -> String {
 
 /// The commands that can be asked for. `scan` takes a path and not images; the hidden ones are nobody's
 /// to ask for.
-const COMMANDS: [&str; 5] = ["run", "plan", "regate", "rescan", "promote"];
+const COMMANDS: [&str; 6] = ["run", "plan", "regate", "rescan", "promote", "prune"];
 
 /// The command line that the inputs amount to.
 fn command_line(environment: &Environment) -> Result<Cli, Vec<Failure>> {
@@ -116,7 +116,9 @@ fn arguments(inputs: &Inputs) -> Vec<OsString> {
     if judges && let Some(store) = &inputs.store {
         option("store", store);
     }
-    if let Some(db) = &inputs.db {
+    if command != "prune"
+        && let Some(db) = &inputs.db
+    {
         option("db", db.as_str());
     }
     if command == "promote" {
@@ -124,7 +126,8 @@ fn arguments(inputs: &Inputs) -> Vec<OsString> {
         arguments.push("--due".to_owned());
     }
     let plans = matches!(command, "run" | "plan");
-    let flags = [("--force", inputs.force && plans), ("--dry-run", inputs.dry_run && judges)];
+    let acts = judges || command == "prune";
+    let flags = [("--force", inputs.force && plans), ("--dry-run", inputs.dry_run && acts)];
     arguments.extend(flags.iter().filter(|(_, on)| *on).map(|(flag, _)| (*flag).to_owned()));
     arguments.extend(inputs.arguments.iter().cloned());
     // Names of images cannot be taken for options.

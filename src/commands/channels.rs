@@ -214,6 +214,8 @@ fn failure(error: &RegistryError) -> Failure {
     let class = match error {
         RegistryError::Revoked { .. } => FailureClass::Blocked,
         RegistryError::ChannelEmpty { .. }
+        | RegistryError::Marked { .. }
+        | RegistryError::Pruned { .. }
         | RegistryError::ChannelMoved { .. }
         | RegistryError::NotPublished { .. } => FailureClass::Usage,
         _ => return error.failure(),
@@ -251,7 +253,12 @@ fn before(
     // The way back: of what came before the channel first named this version.
     let first = been.iter().position(|version| *version == now).unwrap_or_default();
     let mut earlier = been[..first].iter().rev().copied();
-    earlier.find(|version| history.revocation(*version, today).is_none()).ok_or_else(|| {
+    let may_be_used = |version: &Version| {
+        history.revocation(*version, today).is_none()
+            && !history.pruned.contains_key(version)
+            && !history.marked.contains_key(version)
+    };
+    earlier.find(may_be_used).ok_or_else(|| {
         let reason = format!(
             "channel `{channel}` of `{image}` has named nothing before {now} that may be used"
         );

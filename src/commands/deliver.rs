@@ -120,6 +120,15 @@ pub(super) fn answer(session: &Session, format: Format, answer: Answer) -> Resul
             })?;
             Done { code: ExitCode::Done, failure_reason: "none", report: None, plan: None }
         }
+        Answer::Pruned(pruned) => {
+            let terminal = &session.terminal;
+            asked_for(match format {
+                Format::Text => terminal.text(&pruned.text(terminal.width())),
+                Format::Json => terminal.data(&json::v1::pruned(&pruned)),
+            })?;
+            let code = pruned.exit_code();
+            Done { code, failure_reason: code.failure_reason(), report: None, plan: None }
+        }
         Answer::Registry(answer) => {
             use super::registry::Answer::{Checked, Repaired};
             let (terminal, json) = (&session.terminal, format == Format::Json);

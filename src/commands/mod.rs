@@ -12,6 +12,7 @@ mod plan;
 mod planning;
 mod plugins;
 mod promotion;
+mod prune;
 mod pull;
 mod reap;
 mod recorded;
@@ -89,6 +90,7 @@ enum Answer {
     Pulled(crate::report::pulled::Pulled),
     Verified(crate::report::verified::Verified),
     Registry(registry::Answer),
+    Pruned(crate::report::pruned::Pruned),
     Schema,
     Text(String),
 }
@@ -275,6 +277,9 @@ async fn dispatch(
         }
         Command::Versions(asked) => {
             (versions::run(&session, asked).await.map(Answer::Versions), asked.format)
+        }
+        Command::Prune(asked) => {
+            (prune::run(&session, asked).await.map(Answer::Pruned), asked.format)
         }
         Command::Registry(asked) => {
             let format = match &asked.act {

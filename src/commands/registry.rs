@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::cli::{self, RegistryAct};
 use crate::config;
 use crate::model::{
-    Address, ArtifactRecord, Catalog, Entry, Failure, ImageName, StoreAddress, Version,
+    Address, ArtifactRecord, Catalog, Entry, Failure, History, ImageName, StoreAddress, Version,
 };
 use crate::publish::{self, DirectoryStore, Store, Surroundings, holding};
 use crate::registry::{self, Depth, Registry};
@@ -133,8 +133,12 @@ async fn in_stores(
     for image in images {
         // What is wrong with the log is told already.
         let Ok(log) = registry.log(image, 0).await else { continue };
+        let pruned = History::of(&log).pruned;
         for entry in &log {
             let Entry::Published(record) = &entry.entry else { continue };
+            if pruned.contains_key(&record.version) {
+                continue;
+            }
             for ArtifactRecord { size, locations, .. } in &record.artifacts {
                 sought.extend(locations.iter().map(|location| Sought {
                     image: image.clone(),

@@ -67,11 +67,18 @@ pub(super) async fn find(
     let now = session.clock.now();
     let revoked = file.revoked.clone().filter(|it| it.from <= now);
     let revoked = revoked.map(|Withdrawn { reason, .. }| reason);
-    let artifacts = ArtifactRecord::disk_first(&file.record.artifacts, &image, version);
-    let published_at = file.published_at;
-    let fresh_until = file.record.fresh_until;
-    let shown =
-        Shown { image, channel, version, published_at, held, revoked, fresh_until, artifacts };
+    let shown = Shown {
+        artifacts: ArtifactRecord::disk_first(&file.record.artifacts, &image, version),
+        image,
+        channel,
+        version,
+        published_at: file.published_at,
+        held,
+        revoked,
+        fresh_until: file.record.fresh_until,
+        pruned_at: file.pruned_at,
+        prune_after: file.prune_after,
+    };
     Ok((shown, file))
 }
 

@@ -43,8 +43,12 @@ fn versions(session: &Session, recorded: &Recorded) -> Versions {
         let blocking: Vec<String> =
             blocking(log, version).iter().map(|finding| finding.id.clone()).collect();
         let revoked = history.revoked.get(&version);
-        let state = if history.revocation(version, now).is_some() {
+        let state = if history.pruned.contains_key(&version) {
+            State::Pruned
+        } else if history.revocation(version, now).is_some() {
             State::Revoked
+        } else if history.marked.contains_key(&version) {
+            State::Marked
         } else if blocking.is_empty() {
             State::Good
         } else {
@@ -93,6 +97,11 @@ fn history(recorded: &Recorded) -> ChannelHistory {
             }
             Entry::Restored { version, reason } => {
                 vec![ChannelEvent { because: Some(reason.clone()), ..event("restored", *version) }]
+            }
+            Entry::Marked { version, .. } => vec![event("marked", *version)],
+            Entry::Pruned { version, .. } => vec![event("pruned", *version)],
+            Entry::Unmarked { version, because } => {
+                vec![ChannelEvent { because: Some(because.clone()), ..event("unmarked", *version) }]
             }
             other => {
                 let moves = other.moves().map(|what| ChannelEvent {

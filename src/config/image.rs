@@ -195,6 +195,7 @@ fn image(
         max_size: layer.max_size,
         stores: layer.stores.unwrap_or_default(),
         sign: layer.sign,
+        retain: layer.retain.resolve(),
         channel: layer.channel.unwrap_or_else(ChannelName::candidate),
         promote: layer.promote.unwrap_or_default(),
         os,

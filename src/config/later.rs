@@ -11,7 +11,6 @@ use crate::diagnostics::quoted;
 /// Reads the value of `key`. Says whether it asks for anything that is not there.
 pub(super) fn read(key: &str, field: Field<'_>, context: &mut Context) -> bool {
     match key {
-        "retain" => retain(field, context),
         "owner" | "build_label" => drop(field.text("text", "platform-team", context)),
         "lint" => levels(field, context),
         "proxmox" => proxmox(field, context),
@@ -47,14 +46,6 @@ fn levels(field: Field<'_>, context: &mut Context) {
     }
 }
 
-fn retain(field: Field<'_>, context: &mut Context) {
-    let Some(mut keys) = Keys::of(field, "in `retain`", "last: 4, within: 120d", context) else {
-        return;
-    };
-    keys.read("last", context, |field, context| number::read(field, (1, 1000), context));
-    keys.read("within", context, duration::read);
-    keys.read("rejected", context, |field, context| number::read(field, (0, 100), context));
-    keys.finish(context);
 }
 
 fn proxmox(field: Field<'_>, context: &mut Context) {

@@ -16,6 +16,7 @@ use super::image_tests;
 use super::keys::Keys;
 use super::promote;
 use super::resources::{self, ResourcesLayer};
+use super::retain::{self, RetainLayer};
 use super::rules;
 use super::sign;
 use super::size;
@@ -29,7 +30,7 @@ use crate::model::{
 };
 
 /// Keys of a layer that this version can serve, but for `version`, which the top level has too.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "rebuild",
     "evidence",
     "gate",
@@ -48,9 +49,10 @@ pub(super) const KEYS: [&str; 18] = [
     "max_size",
     "sign",
     "promote",
+    "retain",
 ];
 /// Keys of a layer that come later.
-pub(super) const LATER: [&str; 4] = ["retain", "owner", "lint", "proxmox"];
+pub(super) const LATER: [&str; 3] = ["owner", "lint", "proxmox"];
 
 /// A layer.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +95,8 @@ pub(super) struct Layer {
     pub(super) sign: Option<Signing>,
     /// Which versions move on to other channels by themselves.
     pub(super) promote: Option<Vec<Soak>>,
+    /// What is kept of its versions.
+    pub(super) retain: RetainLayer,
     /// What of it this version cannot do, by key: an image that says something else than `defaults`
     /// may be fine.
     pub(super) later: BTreeMap<&'static str, Option<Diagnostic>>,
@@ -134,6 +138,7 @@ impl Layer {
             max_size: keys.read("max_size", context, size::read),
             sign: keys.read("sign", context, sign::read),
             promote: keys.read("promote", context, promote::read),
+            retain: keys.read("retain", context, retain::read).unwrap_or_default(),
             later: BTreeMap::new(),
         };
         later.extend(keys.later(&LATER, context));
@@ -177,6 +182,7 @@ impl Layer {
             max_size: self.max_size.or(below.max_size),
             sign: self.sign.or_else(|| below.sign.clone()),
             promote: self.promote.or_else(|| below.promote.clone()),
+            retain: self.retain.over(&below.retain),
             later: below.later.clone().into_iter().chain(self.later).collect(),
         }
     }

@@ -40,6 +40,7 @@ mod plugins;
 mod prepare;
 mod promote;
 mod resources;
+mod retain;
 mod rules;
 #[cfg(test)]
 #[expect(

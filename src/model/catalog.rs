@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Address, ChannelName, Digest, EvidencePolicy, GatePolicy, ImageName, Os, PluginLock,
-    PluginMirror, Resources, Soak, StoreAddress, Text, VersionBase,
+    PluginMirror, Resources, Retain, Soak, StoreAddress, Text, VersionBase,
 };
 
 /// A validated `images.yml`.
@@ -152,6 +152,8 @@ pub struct Image {
     /// How the checksums of its versions are signed, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign: Option<Signing>,
+    /// What is kept of its versions.
+    pub retain: Retain,
     /// The channel that a version which passes enters.
     pub channel: ChannelName,
     /// Which of its versions move on to other channels by themselves.

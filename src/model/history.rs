@@ -12,7 +12,7 @@ use super::{
 
 /// The format of a [`History`] that is kept. To be raised with every change of what is in one, or of
 /// what [`History::of`] makes of a log: kept ones of another format are then made again.
-pub const HISTORY_FORMAT: u32 = 6;
+pub const HISTORY_FORMAT: u32 = 7;
 
 /// A projection of one image's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,12 @@ pub struct History {
     /// The versions that were withdrawn, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked: BTreeMap<Version, Revocation>,
+    /// The versions whose bytes nobody needs, and when they may go.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub marked: BTreeMap<Version, Timestamp>,
+    /// The versions whose bytes are gone, and where some may still lie.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pruned: BTreeMap<Version, Vec<String>>,
     /// What would block the newest published version by now, and the entry that said so first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<(BlockingFinding, u64)>,
@@ -181,6 +187,14 @@ impl History {
                     history.stranded = history.stranded.filter(|stranded| stranded != version);
                 }
                 Entry::Restored { version, .. } => drop(history.revoked.remove(version)),
+                Entry::Marked { version, after } => {
+                    history.marked.insert(*version, *after);
+                }
+                Entry::Unmarked { version, .. } => drop(history.marked.remove(version)),
+                Entry::Pruned { version, left } => {
+                    history.marked.remove(version);
+                    history.pruned.insert(*version, left.clone());
+                }
                 Entry::Rescanned { version, blocking, .. } => {
                     let since = |finding| *first_seen.entry(finding).or_insert(entry.seq);
                     let seen: Vec<u64> = blocking.iter().map(since).collect();

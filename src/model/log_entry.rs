@@ -1,5 +1,7 @@
 //! Entries of an image's log: the truth of the registry. Everything else is a projection of them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -78,6 +80,29 @@ pub enum Entry {
         version: Version,
         /// Why, in the words of whoever did it.
         reason: String,
+    },
+    /// Nobody needs the bytes of a version any more: they go, unless somebody says otherwise in time.
+    Marked {
+        /// The version.
+        version: Version,
+        /// When they may go.
+        after: Timestamp,
+    },
+    /// A version that was marked keeps its bytes after all.
+    Unmarked {
+        /// The version.
+        version: Version,
+        /// Why.
+        because: String,
+    },
+    /// The bytes of a version that was marked go, and nobody can bring them back. What is recorded of it
+    /// stays.
+    Pruned {
+        /// The version.
+        version: Version,
+        /// Where bytes of it may still lie: all places, before the first was looked at.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
     },
     /// The inventory of a published version was matched against later advisories.
     Rescanned {
@@ -262,6 +287,9 @@ pub struct VersionRecord {
     /// From when on its age shows that nothing is built any more, if anything does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh_until: Option<Timestamp>,
+    /// What only a newer goldsmith knows: it is handed on.
+    #[serde(flatten)]
+    pub further: BTreeMap<String, serde_json::Value>,
 }
 
 /// What is remembered of a build that equals a published version.

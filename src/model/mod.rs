@@ -38,6 +38,7 @@ mod policy;
 mod provenance;
 mod publication;
 mod resources;
+mod retain;
 mod rule;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -101,6 +102,7 @@ pub use policy::{EolRule, GatePolicy, SeveritySource};
 pub use provenance::Provenance;
 pub use publication::{About, Document, Publication, Stored};
 pub use resources::{Budget, Resources};
+pub use retain::{InUse, Retain};
 pub use rule::{CheckResult, Hardening, Level, RuleLevels, RuleName, Violation};
 pub use severity::{ParseSeverityError, Severity};
 pub use since::Since;

@@ -13,9 +13,9 @@ use super::{
     Act, Advisories, Arch, Basis, BlockingFinding, Cadence, ChannelName, Decision, Definition,
     DefinitionFiles, Digest, Entry, Evidence, EvidencePolicy, Facts, FailedRecord, FailureClass,
     Finding, GateLists, GatePolicy, History, Image, Inventory, LogEntry, MaxAge, Os, OsIdentity,
-    Package, ParentRecord, Probe, Provenance, Rebuild, RejectedRecord, Resources, SCHEMA, Scan,
-    Severity, Source, Stage, Status, StoreAddress, StrategyName, Timeouts, Tool, VerifiedRecord,
-    Version, VersionBase, VersionRecord, VersionScheme,
+    Package, ParentRecord, Probe, Provenance, Rebuild, RejectedRecord, Resources, Retain, SCHEMA,
+    Scan, Severity, Source, Stage, Status, StoreAddress, StrategyName, Timeouts, Tool,
+    VerifiedRecord, Version, VersionBase, VersionRecord, VersionScheme,
 };
 
 /// A run's move of a channel.
@@ -63,6 +63,7 @@ pub(crate) fn image(name: &str) -> Image {
         kev: None,
         checks: Vec::new(),
         max_size: None,
+        retain: Retain::default(),
         stores: vec![StoreAddress::Directory("/srv/images".into())],
         sign: None,
         channel: "candidate".parse().unwrap(),
@@ -354,5 +355,6 @@ pub(crate) fn version_record(
         tests: Vec::new(),
         signature: None,
         fresh_until: None,
+        further: BTreeMap::new(),
     }
 }

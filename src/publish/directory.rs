@@ -111,7 +111,7 @@ impl Store for DirectoryStore {
         let path = path.filter(|path| path.starts_with(&self.root));
         let Some(path) = path else { return Ok(None) };
         match tokio::task::spawn_blocking(move || fs_err::metadata(path)).await {
-            Ok(Ok(found)) => Ok(found.is_file().then(|| found.len())),
+            Ok(Ok(found)) => Ok(found.is_file().then_some(found.len())),
             Ok(Err(error)) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
                 _ => Err(error.into()),

@@ -66,6 +66,7 @@ pub async fn enter(
                 Ok(Step::Already(log::head(log)))
             }
             Order::Newer { current: from } => {
+                log::check_bytes(log, image, version)?;
                 entered = Entered::Entered { from };
                 Ok(Step::Append(Entry::Moved {
                     channel: channel.clone(),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::model::{ChannelName, Digest, Failure, FailureClass, ImageName, Version};
@@ -212,6 +213,42 @@ pub enum RegistryError {
         /// Why, in the words of whoever did it.
         because: String,
     },
+    /// The bytes of a version go soon.
+    #[error("the bytes of version {version} of `{image}` go after {after}: nobody needed them")]
+    Marked {
+        /// The image.
+        image: ImageName,
+        /// The version.
+        version: Version,
+        /// When they go.
+        after: Timestamp,
+    },
+    /// The bytes of a version are gone.
+    #[error("the bytes of version {version} of `{image}` are gone: it was pruned")]
+    Pruned {
+        /// The image.
+        image: ImageName,
+        /// The version.
+        version: Version,
+    },
+    /// The bytes of a version are needed that were to go.
+    #[error("version {version} of `{image}` is needed: channel `{channel}` names it")]
+    Needed {
+        /// The image.
+        image: ImageName,
+        /// The version.
+        version: Version,
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// A version is to go that nobody has marked, or whose time has not come.
+    #[error("version {version} of `{image}` is not to go, or not yet")]
+    Unmarked {
+        /// The image.
+        image: ImageName,
+        /// The version.
+        version: Version,
+    },
     /// The log has the entry, but a file made from the log could not be brought up to date.
     #[error("entry {seq} of `{image}` is recorded, but a file made from the log is not up to date")]
     Stale {
@@ -327,6 +364,7 @@ impl RegistryError {
                 "somebody else moved it: look at what it names now and decide again"
             }
             Self::Stale { source, .. } => return source.hint(),
+            Self::Marked { .. } => "`goldsmith prune IMAGE --undo VERSION` keeps them",
             Self::TooLarge { .. }
             | Self::NoGit
             | Self::Unusable { .. }
@@ -334,6 +372,9 @@ impl RegistryError {
             | Self::NotPublished { .. }
             | Self::ChannelEmpty { .. }
             | Self::ChannelHeld { .. }
+            | Self::Pruned { .. }
+            | Self::Needed { .. }
+            | Self::Unmarked { .. }
             | Self::Revoked { .. } => return None,
         })
     }

@@ -59,6 +59,8 @@ struct Past<'a> {
     ended: BTreeSet<Version>,
     abandoned: BTreeSet<Version>,
     revoked: BTreeSet<Version>,
+    marked: BTreeSet<Version>,
+    pruned: BTreeSet<Version>,
     channels: BTreeMap<&'a ChannelName, Version>,
     held: BTreeSet<&'a ChannelName>,
 }
@@ -128,6 +130,26 @@ impl<'a> Past<'a> {
                     format!("restores {version}, which was not revoked"),
                 );
             }
+            Entry::Marked { version, .. } => {
+                let version = *version;
+                check(self.is_published(version), unpublished("marks", version));
+                check(!self.pruned.contains(&version), gone("marks", version));
+                check(self.marked.insert(version), format!("marks {version} once more"));
+                check(!self.names(version), format!("marks {version}, which a channel names"));
+            }
+            Entry::Unmarked { version, .. } => {
+                let was_marked = self.marked.remove(version);
+                check(was_marked, format!("unmarks {version}, which was not marked"));
+            }
+            Entry::Pruned { version, .. } => {
+                let version = *version;
+                let was_marked = self.marked.remove(&version);
+                check(
+                    was_marked | !self.pruned.insert(version),
+                    format!("prunes {version}, which was not marked"),
+                );
+                check(!self.names(version), format!("prunes {version}, which a channel names"));
+            }
             Entry::Rescanned { version, .. } => {
                 check(self.is_published(*version), unpublished("judges", *version));
             }
@@ -135,6 +157,11 @@ impl<'a> Past<'a> {
             Entry::Unknown => {}
         }
         wrong
+    }
+
+    /// Whether a channel names `version`.
+    fn names(&self, version: Version) -> bool {
+        self.channels.values().any(|named| *named == version)
     }
 
     fn is_published(&self, version: Version) -> bool {
@@ -176,6 +203,9 @@ impl<'a> Past<'a> {
             if !self.is_published(to) {
                 wrong.push(unpublished(&format!("has channel `{channel}` name"), to));
             }
+            if self.pruned.contains(&to) && named != Some(to) {
+                wrong.push(gone(&format!("has channel `{channel}` name"), to));
+            }
             let was_held = self.held.contains(channel);
             match act {
                 Act::Entered => {
@@ -209,6 +239,10 @@ fn unreserved(does: &str, version: Version) -> String {
 
 fn unpublished(does: &str, version: Version) -> String {
     format!("{does} {version}, which is not published")
+}
+
+fn gone(does: &str, version: Version) -> String {
+    format!("{does} {version}, whose bytes are gone")
 }
 
 fn or_nothing(version: Option<Version>) -> String {

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use jiff::Timestamp;
+
 use crate::model::{
-    BlockingFinding, ChannelName, Digest, Entry, LogEntry, Move, Revocation, RunId, Version,
-    VersionRecord,
+    BlockingFinding, ChannelName, Digest, Entry, ImageName, LogEntry, Move, Revocation, RunId,
+    Version, VersionRecord,
 };
+
+use super::RegistryError;
 
 /// The number of the newest entry; 0 for an empty log.
 pub(super) fn head(log: &[LogEntry]) -> u64 {
@@ -27,6 +31,9 @@ pub(super) fn taken(log: &[LogEntry]) -> Vec<Version> {
         | Entry::Swapped { .. }
         | Entry::Revoked { .. }
         | Entry::Restored { .. }
+        | Entry::Marked { .. }
+        | Entry::Unmarked { .. }
+        | Entry::Pruned { .. }
         | Entry::Rescanned { .. }
         | Entry::Unknown => None,
     });
@@ -130,6 +137,43 @@ pub(super) fn revoked(log: &[LogEntry], version: Version) -> Option<(&LogEntry, 
 /// The channels that ever named anything, sorted.
 pub(super) fn channels(log: &[LogEntry]) -> BTreeSet<&ChannelName> {
     log.iter().flat_map(|entry| entry.entry.moves()).map(|what| what.channel).collect()
+}
+
+/// What is to become of the bytes of a version, or has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Nothing: they are there.
+    There,
+    /// They go, from then on.
+    Marked(Timestamp),
+    /// They are gone.
+    Gone,
+}
+
+/// What is to become of the bytes of `version`, and the entry that says so.
+pub(super) fn bytes(log: &[LogEntry], version: Version) -> (Option<&LogEntry>, Bytes) {
+    let last = log.iter().rev().find_map(|entry| match &entry.entry {
+        Entry::Marked { version: of, after } if *of == version => {
+            Some((Some(entry), Bytes::Marked(*after)))
+        }
+        Entry::Unmarked { version: of, .. } if *of == version => Some((None, Bytes::There)),
+        Entry::Pruned { version: of, .. } if *of == version => Some((Some(entry), Bytes::Gone)),
+        _ => None,
+    });
+    last.unwrap_or((None, Bytes::There))
+}
+
+/// Refuses a version whose bytes are gone, or go.
+pub(super) fn check_bytes(
+    log: &[LogEntry],
+    image: &ImageName,
+    version: Version,
+) -> Result<(), RegistryError> {
+    match bytes(log, version).1 {
+        Bytes::There => Ok(()),
+        Bytes::Marked(after) => Err(RegistryError::Marked { image: image.clone(), version, after }),
+        Bytes::Gone => Err(RegistryError::Pruned { image: image.clone(), version }),
+    }
 }
 
 /// The channels that name `version`.

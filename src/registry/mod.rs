@@ -27,6 +27,7 @@ mod log;
 mod object_store;
 mod open;
 mod projection;
+mod prune;
 mod record;
 mod reserve;
 mod revoke;
@@ -51,6 +52,7 @@ pub use open::{Reach, look, open};
 pub use projection::{
     ChannelFile, Projection, VersionFile, Withdrawn, read_channel, read_version, rebuild,
 };
+pub use prune::{going, gone, mark, unmark};
 pub use record::{Fate, Rescanned, abandon, failed, published, rejected, rescanned, verified};
 pub use reserve::reserve;
 pub use revoke::{Descendant, Lineage, restore, revoke};

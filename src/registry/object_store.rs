@@ -541,7 +541,7 @@ mod tests {
         insta::with_settings!({filters => filters}, {
             insta::assert_snapshot!(shard, @r#"
             {
-            "format":6,"images":{
+            "format":7,"images":{
             "debian-12":{
             "size":202,"history":{
             "head":3,"reserved":["1.0.20261123"],"published":["1.0.20261123"],"satisfied":{

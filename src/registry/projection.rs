@@ -14,6 +14,7 @@ use crate::model::{
     Version, VersionRecord,
 };
 
+use super::log::Bytes;
 use super::tfvars::Variables;
 use super::transaction::Done;
 use super::{Registry, RegistryError, format, layout, log};
@@ -48,6 +49,12 @@ pub struct VersionFile {
     /// That nobody should use it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Withdrawn>,
+    /// Since when its bytes are gone, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned_at: Option<Timestamp>,
+    /// From when on its bytes may go, if nobody needs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune_after: Option<Timestamp>,
     /// Everything else. Of later builds that equal it, how long it is fresh.
     #[serde(flatten)]
     pub record: VersionRecord,
@@ -128,6 +135,9 @@ impl Projection {
                 Self::about(&entry.image, *of, log)
             }
             Entry::Verified(record) => Self::about(&entry.image, record.version, log),
+            Entry::Marked { version: of, .. }
+            | Entry::Unmarked { version: of, .. }
+            | Entry::Pruned { version: of, .. } => Self::about(&entry.image, *of, log),
             Entry::Reserved { .. }
             | Entry::Rejected(_)
             | Entry::Failed(_)
@@ -185,14 +195,21 @@ impl Projection {
                 let (entry, record) = log::published(log, *version)?;
                 let revoked = Withdrawn::of(log, *version);
                 let (verified, fresh_until) = log::fresh_until(log, *version);
+                let (of_bytes, bytes) = log::bytes(log, *version);
+                let seqs = [revoked.as_ref().map(|it| it.seq), of_bytes.map(|entry| entry.seq)];
                 Some(format::json(&VersionFile {
                     schema: SCHEMA,
-                    seq: revoked.as_ref().map_or(0, |it| it.seq).max(verified),
+                    seq: seqs.into_iter().flatten().fold(entry.seq.max(verified), u64::max),
                     image: image.clone(),
                     published_at: entry.at,
                     run: entry.run.clone(),
                     run_url: entry.run_url.clone(),
                     revoked,
+                    pruned_at: of_bytes.filter(|_| bytes == Bytes::Gone).map(|entry| entry.at),
+                    prune_after: match bytes {
+                        Bytes::Marked(after) => Some(after),
+                        Bytes::There | Bytes::Gone => None,
+                    },
                     record: VersionRecord { fresh_until, ..record.clone() },
                 }))
             }

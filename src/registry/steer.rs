@@ -64,6 +64,7 @@ pub async fn steer(
         if log::published(log, to).is_none() {
             return Err(RegistryError::NotPublished { image, version: to });
         }
+        log::check_bytes(log, &image, to)?;
         let last = log::last_move(log, &channel);
         let entry = |from| Entry::Moved {
             channel: channel.clone(),

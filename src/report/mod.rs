@@ -15,6 +15,7 @@ pub mod plan;
 pub mod plan_matrix;
 pub mod promotions;
 pub mod pulled;
+pub mod pruned;
 pub mod quantity;
 #[cfg(test)]
 mod reasons;

@@ -27,6 +27,10 @@ pub struct Shown {
     pub revoked: Option<String>,
     /// From when on its age shows that nothing is built any more, if anything does.
     pub fresh_until: Option<Timestamp>,
+    /// Since when its bytes are gone, if they are.
+    pub pruned_at: Option<Timestamp>,
+    /// From when on its bytes may go, if nobody needs them.
+    pub prune_after: Option<Timestamp>,
     /// Its files, the disk first.
     pub artifacts: Vec<ArtifactRecord>,
 }
@@ -49,6 +53,7 @@ impl Shown {
     /// For people.
     pub fn text(&self) -> String {
         let Self { image, channel, version, published_at, held, revoked, .. } = self;
+        let Self { pruned_at, prune_after, artifacts, .. } = self;
         let mut text = format!("{image} {version}\n");
         let mut fact = |label: &str, value: &str| {
             let _ = writeln!(text, "  {label:<10} {}", one_line(value));
@@ -64,7 +69,15 @@ impl Shown {
         if let Some(why) = revoked {
             fact("REVOKED", why);
         }
-        for ArtifactRecord { name, size: bytes, sha256, locations } in &self.artifacts {
+        let moment = |at: &Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        if let Some(at) = pruned_at {
+            fact("PRUNED", &format!("{}: its files are gone", moment(at)));
+        }
+        if let Some(after) = prune_after {
+            let undo = format!("`goldsmith prune {image} --undo {version}` keeps them");
+            fact("marked", &format!("its files go after {}: {undo}", moment(after)));
+        }
+        for ArtifactRecord { name, size: bytes, sha256, locations } in artifacts {
             fact("file", &format!("{name}, {}", size(*bytes)));
             fact("", &format!("sha256:{}", sha256.hex()));
             for location in locations {
@@ -147,6 +160,8 @@ mod tests {
             held: true,
             revoked: Some("it's $(leaked)\n::error::".to_owned()),
             fresh_until: Some("2026-12-16T14:10:00Z".parse().unwrap()),
+            pruned_at: Some("2026-12-24T00:00:00Z".parse().unwrap()),
+            prune_after: None,
             artifacts: vec![ArtifactRecord {
                 name: "debian-12-v1.0.20261101.qcow2".to_owned(),
                 size: 3,
@@ -165,6 +180,7 @@ mod tests {
           published  2026-11-01 03:12 UTC
           fresh      until 2026-12-16 14:10 UTC
           REVOKED    it's $(leaked) ::error::
+          PRUNED     2026-12-24 00:00 UTC: its files are gone
           file       debian-12-v1.0.20261101.qcow2, 3 B
                      sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
                      file:///srv/images/debian-12-v1.0.20261101.qcow2

@@ -64,6 +64,10 @@ pub enum State {
     Blocked,
     /// It is withdrawn.
     Revoked,
+    /// Nobody needs its bytes: they go soon.
+    Marked,
+    /// Its bytes are gone.
+    Pruned,
 }
 
 impl State {
@@ -72,6 +76,8 @@ impl State {
             Self::Good => Cell::new("good", Style::new()),
             Self::Blocked => Cell::new("blocked", style::BAD),
             Self::Revoked => Cell::new("revoked", style::BAD),
+            Self::Marked => Cell::new("marked", style::WARNING),
+            Self::Pruned => Cell::new("pruned", style::QUIET),
         }
     }
 }

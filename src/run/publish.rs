@@ -1,5 +1,7 @@
 //! From a judged artifact to the record: published, verified fresh, or rejected and kept aside.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -414,6 +416,7 @@ async fn record(
             tests,
             signature: task.image.sign.as_ref().map(|_| SIGNATURE.to_owned()),
             fresh_until: fresh_until(task, &examined.build.provenance),
+            further: BTreeMap::new(),
         };
         match registry::published(registry, author, image, record).await {
             Err(error @ RegistryError::Stale { .. }) => {

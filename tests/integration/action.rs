@@ -40,7 +40,7 @@ fn an_action_runs_plans_and_judges_again_and_nothing_else() {
         let stderr = stderr(&done);
         assert_eq!(done.status.code(), Some(2), "{stderr}");
         let told = format!(
-            "input `command` is `{command}`, and not one of `run`, `plan`, `regate`, `rescan`, `promote`"
+            "input `command` is `{command}`, and not one of `run`, `plan`, `regate`, `rescan`, `promote`, `prune`"
         );
         assert!(stderr.contains(&told), "{stderr}");
     }

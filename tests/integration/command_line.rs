@@ -485,8 +485,10 @@ fn the_help_names_every_command_and_option() {
       pin       Have a channel stay where it is, whatever is published
       unpin     Let a channel go on that was pinned or taken back
       revoke    Withdraw a version: nobody should use it any more
+      prune     Remove the bytes of versions that nobody needs: first they are marked, later they go
       diff      Show what has changed between two published versions
       reap      Clean up after runs that were killed: here, and in the registry of the image matrix
+      registry  Check the record of versions, and make again what follows from its logs
       lint      Tell all problems of the image matrix
       plugins   Install the Packer plugins that templates require, and lock them in goldsmith.lock
       waivers   Show the waivers, which of them end, and which nobody needs any more

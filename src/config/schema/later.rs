@@ -3,22 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::json;
 
-use super::scalars::{Command, Duration, EnvironmentName, Number, Text, VmidRange};
-
-/// What is kept: all that any of these keys asks for.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct Retain {
-    /// So many versions, the newest.
-    #[schemars(example = 4)]
-    last: Option<Number<1, 1000>>,
-    /// All versions that are younger.
-    #[schemars(example = &"120d")]
-    within: Option<Duration>,
-    /// So many builds that did not pass, the newest.
-    #[schemars(example = 1)]
-    rejected: Option<Number<0, 100>>,
-}
+use super::scalars::{Command, EnvironmentName, Text, VmidRange};
 
 /// Another checker.
 #[derive(JsonSchema)]

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::evidence::Evidence;
 use super::gate::{Gate, Levels};
-use super::later::{Check, Proxmox, Retain};
+use super::later::{Check, Proxmox};
+use super::retain::Retain;
 use super::scalars::{
     ChannelName, Cron, Duration, EnvironmentName, Folder, Label, Objects, OciReference, Or, Path,
     Size, Text, Timezone, VersionBase,
@@ -50,8 +51,8 @@ pub(super) struct Layer {
     /// Where the gate looks.
     #[schemars(example = &"disk", extend("default" = "auto"))]
     evidence: Option<Evidence>,
-    /// Not available yet. What is kept besides what a channel holds or held last.
-    #[schemars(example = json!({ "last": 4, "within": "120d", "rejected": 1 }))]
+    /// Which versions keep their bytes when `goldsmith prune` removes what nobody needs.
+    #[schemars(example = json!({ "last": 4, "within": "120d" }))]
     retain: Option<Retain>,
     /// Not available yet. Who answers for the image.
     #[schemars(example = &"platform-team")]

@@ -12,5 +12,6 @@ mod gate;
 mod image;
 mod later;
 mod layer;
+mod retain;
 mod scalars;
 mod steps;

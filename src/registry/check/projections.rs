@@ -84,10 +84,14 @@ fn judge(
         (Some(there), Some(ours)) if there == ours => None,
         (Some(there), Some(ours)) => match projection {
             Projection::Version(..) => {
-                compare(projection, there, &ours, log, place, |file: &VersionFile| file.seq)
+                // What only a newer goldsmith knows is not for us to judge.
+                let known = |file: &mut VersionFile| file.record.further.clear();
+                let seq = |file: &VersionFile| file.seq;
+                compare(projection, there, &ours, log, place, known, seq)
             }
             Projection::Channel(..) => {
-                compare(projection, there, &ours, log, place, |file: &ChannelFile| file.seq)
+                let seq = |file: &ChannelFile| file.seq;
+                compare(projection, there, &ours, log, place, |_| {}, seq)
             }
         },
     }
@@ -101,13 +105,18 @@ fn compare<T: DeserializeOwned + PartialEq>(
     ours: &[u8],
     log: &[LogEntry],
     place: String,
+    known: impl Fn(&mut T),
     seq: impl Fn(&T) -> u64,
 ) -> Option<Flaw> {
     if let Err(RegistryError::TooNew { schema, .. }) = format::check_schema(there, &place) {
         let what = format!("is of schema {schema}, which only a newer goldsmith knows");
         return Some(Flaw::notice(place, what));
     }
-    let read = |bytes: &[u8]| serde_json::from_slice::<T>(bytes);
+    let read = |bytes: &[u8]| {
+        let mut file = serde_json::from_slice::<T>(bytes)?;
+        known(&mut file);
+        Ok::<T, serde_json::Error>(file)
+    };
     let file = match read(there) {
         Ok(file) => file,
         Err(why) => {

@@ -76,6 +76,7 @@ pub(crate) fn record(version: Version) -> VersionRecord {
         tests: Vec::new(),
         signature: None,
         fresh_until: None,
+        further: BTreeMap::new(),
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) mod leases;
 pub(super) mod log;
 pub(super) mod meddled;
 pub(super) mod projections;
+pub(super) mod pruning;
 pub(super) mod steering;
 pub(super) mod versions;
 
@@ -74,6 +75,8 @@ macro_rules! registry_contract {
             damage::an_unknown_kind_of_entry_is_read_over
             damage::an_entry_of_a_later_schema_is_refused
             damage::a_registry_of_a_later_schema_is_refused
+            pruning::no_channel_is_led_to_what_goes
+            pruning::what_was_marked_can_be_kept_until_it_goes
             checked::what_goldsmith_writes_is_sound
             checked::what_is_wrong_is_told_and_what_follows_from_the_logs_is_made_again
             checked::a_log_that_cannot_be_read_hides_no_other

@@ -50,6 +50,9 @@ pub(super) fn message(entry: &LogEntry) -> String {
         Entry::Abandoned { version } => format!("abandoned {version}"),
         Entry::Revoked { version, .. } => format!("revoked {version}"),
         Entry::Rescanned { version, .. } => format!("rescanned {version}"),
+        Entry::Marked { version, after } => format!("marked {version}: its bytes go after {after}"),
+        Entry::Unmarked { version, .. } => format!("unmarked {version}"),
+        Entry::Pruned { version, .. } => format!("pruned {version}"),
         Entry::Restored { version, .. } => format!("restored {version}"),
         Entry::Moved { .. } | Entry::Swapped { .. } => {
             let moves = entry.entry.moves().map(|what| {

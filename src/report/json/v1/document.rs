@@ -84,6 +84,11 @@ pub fn channel_history(history: &report::versions::ChannelHistory) -> String {
     document("history", history)
 }
 
+/// Which versions keep their bytes.
+pub fn pruned(pruned: &report::pruned::Pruned) -> String {
+    document("prune", pruned)
+}
+
 /// What is wrong with a registry.
 pub fn checked(checked: &report::checked::CheckedRegistry) -> String {
     document("registry-check", checked)
@@ -100,7 +105,8 @@ struct Document<'a, T> {
     /// The version of the format.
     version: u32,
     /// What it is: `run`, `image`, `plan`, `diff`, `reap`, `rescan`, `waivers`, `channels`, `promotions`,
-    /// `revoke`, `versions`, `show`, `pull`, `verify`, `history`, `registry-check` or `registry-repair`.
+    /// `revoke`, `versions`, `show`, `pull`, `verify`, `history`, `prune`, `registry-check` or
+    /// `registry-repair`.
     kind: &'static str,
     #[serde(flatten)]
     content: &'a T,

@@ -25,8 +25,8 @@ pub use compared::{
     SettingChange, SizeChange,
 };
 pub use document::{
-    channel_history, checked, compared, image, plan, promotions, pulled, reap, repaired, report,
-    rescan, revoked, shown, steered, verified, versions, waivers,
+    channel_history, checked, compared, image, plan, promotions, pruned, pulled, reap, repaired,
+    report, rescan, revoked, shown, steered, verified, versions, waivers,
 };
 pub use image::{Advisories, ChannelMove, Evidence, Failure, File, Image, Os, Stage};
 pub use plan::{Plan, Planned, Soaking, UpstreamChange};
