@@ -5,7 +5,7 @@
 use super::context::Context;
 use super::field::Field;
 use super::keys::Keys;
-use super::{duration, env, number};
+use super::{env, number};
 use crate::diagnostics::quoted;
 
 /// Reads the value of `key`. Says whether it asks for anything that is not there.
@@ -44,8 +44,6 @@ fn levels(field: Field<'_>, context: &mut Context) {
     for entry in field.entries("rule", "a mapping of rules", example, context).unwrap_or_default() {
         level(entry.value, "a level", context);
     }
-}
-
 }
 
 fn proxmox(field: Field<'_>, context: &mut Context) {

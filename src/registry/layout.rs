@@ -55,9 +55,12 @@ pub(super) fn projection(projection: &Projection) -> String {
     match projection {
         Projection::Version(image, version) => format!("{IMAGES}/{image}/versions/{version}.json"),
         Projection::Channel(image, channel) => format!("{IMAGES}/{image}/channels/{channel}.json"),
-        Projection::Variables(image) => format!("{IMAGES}/{image}/goldsmith.auto.tfvars.json"),
+        Projection::Variables(image) => format!("{IMAGES}/{image}/{VARIABLES}"),
     }
 }
+
+/// The file of an image with variables.
+const VARIABLES: &str = "goldsmith.auto.tfvars.json";
 
 /// The file of a part of the index.
 pub(super) fn shard(shard: Shard) -> String {
@@ -116,6 +119,7 @@ pub(super) fn part(path: &str) -> Option<Part> {
             let channel: ChannelName = name.strip_suffix(".json")?.parse().ok()?;
             Part::Projection(Projection::Channel(image.parse().ok()?, channel))
         }
+        [IMAGES, image, VARIABLES] => Part::Projection(Projection::Variables(image.parse().ok()?)),
         ["index", name] => Part::Shard(name.strip_suffix(".json")?.parse().ok()?),
         [RUNS, name] => match name.strip_suffix(".json")?.strip_suffix(CLAIMED) {
             Some(run) => Part::Claim(run.parse().ok()?),
@@ -151,12 +155,14 @@ mod tests {
         let (version, channel) = ("1.0.20261123.2".parse().unwrap(), "stable".parse().unwrap());
         let version = Projection::Version(image.clone(), version);
         let channel = Projection::Channel(image.clone(), channel);
+        let variables = Projection::Variables(image.clone());
         let of = Shard::of(&image);
         for (path, known) in [
             (SCHEMA_FILE.to_owned(), Part::Schema),
             (entry(&image, 7), Part::Entry(image, 7)),
             (projection(&version), Part::Projection(version)),
             (projection(&channel), Part::Projection(channel)),
+            (projection(&variables), Part::Projection(variables)),
             (shard(of), Part::Shard(of)),
             (lease(&run), Part::Lease(run.clone())),
             (claim(&run), Part::Claim(run)),

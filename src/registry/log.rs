@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use jiff::Timestamp;
-
 use crate::model::{
     BlockingFinding, ChannelName, Digest, Entry, ImageName, LogEntry, Move, Revocation, RunId,
     Version, VersionRecord,

@@ -14,8 +14,8 @@ mod model;
 pub mod plan;
 pub mod plan_matrix;
 pub mod promotions;
-pub mod pulled;
 pub mod pruned;
+pub mod pulled;
 pub mod quantity;
 #[cfg(test)]
 mod reasons;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::flaw::{Flaw, REPAIR};
 use crate::model::LogEntry;
@@ -93,8 +94,18 @@ fn judge(
                 let seq = |file: &ChannelFile| file.seq;
                 compare(projection, there, &ours, log, place, |_| {}, seq)
             }
+            Projection::Variables(image) => {
+                let seq = |file: &Value| newest(&file["goldsmith_images"][image.as_str()]);
+                compare(projection, there, &ours, log, place, |_| {}, seq)
+            }
         },
     }
+}
+
+/// The newest entry that any of `channels` follows from.
+fn newest(channels: &Value) -> u64 {
+    let channels = channels.as_object().into_iter().flat_map(|channels| channels.values());
+    channels.filter_map(|named| named["seq"].as_u64()).max().unwrap_or_default()
 }
 
 /// Compares what the file says with what it should, as far as this goldsmith knows the words: another
