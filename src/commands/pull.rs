@@ -13,7 +13,7 @@ use crate::model::{
 use crate::publish::{
     self, CHECKSUMS, Fetcher, MANIFEST, ManifestFile, Surroundings, Target, Told, Whence,
 };
-use crate::registry;
+use crate::registry::{self, RegistryError};
 use crate::report::pulled::{Pulled, PulledFile};
 use crate::report::quantity::size;
 use crate::report::shown::Shown;
@@ -33,11 +33,14 @@ async fn pull(session: &Session, arguments: &cli::Pull) -> Result<Pulled, Failur
     let registry =
         registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let (shown, _) = show::find(session, &*registry, &arguments.image).await?;
-    let Shown { image, channel, version, revoked, artifacts, .. } = shown;
+    let Shown { image, channel, version, revoked, pruned_at, artifacts, .. } = shown;
     if let Some(why) = revoked {
         let reason = format!("{image} {version} is revoked: {why}");
         let hint = format!("`goldsmith versions {image}` lists the versions that may be used");
         return Err(Failure::new(FailureClass::Blocked, reason).hint(hint));
+    }
+    if pruned_at.is_some() {
+        return Err(RegistryError::Pruned { image, version }.failure());
     }
     let cache = match &arguments.cache {
         Some(folder) => session.path(folder),

@@ -119,6 +119,8 @@ impl Soak<'_> {
             Err(
                 error @ (RegistryError::ChannelMoved { .. }
                 | RegistryError::ChannelHeld { .. }
+                | RegistryError::Marked { .. }
+                | RegistryError::Pruned { .. }
                 | RegistryError::Revoked { .. }),
             ) => Ok(Some(vec![error.to_string()])),
             // It is in the log, and whoever reads the channel next brings its file up to date.

@@ -135,7 +135,7 @@ fn read(
 /// Writes blocks and gives them back.
 fn write(target: &mut File, to_write: &Receiver<Block>, empty: &Sender<Block>) -> io::Result<()> {
     let (mut size, mut on_its_way) = (0, 0);
-    let mut there = Beginning::of(target)?;
+    let mut there = Beginning::of(target);
     for block in to_write {
         if there.goes_on_with(&block, target)? {
             size += block.filled as u64;
@@ -167,10 +167,11 @@ struct Beginning {
 }
 
 impl Beginning {
-    fn of(target: &File) -> io::Result<Self> {
+    fn of(target: &File) -> Self {
         // What is no file has no beginning.
-        let left = target.metadata().ok().filter(|it| it.is_file()).map_or(0, |it| it.len());
-        Ok(Self { left, block: vec![0; if left > 0 { BLOCK } else { 0 }] })
+        let file = target.metadata().ok().filter(std::fs::Metadata::is_file);
+        let left = file.map_or(0, |file| file.len());
+        Self { left, block: vec![0; if left > 0 { BLOCK } else { 0 }] }
     }
 
     /// Whether `target` has `block` already. If not, it ends before it, and what follows is new.

@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
-use crate::model::{Digest, Entry, History, ImageName, LogEntry, ParentRecord, Version};
+use crate::model::{
+    Digest, Entry, History, ImageName, LogEntry, ParentRecord, Version, VersionRecord,
+};
 
 use self::flaw::{BACKUP, REPAIR};
 pub use self::flaw::{Flaw, Gravity};
@@ -216,7 +218,8 @@ async fn look(
 fn named_by(entry: &LogEntry) -> Vec<Digest> {
     let blobs = match &entry.entry {
         Entry::Published(record) => {
-            vec![Some(record.inventory), record.findings, Some(record.report)]
+            let VersionRecord { inventory, findings, report, configuration, .. } = &**record;
+            vec![Some(*inventory), *findings, Some(*report), *configuration]
         }
         Entry::Rejected(record) => {
             vec![record.inventory, record.findings, record.evidence, Some(record.report)]

@@ -5,4 +5,4 @@ mod oci;
 #[path = "../../../src/publish/contract.rs"]
 mod contract;
 
-pub(crate) use goldsmith::publish::{Manifest, Store, StoreError};
+pub(crate) use goldsmith::publish::{Manifest, Store, StoreError, Unpublished};
