@@ -15,7 +15,7 @@ use crate::publish::{
     self, CHECKSUMS, LARGEST_DOCUMENT, MANIFEST, Manifest, PROVENANCE, SIGNATURE, Store,
     StoreError, Surroundings,
 };
-use crate::registry::{self, VersionFile};
+use crate::registry::{self, RegistryError, VersionFile};
 use crate::report::shown::Shown;
 use crate::report::verified::{Verified, VerifiedFile, VerifiedPlace};
 use crate::run::state_folder;
@@ -35,6 +35,10 @@ async fn verify(session: &Session, arguments: &cli::Verify) -> Result<Verified, 
     let registry =
         registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let (shown, file) = show::find(session, &*registry, &arguments.image).await?;
+    if shown.pruned_at.is_some() {
+        let (image, version) = (shown.image, shown.version);
+        return Err(RegistryError::Pruned { image, version }.failure());
+    }
     let stores = stores(session, arguments.registry.is_some(), &arguments.store)?;
     let state = state_folder(&session.environment).unwrap_or_else(|_| session.directory.clone());
     let surroundings = Surroundings { environment: &session.environment, state: &state };

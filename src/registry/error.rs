@@ -365,6 +365,7 @@ impl RegistryError {
             }
             Self::Stale { source, .. } => return source.hint(),
             Self::Marked { .. } => "`goldsmith prune IMAGE --undo VERSION` keeps them",
+            Self::Pruned { .. } => "`goldsmith versions IMAGE` lists those that are there",
             Self::TooLarge { .. }
             | Self::NoGit
             | Self::Unusable { .. }
@@ -372,7 +373,6 @@ impl RegistryError {
             | Self::NotPublished { .. }
             | Self::ChannelEmpty { .. }
             | Self::ChannelHeld { .. }
-            | Self::Pruned { .. }
             | Self::Needed { .. }
             | Self::Unmarked { .. }
             | Self::Revoked { .. } => return None,

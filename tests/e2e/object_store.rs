@@ -66,7 +66,9 @@ fn a_run_publishes_to_a_bucket_and_records_it_there() {
     registry/blobs/DIGEST.zst
     registry/blobs/DIGEST.zst
     registry/blobs/DIGEST.zst
+    registry/blobs/DIGEST.zst
     registry/images/debian-12/channels/candidate.json
+    registry/images/debian-12/goldsmith.auto.tfvars.json
     registry/images/debian-12/log/00000001.json
     registry/images/debian-12/log/00000002.json
     registry/images/debian-12/log/00000003.json

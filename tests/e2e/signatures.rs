@@ -22,8 +22,10 @@ impl Signed {
     }
 
     fn folder() -> Utf8PathBuf {
-        let folder = std::env::var("GOLDSMITH_TEST_MINISIGN");
-        folder.expect("tools/install --with sign builds minisign, and --env puts it to use").into()
+        let folder = std::env::var_os("GOLDSMITH_TEST_MINISIGN");
+        let folder =
+            folder.expect("tools/install --with sign builds minisign, and --env puts it to use");
+        folder.into_string().unwrap().into()
     }
 
     /// A pair of keys, `NAME.key` and `NAME.pub`, the secret one with this password.
@@ -40,7 +42,7 @@ impl Signed {
     }
 
     fn goldsmith(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-        let path = format!("{}:{}", Self::folder(), std::env::var("PATH").unwrap());
+        let path = format!("{}:{}", Self::folder(), std::env::var_os("PATH").unwrap().display());
         let mut command = self.0.goldsmith();
         let command = command.args(arguments).env("PATH", path);
         let output = command.envs(environment.iter().copied()).output().unwrap();

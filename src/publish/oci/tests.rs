@@ -281,6 +281,25 @@ async fn killed_between_parts_the_next_run_sends_only_the_rest() {
 }
 
 #[tokio::test]
+async fn killed_at_every_tenth_percent_the_next_run_sends_only_the_rest() {
+    const SIZE: usize = 10 << 20;
+    let build = large(SIZE);
+    let small = usize::try_from(build.publication.artifact.files[1].size).unwrap();
+    for tenth in 0..10 {
+        let registry = Registry::usual().await;
+        let mut killed = registry.store();
+        killed.patience.attempts = 1;
+        registry.double.fails("PATCH", Fault::CutAfter(SIZE * tenth / 10));
+        let _ = killed.put(&build.publication).await.unwrap_err();
+        assert_eq!(registry.visible(), Vec::<String>::new(), "{tenth}");
+        assert_eq!(registry.double.content().received, SIZE * tenth / 10);
+        registry.store().put(&build.publication).await.unwrap();
+        assert_eq!(registry.double.content().received, SIZE + small, "{tenth}");
+        assert_whole(&registry, PLACE, &build);
+    }
+}
+
+#[tokio::test]
 async fn a_registry_that_takes_small_parts_only_gets_small_parts() {
     const SIZE: usize = 10 << 20;
     let setup = Setup { largest_part: Some(4 << 20), ..Setup::default() };
