@@ -140,6 +140,10 @@ async fn the_first_words_are_read() {
     $ registry check --bytes
     broken: /registry/images/debian-12/channels/candidate.json does not say what the log says: whoever reads it is told what is not so
       `goldsmith registry repair` makes it again from the log
+    behind: /registry/images/debian-12/goldsmith.auto.tfvars.json is missing
+      `goldsmith registry repair` makes it again from the log
+    behind: /registry/images/debian-12/versions/1.0.20251121.json is as of entry 2, and the log has 6
+      `goldsmith registry repair` makes it again from the log
     note: /registry/index is behind for 1 of 1 images: their logs are read instead, which takes longer
     note: file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121-efivars.fd of 1.0.20251121 is not looked for: its store is not on this machine
     note: file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121.qcow2 of 1.0.20251121 is not looked for: its store is not on this machine
@@ -147,7 +151,9 @@ async fn the_first_words_are_read() {
     exit code 5
     $ registry repair
     /registry/images/debian-12/channels/candidate.json is made again: it does not say what the log says: whoever reads it is told what is not so
-    /registry: 1 file made again
+    /registry/images/debian-12/goldsmith.auto.tfvars.json is made again: it is missing
+    /registry/images/debian-12/versions/1.0.20251121.json is made again: it is as of entry 2, and the log has 6
+    /registry: 3 files made again
     exit code 0
     ");
 }
@@ -175,17 +181,20 @@ async fn parents_failures_and_the_first_revocations_are_read() {
     $ registry check --bytes
     behind: /registry/images/debian-12/channels/candidate.json is as of entry 3, and the log has 9
       `goldsmith registry repair` makes it again from the log
+    behind: /registry/images/debian-12/goldsmith.auto.tfvars.json is missing
+      `goldsmith registry repair` makes it again from the log
     behind: /registry/images/debian-12/versions/1.0.20251121.json is as of entry 2, and the log has 9
       `goldsmith registry repair` makes it again from the log
     note: /registry/index is behind for 1 of 1 images: their logs are read instead, which takes longer
     note: debian-12 1.0.20251121 was built from base 1.0.20251101, which this registry does not know
     note: file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121.qcow2 of 1.0.20251121 is not looked for: its store is not on this machine
-    /registry is sound, and 2 files are behind: 1 image, 9 records, 2 blobs, 1 file in stores
+    /registry is sound, and 3 files are behind: 1 image, 9 records, 2 blobs, 1 file in stores
     exit code 0
     $ registry repair
     /registry/images/debian-12/channels/candidate.json is made again: it is as of entry 3, and the log has 9
+    /registry/images/debian-12/goldsmith.auto.tfvars.json is made again: it is missing
     /registry/images/debian-12/versions/1.0.20251121.json is made again: it is as of entry 2, and the log has 9
-    /registry: 2 files made again
+    /registry: 3 files made again
     exit code 0
     ");
 }
@@ -212,13 +221,22 @@ async fn findings_tests_and_versions_that_were_given_up_are_read() {
                  file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121-efivars.fd
     exit code 0
     $ registry check --bytes
+    behind: /registry/images/debian-12/channels/candidate.json is as of entry 3, and the log has 9
+      `goldsmith registry repair` makes it again from the log
+    behind: /registry/images/debian-12/goldsmith.auto.tfvars.json is missing
+      `goldsmith registry repair` makes it again from the log
+    behind: /registry/images/debian-12/versions/1.0.20251121.json is as of entry 2, and the log has 9
+      `goldsmith registry repair` makes it again from the log
     note: /registry/index is behind for 1 of 1 images: their logs are read instead, which takes longer
     note: file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121.qcow2 of 1.0.20251121 is not looked for: its store is not on this machine
     note: file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121-efivars.fd of 1.0.20251121 is not looked for: its store is not on this machine
-    /registry is as it should be: 1 image, 9 records, 4 blobs, 2 files in stores
+    /registry is sound, and 3 files are behind: 1 image, 9 records, 4 blobs, 2 files in stores
     exit code 0
     $ registry repair
-    /registry is as it should be
+    /registry/images/debian-12/channels/candidate.json is made again: it is as of entry 3, and the log has 9
+    /registry/images/debian-12/goldsmith.auto.tfvars.json is made again: it is missing
+    /registry/images/debian-12/versions/1.0.20251121.json is made again: it is as of entry 2, and the log has 9
+    /registry: 3 files made again
     exit code 0
     ");
 }
@@ -258,13 +276,16 @@ async fn what_people_did_with_channels_is_read() {
                  file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121.qcow2
     exit code 0
     $ registry check --bytes
+    behind: /registry/images/debian-12/goldsmith.auto.tfvars.json is missing
+      `goldsmith registry repair` makes it again from the log
     note: /registry/index is behind for 1 of 1 images: their logs are read instead, which takes longer
     note: file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121.qcow2 of 1.0.20251121 is not looked for: its store is not on this machine
     note: file:///srv/images/debian-12/1.0.20251122/debian-12-v1.0.20251122.qcow2 of 1.0.20251122 is not looked for: its store is not on this machine
-    /registry is as it should be: 1 image, 13 records, 2 blobs, 2 files in stores
+    /registry is sound, and 1 file is behind: 1 image, 13 records, 2 blobs, 2 files in stores
     exit code 0
     $ registry repair
-    /registry is as it should be
+    /registry/images/debian-12/goldsmith.auto.tfvars.json is made again: it is missing
+    /registry: 1 file made again
     exit code 0
     ");
 }
@@ -289,13 +310,16 @@ async fn what_only_a_later_goldsmith_knows_is_kept() {
                  file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121.qcow2
     exit code 0
     $ registry check --bytes
+    behind: /registry/images/debian-12/goldsmith.auto.tfvars.json is missing
+      `goldsmith registry repair` makes it again from the log
     note: /registry/index is behind for 1 of 1 images: their logs are read instead, which takes longer
     note: /registry/images/debian-12/log/00000004.json is of a kind that only a newer goldsmith knows: what is after it is not judged
     note: file:///srv/images/debian-12/1.0.20251121/debian-12-v1.0.20251121.qcow2 of 1.0.20251121 is not looked for: its store is not on this machine
-    /registry is as it should be: 1 image, 4 records, 2 blobs, 1 file in stores
+    /registry is sound, and 1 file is behind: 1 image, 4 records, 2 blobs, 1 file in stores
     exit code 0
     $ registry repair
-    /registry is as it should be
+    /registry/images/debian-12/goldsmith.auto.tfvars.json is made again: it is missing
+    /registry: 1 file made again
     exit code 0
     ");
     // The file of the version was written again, when that was revoked.

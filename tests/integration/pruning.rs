@@ -265,6 +265,7 @@ async fn what_nobody_needs_is_marked_and_goes_a_week_later() {
     ");
     insta::assert_snapshot!(site.told(third, &["pin", "base", "stable", &pruned]), @"
     error: the bytes of version 1.0.20260701 of `base` are gone: it was pruned
+      hint: `goldsmith versions IMAGE` lists those that are there
     exit code 2
     ");
     insta::assert_snapshot!(site.told(third, &["show", &format!("base@{pruned}")]), @"
