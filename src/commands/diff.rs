@@ -20,7 +20,7 @@ use crate::report::{Compared, ComparedFindings, ComparedVersion, SizeChange};
 pub(super) async fn run(session: &Session, arguments: &cli::Diff) -> Result<Compared, Failure> {
     let address = recorded::address(session, arguments.registry.as_ref())?;
     let registry =
-        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
+        registry::glance(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let registry = &*registry;
     let (one, other) = operands(registry, arguments).await?;
     let (from, to) = (one.side(), other.side());

@@ -31,7 +31,7 @@ pub(super) async fn run(session: &Session, arguments: &cli::Pull) -> Result<Pull
 async fn pull(session: &Session, arguments: &cli::Pull) -> Result<Pulled, Failure> {
     let address = recorded::address(session, arguments.registry.as_ref())?;
     let registry =
-        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
+        registry::glance(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let (shown, _) = show::find(session, &*registry, &arguments.image).await?;
     let Shown { image, channel, version, revoked, pruned_at, artifacts, .. } = shown;
     if let Some(why) = revoked {

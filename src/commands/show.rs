@@ -11,7 +11,7 @@ use crate::report::shown::Shown;
 pub(super) async fn run(session: &Session, arguments: &cli::Show) -> Result<Vec<Shown>, Failure> {
     let address = recorded::address(session, arguments.registry.as_ref())?;
     let registry =
-        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
+        registry::glance(&address, &session.reach()).await.map_err(|error| error.failure())?;
     if arguments.format == cli::ShowFormat::Env && arguments.images.len() > 1 {
         let reason = "the variables of a shell are of one image";
         return Err(Failure::new(FailureClass::Usage, reason)

@@ -21,7 +21,7 @@ pub(super) enum Answer {
 pub(super) async fn run(session: &Session, arguments: &cli::Versions) -> Result<Answer, Failure> {
     let address = recorded::address(session, arguments.registry.as_ref())?;
     let registry =
-        registry::look(&address, &session.reach()).await.map_err(|error| error.failure())?;
+        registry::glance(&address, &session.reach()).await.map_err(|error| error.failure())?;
     let recorded = Recorded::of(&*registry, &arguments.image).await?;
     Ok(if arguments.history {
         Answer::History(history(&recorded))

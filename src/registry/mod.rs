@@ -48,7 +48,7 @@ pub use git::{GIT_TOKEN, GitRegistry};
 pub use index::{End, Shard, remember};
 pub use lease::{HEARTBEAT, Held, Lease, claim, leases, renew, still_ours};
 pub use object_store::ObjectStoreRegistry;
-pub use open::{Reach, look, open};
+pub use open::{Reach, glance, look, open};
 pub use projection::{
     ChannelFile, Projection, VersionFile, Withdrawn, read_channel, read_version, rebuild,
 };

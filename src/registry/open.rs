@@ -64,6 +64,15 @@ pub async fn look(address: &Address, reach: &Reach) -> Result<Box<dyn Registry>,
     Ok(Box::new(ObjectStoreRegistry::open(nothing, folder.as_str()).await?))
 }
 
+/// The same, for consumers, who may be told what was so a moment ago: where that takes a question to a
+/// server, what another process of this machine has just heard will do.
+pub async fn glance(address: &Address, reach: &Reach) -> Result<Box<dyn Registry>, RegistryError> {
+    match address {
+        Address::Git(git) => Ok(Box::new(GitRegistry::glance(git, reach).await?)),
+        Address::Directory(_) | Address::Objects(_) => look(address, reach).await,
+    }
+}
+
 /// Makes `folder` and those around it. What is written into it must not be lost with it.
 async fn create(folder: &Utf8Path) -> io::Result<()> {
     let missing = folder.ancestors().take_while(|folder| !folder.exists());

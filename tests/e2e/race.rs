@@ -171,7 +171,7 @@ impl Machines {
 
     /// What the channel's file says, as a consumer reads it.
     fn named(&self, channel: &str) -> Option<String> {
-        let ended = self.run(0, &["show", &format!("debian-12@{channel}"), "--format", "json"]);
+        let ended = self.run(1, &["show", &format!("debian-12@{channel}"), "--format", "json"]);
         let told: Value = serde_json::from_str(&ended.stdout).ok()?;
         Some(told["versions"][0]["version"].as_str()?.to_owned())
     }

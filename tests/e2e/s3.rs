@@ -8,6 +8,22 @@ use camino::Utf8PathBuf;
 
 use crate::build::wait_for;
 
+/// Starts moto, which looks whether an object is there and then writes it, in as many threads as there
+/// are questions: one question at a time, it is as atomic as a real store.
+const SERVER: &str = r#"
+import sys, threading
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+app, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+def one_at_a_time(environ, start_response):
+    with lock:
+        return list(app(environ, start_response))
+
+run_simple("127.0.0.1", int(sys.argv[1]), one_at_a_time, threaded=True)
+"#;
+
 /// A server that ends with this value.
 pub(crate) struct S3 {
     server: Child,
@@ -24,7 +40,7 @@ impl S3 {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = fs_err::File::create(folder.path().join("log")).unwrap();
         let server = Command::new(moto)
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-c", SERVER, &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.into_file())

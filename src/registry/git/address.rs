@@ -22,22 +22,36 @@ impl GitRegistry {
     /// Opens the registry at `address`, and fetches the branch. Nothing is made on the server: that is
     /// for the first entry.
     pub async fn open(address: &GitAddress, reach: &Reach) -> Result<Self, RegistryError> {
+        Self::open_as(address, reach, false).await
+    }
+
+    /// The same, for consumers: what another process of this machine has just fetched will do.
+    pub async fn glance(address: &GitAddress, reach: &Reach) -> Result<Self, RegistryError> {
+        Self::open_as(address, reach, true).await
+    }
+
+    async fn open_as(
+        address: &GitAddress,
+        reach: &Reach,
+        glance: bool,
+    ) -> Result<Self, RegistryError> {
         let git = reach.environment.find_program("git").ok_or(RegistryError::NoGit)?;
         let program = Arc::new(Supervised { git, launcher: reach.launcher.clone() });
         let state = reach.state.as_ref().ok_or_else(|| RegistryError::Unusable {
             location: address.to_string(),
             said: "there is no folder for what is fetched of it: `HOME` is not set".to_owned(),
         })?;
-        Self::open_with(address, program, &reach.environment, state, FRESH).await
+        Self::open_with(address, program, &reach.environment, state, (FRESH, glance)).await
     }
 
-    /// The same, by a `program` that starts git. What is fetched counts as `fresh` for so long.
+    /// The same, by a `program` that starts git. What is fetched counts as fresh for so long, and what
+    /// others have fetched as well if that will do.
     pub(super) async fn open_with(
         address: &GitAddress,
         program: Arc<dyn Program>,
         environment: &Environment,
         state: &Utf8Path,
-        fresh: Duration,
+        (fresh, glance): (Duration, bool),
     ) -> Result<Self, RegistryError> {
         let unusable = |said| RegistryError::Unusable { location: address.to_string(), said };
         let (remote, surroundings) = match &address.repository {
@@ -68,7 +82,7 @@ impl GitRegistry {
             location: GitAddress { repository, branch: branch.clone() }.to_string(),
             branch,
         };
-        Self::begin(cache, fresh).await
+        Self::begin(cache, fresh, glance).await
     }
 }
 

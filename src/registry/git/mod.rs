@@ -53,10 +53,12 @@ pub struct GitRegistry {
 }
 
 impl GitRegistry {
-    /// Fetches the branch, unless somebody just has. One that is not there is a registry without images.
-    async fn begin(cache: Cache, fresh: Duration) -> Result<Self, RegistryError> {
+    /// Fetches the branch. One that is not there is a registry without images. At a `glance`, what another
+    /// process has just fetched will do; whoever writes or cleans up has to know all that was there when
+    /// it began.
+    async fn begin(cache: Cache, fresh: Duration, glance: bool) -> Result<Self, RegistryError> {
         let mut state = State::default();
-        if let Some(answer) = cache.answer(fresh) {
+        if let Some(answer) = cache.answer(fresh).filter(|_| glance) {
             state.tip = answer.tip;
             state.asked = Instant::now().checked_sub(answer.age);
         }

@@ -111,7 +111,14 @@ impl Server {
         let number = self.machines.fetch_add(1, Ordering::Relaxed);
         let state = self.path(&format!("machine-{number}"));
         let environment = self.environment(more);
-        GitRegistry::open_with(&self.address(), program, &environment, &state, Duration::ZERO).await
+        GitRegistry::open_with(
+            &self.address(),
+            program,
+            &environment,
+            &state,
+            (Duration::ZERO, false),
+        )
+        .await
     }
 
     /// Changes a ref by commands for `git fast-import`.
@@ -380,7 +387,8 @@ async fn the_surrounding_repository_is_asked_where_its_origin_is_and_left_alone(
         let address = GitAddress::surrounding(folder);
         let (state, environment) = (server.path("state"), server.environment(&[]));
         let program = Arc::new(Plain);
-        GitRegistry::open_with(&address, program, &environment, &state, Duration::ZERO).await
+        GitRegistry::open_with(&address, program, &environment, &state, (Duration::ZERO, false))
+            .await
     };
     let registry = open(&work).await.unwrap();
     publish(&registry, "r1").await;
@@ -428,7 +436,8 @@ async fn what_is_at_hand_is_made_again_when_it_is_torn() {
     let open = async || {
         let (address, environment) = (server.address(), server.environment(&[]));
         let program = Arc::new(Plain);
-        GitRegistry::open_with(&address, program, &environment, &state, Duration::ZERO).await
+        GitRegistry::open_with(&address, program, &environment, &state, (Duration::ZERO, false))
+            .await
     };
     let registry = open().await.unwrap();
     let objects = registry.cache.folder.join("repository.git/objects");
@@ -503,7 +512,8 @@ async fn who_asks_again_a_moment_later_asks_neither_the_server_nor_git() {
         let (state, environment) = (server.path("reader"), server.environment(&[]));
         let address = server.address();
         let program = Arc::new(program);
-        let registry = GitRegistry::open_with(&address, program, &environment, &state, fresh).await;
+        let registry =
+            GitRegistry::open_with(&address, program, &environment, &state, (fresh, true)).await;
         let file = Projection::Channel(image(), channel());
         let content = registry.unwrap().projection(&file).await.unwrap().unwrap();
         let file: crate::registry::ChannelFile = serde_json::from_slice(&content).unwrap();
