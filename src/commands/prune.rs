@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
+use std::time::Duration;
 
 use camino::Utf8Path;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
@@ -23,6 +24,9 @@ use crate::run;
 
 /// More bytes than any list of what is in use has.
 const MOST: u64 = 256 << 20;
+
+/// How long a command may take that says what is in use.
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// Marks, removes, and keeps, by what is needed now.
 pub(super) async fn run(session: &Session, arguments: &cli::Prune) -> Result<Pruned, Failure> {
@@ -168,7 +172,8 @@ impl Work<'_> {
         let asked = Command::new("/bin/sh", "ask what is in use")
             .arguments(["-c", command])
             .directory(folder.unwrap_or(directory))
-            .environment(ChildEnvironment::allowed(environment));
+            .environment(ChildEnvironment::allowed(environment))
+            .timeout(LONGEST);
         let mut printed = Vec::new();
         let ended = launcher
             .run(&asked, cancellation, |line| {

@@ -11,11 +11,12 @@ use super::session::Session;
 use crate::cli::{self, RegistryAct};
 use crate::config;
 use crate::model::{
-    Address, ArtifactRecord, Catalog, Entry, Failure, History, ImageName, StoreAddress, Version,
+    Address, ArtifactRecord, Catalog, Entry, Failure, Flaw, Gravity, History, ImageName,
+    StoreAddress, Version,
 };
 use crate::publish::{self, DirectoryStore, Store, Surroundings, holding};
 use crate::registry::{self, Depth, Registry};
-use crate::report::checked::{CheckedRegistry, Flaw, Gravity, RepairedRegistry};
+use crate::report::checked::{CheckedRegistry, RepairedRegistry};
 use crate::run;
 
 /// How many stored files are looked for at a time.
@@ -65,9 +66,8 @@ async fn check(
     let only = (!arguments.images.is_empty()).then_some(&images[..]);
     let depth = if arguments.bytes { Depth::Contents } else { Depth::Names };
     let checked = registry::check(registry, only, depth, session.clock.now()).await;
-    let registry::Checked { images: seen, entries, blobs, flaws } =
+    let registry::Checked { images: seen, entries, blobs, mut flaws } =
         checked.map_err(|error| error.failure())?;
-    let mut flaws: Vec<Flaw> = flaws.into_iter().map(told).collect();
     let mut files = None;
     if arguments.bytes {
         let (looked, missing) = in_stores(session, registry, catalog.as_ref(), &images).await?;
@@ -89,19 +89,8 @@ async fn repair(
     let dry_run = arguments.dry_run;
     let done = registry::repair(registry, dry_run, session.clock.now()).await;
     let registry::Repaired { done, left } = done.map_err(|error| error.failure())?;
-    let all = |flaws: Vec<registry::Flaw>| flaws.into_iter().map(told).collect();
     let registry = registry.location().to_owned();
-    Ok(RepairedRegistry { registry, dry_run, done: all(done), left: all(left) })
-}
-
-fn told(flaw: registry::Flaw) -> Flaw {
-    let registry::Flaw { gravity, image, place, what, cure } = flaw;
-    let gravity = match gravity {
-        registry::Gravity::Notice => Gravity::Notice,
-        registry::Gravity::Stale => Gravity::Stale,
-        registry::Gravity::Broken => Gravity::Broken,
-    };
-    Flaw { gravity, image, place, what, cure }
+    Ok(RepairedRegistry { registry, dry_run, done, left })
 }
 
 /// A place of a file of a version.

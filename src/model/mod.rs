@@ -24,6 +24,7 @@ mod facts;
 mod failure;
 mod findings;
 mod findings_document;
+mod flaw;
 mod glob;
 mod golden_rules;
 mod history;
@@ -82,6 +83,7 @@ pub use facts::{
 pub use failure::{ExitCode, Failure, FailureClass};
 pub use findings::{Finding, Scan, Status};
 pub use findings_document::FindingsDocument;
+pub use flaw::{Flaw, Gravity};
 pub use glob::NameGlob;
 pub use golden_rules::{GOLDEN_RULES, GoldenRule};
 pub use history::{Attempt, FailedAttempt, HISTORY_FORMAT, History, Revocation, Satisfied};

@@ -6,7 +6,7 @@ use url::Url;
 use crate::environment::Environment;
 use crate::model::{ObjectsAddress, OciReference, StoreAddress};
 
-use super::{Store, StoreError, Surroundings, open};
+use super::{Store, StoreError, Surroundings, holding, open};
 
 /// Variables with which everybody is told who asks: only for registries that `images.yml` or the
 /// command line names. A record is written by others.
@@ -19,8 +19,7 @@ pub fn open_for(
     known: &[StoreAddress],
     surroundings: Surroundings<'_>,
 ) -> Result<Box<dyn Store>, StoreError> {
-    if let Some(address) = known.iter().filter(|it| holds(it, location)).max_by_key(|it| depth(it))
-    {
+    if let Some(address) = holding(known, location) {
         return open(address, surroundings);
     }
     let address = address_of(location).map(|address| reached_as(address, known));
@@ -40,24 +39,6 @@ pub fn open_for(
     } else {
         open(&address, Surroundings { environment: &others(), ..surroundings })
     }
-}
-
-/// What locations in the store at `address` begin with.
-fn prefix(address: &StoreAddress) -> Option<String> {
-    Some(match address {
-        StoreAddress::Directory(root) => Url::from_directory_path(root).ok()?.to_string(),
-        StoreAddress::Objects(objects) => format!("{}/", objects.location()),
-        StoreAddress::Oci(reference) => format!("oci://{reference}/"),
-    })
-}
-
-fn holds(address: &StoreAddress, location: &str) -> bool {
-    prefix(address).is_some_and(|prefix| location.starts_with(&prefix))
-}
-
-/// Of several that hold a location, the one with the longest name knows it best.
-fn depth(address: &StoreAddress) -> usize {
-    prefix(address).map_or(0, |prefix| prefix.len())
 }
 
 /// `address`, reached as other places in the same bucket are.
@@ -106,7 +87,7 @@ mod tests {
             StoreAddress::Oci("registry.example.org/team".parse().unwrap()),
         ];
         let told = |location: &str| {
-            let known = stores.iter().filter(|it| holds(it, location)).max_by_key(|it| depth(it));
+            let known = holding(&stores, location);
             let own = || address_of(location).map(|own| reached_as(own, &stores));
             let (how, found) = match known {
                 Some(known) => ("known ", Some(known.clone())),

@@ -42,7 +42,7 @@ use async_trait::async_trait;
 use crate::model::{Digest, History, ImageName, LogEntry, RunId};
 
 pub use channel::{Entered, enter, named};
-pub use check::{Checked, Depth, Flaw, Gravity, Repaired, check, repair};
+pub use check::{Checked, Depth, Repaired, check, repair};
 pub use error::RegistryError;
 pub use git::{GIT_TOKEN, GitRegistry};
 pub use index::{End, Shard, remember};

@@ -7,34 +7,7 @@ use serde::Serialize;
 
 use super::quantity::count;
 use super::untrusted::one_line;
-use crate::model::{ExitCode, ImageName};
-
-/// How grave a flaw is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gravity {
-    /// Nothing is wrong.
-    Notice,
-    /// Behind the log. Nobody is told anything that was not so.
-    Stale,
-    /// Lost, or told wrongly.
-    Broken,
-}
-
-/// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Flaw {
-    /// How grave it is.
-    pub gravity: Gravity,
-    /// The image that it is about, if it is about one.
-    pub image: Option<ImageName>,
-    /// Where.
-    pub place: String,
-    /// What is the matter, in words that follow upon the place.
-    pub what: String,
-    /// What to do about it, if anything is to be done.
-    pub cure: Option<String>,
-}
+use crate::model::{ExitCode, Flaw, Gravity};
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -10,6 +10,7 @@ mod configs;
 mod consumers;
 mod diff;
 mod guest;
+mod help;
 mod init;
 mod offline;
 mod older_registries;

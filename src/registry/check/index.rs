@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Seen;
-use super::flaw::{Flaw, REPAIR};
-use crate::model::{History, ImageName};
+use super::cure::REPAIR;
+use crate::model::{Flaw, History, ImageName};
 use crate::registry::index::{Standing, standing};
 use crate::registry::{End, Registry, Shard, layout};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::flaw::{BACKUP, Flaw};
-use crate::model::{ImageName, LogEntry};
+use super::cure::BACKUP;
+use crate::model::{Flaw, ImageName, LogEntry};
 use crate::registry::{Registry, RegistryError, layout};
 
 /// What could be read of a log.

@@ -3,7 +3,7 @@
 //!
 //! Others may write meanwhile. What looks wrong is looked at again when the log has moved on.
 
-mod flaw;
+mod cure;
 mod index;
 mod log;
 mod projections;
@@ -14,11 +14,11 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use crate::model::{
-    Digest, Entry, History, ImageName, LogEntry, ParentRecord, Version, VersionRecord,
+    Digest, Entry, Flaw, Gravity, History, ImageName, LogEntry, ParentRecord, Version,
+    VersionRecord,
 };
 
-use self::flaw::{BACKUP, REPAIR};
-pub use self::flaw::{Flaw, Gravity};
+use self::cure::{BACKUP, REPAIR};
 use super::layout::{self, Part};
 use super::{File, Registry, RegistryError, index as shards, lease, legal, projection};
 

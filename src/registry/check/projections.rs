@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::flaw::{Flaw, REPAIR};
-use crate::model::LogEntry;
+use super::cure::REPAIR;
+use crate::model::{Flaw, LogEntry};
 use crate::registry::{
     ChannelFile, Projection, Registry, RegistryError, VersionFile, format, layout, log,
 };
@@ -76,7 +76,7 @@ fn judge(
     let place = place.to_owned();
     match (there, projection.render(log)) {
         (None, None) => None,
-        (None, Some(_)) => Some(Flaw::stale(place, "is missing")),
+        (None, Some(_)) => Some(Flaw::stale(place, "is missing").cured_by(REPAIR)),
         (Some(_), None) => {
             let what =
                 "is there, and the log says nothing of it: whoever reads it is told what is not so";
@@ -142,7 +142,8 @@ fn compare<T: DeserializeOwned + PartialEq>(
     let was_so = before.and_then(|before| projection.render(before));
     if was_so.is_some_and(|was| read(&was).is_ok_and(|was| was == file)) {
         let head = log::head(log);
-        return Some(Flaw::stale(place, format!("is as of entry {seq}, and the log has {head}")));
+        let what = format!("is as of entry {seq}, and the log has {head}");
+        return Some(Flaw::stale(place, what).cured_by(REPAIR));
     }
     let what = "does not say what the log says: whoever reads it is told what is not so";
     Some(Flaw::broken(place, what).cured_by(REPAIR))

@@ -7,11 +7,11 @@ use super::fixtures::{
     author, channel, failure, image, promote, publish, record, rejection, reservation, take,
 };
 use super::index::neighbour;
-use crate::model::{Digest, Entry, ImageName, LogEntry, Revocation, Version, VersionBase};
+use crate::model::{Digest, Entry, Flaw, ImageName, LogEntry, Revocation, Version, VersionBase};
 use crate::registry::{
-    Checked, Depth, Flaw, Lease, Projection, Registry, Rescanned, Shard, abandon, check, enter,
-    failed, layout, published, rejected, remember, repair, rescanned, reserve, restore, revoke,
-    swap, unpin,
+    Checked, Depth, Lease, Projection, Registry, Rescanned, Shard, abandon, check, enter, failed,
+    layout, published, rejected, remember, repair, rescanned, reserve, restore, revoke, swap,
+    unpin,
 };
 
 fn now() -> Timestamp {

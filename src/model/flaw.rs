@@ -1,9 +1,12 @@
-//! What a check finds.
+//! What a check of a registry finds.
 
-use crate::model::ImageName;
+use serde::Serialize;
+
+use super::ImageName;
 
 /// How grave a flaw is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Gravity {
     /// Nothing is wrong. Somebody may want to know.
     Notice,
@@ -15,7 +18,7 @@ pub enum Gravity {
 }
 
 /// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Flaw {
     /// How grave it is.
     pub gravity: Gravity,
@@ -29,32 +32,29 @@ pub struct Flaw {
     pub cure: Option<String>,
 }
 
-/// What [`repair`](crate::registry::repair) cures.
-pub(super) const REPAIR: &str = "`goldsmith registry repair` makes it again from the log";
-
-/// What nothing but an earlier copy cures.
-pub(super) const BACKUP: &str =
-    "nothing else says what stood there: restore the file from a backup of the registry";
-
 impl Flaw {
-    pub(super) fn notice(place: String, what: impl Into<String>) -> Self {
+    /// Something that somebody may want to know.
+    pub(crate) fn notice(place: String, what: impl Into<String>) -> Self {
         Self { gravity: Gravity::Notice, image: None, place, what: what.into(), cure: None }
     }
 
-    pub(super) fn stale(place: String, what: impl Into<String>) -> Self {
-        let cure = Some(REPAIR.to_owned());
-        Self { gravity: Gravity::Stale, image: None, place, what: what.into(), cure }
+    /// Something that is behind.
+    pub(crate) fn stale(place: String, what: impl Into<String>) -> Self {
+        Self { gravity: Gravity::Stale, image: None, place, what: what.into(), cure: None }
     }
 
-    pub(super) fn broken(place: String, what: impl Into<String>) -> Self {
+    /// Something that is lost, or told wrongly.
+    pub(crate) fn broken(place: String, what: impl Into<String>) -> Self {
         Self { gravity: Gravity::Broken, image: None, place, what: what.into(), cure: None }
     }
 
-    pub(super) fn of(self, image: &ImageName) -> Self {
+    /// The same, of `image`.
+    pub(crate) fn of(self, image: &ImageName) -> Self {
         Self { image: Some(image.clone()), ..self }
     }
 
-    pub(super) fn cured_by(self, cure: impl Into<String>) -> Self {
+    /// The same, with what to do about it.
+    pub(crate) fn cured_by(self, cure: impl Into<String>) -> Self {
         Self { cure: Some(cure.into()), ..self }
     }
 }
